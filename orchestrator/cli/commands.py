@@ -1,0 +1,52 @@
+"""Every command: its name, the module that holds it, and what it does in one line.
+
+A module here offers `DESCRIPTION`, `EXAMPLES` (both for its help), `add_arguments(parser)` and `run(args, terminal)`,
+which returns the exit code. Modules are imported when their command is called, so that the others cost nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, cast
+
+from orchestrator.cli.terminal import Terminal
+
+
+class CommandModule(Protocol):
+    """What a command's module offers."""
+
+    DESCRIPTION: str
+    """One to a few sentences for the top of its help."""
+    EXAMPLES: str
+    """Lines for the end of its help, at least one of them a whole command."""
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    """Declares the command's own options."""
+    run: Callable[[argparse.Namespace, Terminal], int]
+    """Does it; returns the exit code."""
+
+
+class Command(NamedTuple):
+    """Where a command is and what it does in one line."""
+
+    module: str
+    help: str
+
+
+COMMANDS: dict[str, Command] = {
+    "init": Command("orchestrator.cli.init", "make a new project with two working journeys"),
+    "lint": Command("orchestrator.cli.lint", "show every problem in the files, and the way out"),
+    "test": Command("orchestrator.cli.test", "run the tests of journeys on a virtual clock"),
+    "simulate": Command("orchestrator.cli.simulate", "run a scenario, or replay a table of events"),
+    "why": Command("orchestrator.cli.why", "tell what happened to a customer, and on what grounds"),
+    "preview": Command("orchestrator.cli.preview", "render one message, with warnings"),
+    "graph": Command("orchestrator.cli.graph", "draw a journey"),
+    "schema": Command("orchestrator.cli.schema", "JSON Schemas of every kind of file, for editors"),
+    "demo": Command("orchestrator.cli.demo", "watch two years of bookings run through a journey"),
+}
+
+
+def load_command(name: str) -> CommandModule:
+    """The module of a command in COMMANDS."""
+    return cast(CommandModule, importlib.import_module(COMMANDS[name].module))

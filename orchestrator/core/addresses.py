@@ -1,0 +1,75 @@
+"""Addresses: is there one on a channel, can it be used, and in what form is it compared with the suppression list."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import NamedTuple
+
+from orchestrator.core.customer import Customer
+
+
+class Address(NamedTuple):
+    """`text` is what the provider gets, `normal` what suppression compares."""
+
+    text: str
+    normal: str
+
+
+_LOCAL = re.compile(r"[^\s\x00-\x20\x7f()<>@,;:\\\"\[\]]{1,64}\Z")
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)\Z")
+_INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD])
+_CHANNELS_WITH_ADDRESS = {"email", "sms"}
+
+
+def address_of(customer: Customer, channel: str, to: str | None = None) -> tuple[Address | None, str | None]:
+    """The address of a customer on a channel, or (None, reason): no_address or invalid_address.
+
+    `to` stands in for the profile's. Channels without an address of their own yet reach nobody.
+    """
+    if channel not in _CHANNELS_WITH_ADDRESS:
+        return None, "no_address"
+    text = to if to is not None else (customer.email if channel == "email" else customer.phone)
+    if text is None or not str(text).strip():
+        return None, "no_address"
+    found = email_address(str(text)) if channel == "email" else phone_number(str(text), customer.country)
+    return (found, None) if found is not None else (None, "invalid_address")
+
+
+@lru_cache(maxsize=65_536)
+def email_address(text: str) -> Address | None:
+    """An e-mail address that can be used, else None. Domains are compared in their ASCII form, all in lower case.
+
+    Zero-width characters are dropped and compatibility forms folded first, so that look-alike spellings of one mailbox
+    share its suppressions.
+    """
+    cleaned = unicodedata.normalize("NFKC", text.strip().translate(_INVISIBLE))
+    local, at, domain = cleaned.rpartition("@")
+    if not at or len(cleaned) > 254 or not _LOCAL.match(local) or local[0] == "." or local[-1] == "." or ".." in local:
+        return None
+    try:
+        ascii_domain = domain.lower().encode("idna").decode("ascii") if not domain.isascii() else domain.lower()
+    except UnicodeError:
+        return None
+    labels = ascii_domain.rstrip(".").split(".")
+    if len(labels) < 2 or not all(_LABEL.match(label) for label in labels) or labels[-1].isdigit():
+        return None
+    usable = ".".join(labels)
+    return Address(f"{local}@{usable}", f"{local.lower()}@{usable}")
+
+
+@lru_cache(maxsize=65_536)
+def phone_number(text: str, country: str | None) -> Address | None:
+    """A phone number in E.164, read as national where the country is known; None when no such number can exist."""
+    import phonenumbers
+
+    cleaned = unicodedata.normalize("NFKC", text.strip().translate(_INVISIBLE))
+    try:
+        number = phonenumbers.parse(cleaned, country.upper() if country else None)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return Address(e164, e164)

@@ -1,0 +1,200 @@
+"""The walk: an enrollment goes from step to step in memory, up to its next wait, outside effect or end.
+
+`advance` runs steps at one due instant (`turn.t`). Each step kind is one function in orchestrator/core/steps/, found in
+the table STEPS; it returns the index of the next step, or STOP when the enrollment stands still or has ended.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Callable, Final, Mapping
+
+from orchestrator.core.enrollment import Enrollment
+from orchestrator.core.program import END, Journey, Step, StepBase
+from orchestrator.errors import DecisionError, FactUnavailable
+
+if TYPE_CHECKING:
+    from orchestrator.core.turn import CustomerTurn
+
+STOP: Final = -2
+"""A step's answer: the enrollment stands still here (waits, or has ended)."""
+FACT_RETRIES = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30))
+"""When a fact that could not be read is tried again, before the enrollment is parked."""
+
+StepFunction = Callable[["CustomerTurn", Enrollment, Journey, Any], int]
+STEPS: dict[type[StepBase], StepFunction] = {}
+"""Filled by orchestrator.core.steps.table, so that the walk does not import every step and every step the walk."""
+
+
+def advance(turn: CustomerTurn, e: Enrollment, index: int, t: datetime) -> None:
+    """Run from the step at `index`, due at `t`, until it stands still or ends. `e` must be the turn's own copy."""
+    journey = turn.program(e)
+    turn.t = t
+    while index != STOP:
+        if index == END:
+            if e.status == "running":
+                complete(turn, e)
+            return
+        step = journey.steps[index]
+        turn.steps_left -= 1
+        if turn.steps_left < 0:
+            fail(turn, e, step, DecisionError("too many steps without a wait in one turn: the journey runs in a circle"))
+            return
+        index = arrive(turn, e, journey, step, t)
+
+
+def arrive(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Step, t: datetime) -> int:
+    """Come to a step for the first time on this visit and run it. Returns the next index, or STOP."""
+    e.step = step.id
+    e.standing = None
+    e.due_at = e.look_at = e.until_at = e.base_at = None
+    e.outcome = None
+    e.attempts = 0
+    e.sent_ways = ()
+    e.first_due_at = t
+    if e.loops and len(step.loops) < len(e.loops):
+        e.loops = {id: state for id, state in e.loops.items() if id in step.loops or id == step.id}
+    try:
+        if step.skip_if is not None and turn.truth(step.skip_if, e):
+            return step.next
+        if journey.late is not None and _came_too_late(turn, journey) and not step.in_exit:
+            if journey.late.then == "exit":
+                leave(turn, e, "late")
+                return STOP
+        e.visits[step.id] = e.visits.get(step.id, 0) + 1
+        return STEPS[type(step)](turn, e, journey, step)
+    except DecisionError as error:
+        return fail(turn, e, step, error)
+
+
+def run_again(turn: CustomerTurn, e: Enrollment, t: datetime) -> None:
+    """Run the step on which the enrollment stands once more (after a hold, a retry, a resume), then go on."""
+    journey = turn.program(e)
+    turn.t = t
+    assert e.step is not None
+    step = journey.steps[journey.by_id[e.step]]
+    e.standing = None
+    e.due_at = None
+    try:
+        index = STEPS[type(step)](turn, e, journey, step)
+    except DecisionError as error:
+        index = fail(turn, e, step, error)
+    if index != STOP:
+        advance(turn, e, index, t)
+
+
+def is_late(turn: CustomerTurn, journey: Journey) -> bool:
+    """Whether messages of this run are skipped, because the engine came too late for them (`late: skip_messages`)."""
+    return journey.late is not None and journey.late.then == "skip_messages" and _came_too_late(turn, journey)
+
+
+def _came_too_late(turn: CustomerTurn, journey: Journey) -> bool:
+    return (
+        journey.late is not None
+        and turn.lateness_from is not None
+        and turn.now - turn.lateness_from > journey.late.after
+    )
+
+
+def stand(
+    turn: CustomerTurn, e: Enrollment, standing: Any, due_at: datetime | None, look_at: datetime | None = None
+) -> None:
+    """Stay on the present step until `due_at` (None: until something arrives), looking in between at `look_at`."""
+    e.standing = standing
+    e.look_at = look_at
+    e.due_at = min(due_at, look_at) if due_at is not None and look_at is not None else due_at or look_at
+    turn.put_enrollment(e)
+
+
+def complete(turn: CustomerTurn, e: Enrollment) -> None:
+    """The end of the journey was reached."""
+    _end(turn, e, "completed", None)
+    turn.say("completed", {}, e)
+
+
+def leave(
+    turn: CustomerTurn,
+    e: Enrollment,
+    reason: str,
+    *,
+    by_rule: bool = False,
+    values: Mapping[str, Any] | None = None,
+) -> None:
+    """End the enrollment for a reason. `by_rule`: from outside, so that what is queued is not handed over."""
+    e = turn.edit(e)
+    if e.status == "exited" or e.status == "completed":
+        return
+    step = e.step
+    _end(turn, e, "exited", reason)
+    e.ended_by_rule = by_rule
+    turn.say("exited", {"reason": reason}, e, step, values)
+    for coupon_id in e.pending.values():
+        release_coupon(turn, e, coupon_id, step)
+    e.pending = {}
+
+
+def _end(turn: CustomerTurn, e: Enrollment, status: Any, reason: str | None) -> None:
+    e.status = status
+    e.reason = reason
+    e.ended_at = turn.t
+    e.standing = None
+    e.due_at = e.look_at = e.until_at = None
+    record = turn.entry_record(e.journey, e.key)
+    turn.out.entries[e.journey, e.key] = record._replace(exited_at=turn.t)
+
+
+def release_coupon(turn: CustomerTurn, e: Enrollment | None, coupon_id: str, step: str | None) -> None:
+    """Take a code back whose message is certainly unsent."""
+    coupon = turn.coupons.get(coupon_id)
+    if coupon is None or coupon.status != "issued":
+        return
+    turn.put_coupon(coupon._replace(status="released"))
+    turn.say("released", {"offer": coupon.offer, "code": coupon.code}, e, step)
+
+
+def fail(turn: CustomerTurn, e: Enrollment, step: Step, error: DecisionError) -> int:
+    """A step could not be run: try again, go on, leave or park, as the step says. Returns the next index, or STOP."""
+    values = {"error": str(error)}
+    if e.status != "running":  # an exit's `do` list: run once, never parked
+        turn.say("failed", {"reason": error.reason}, e, step.id, values)
+        return step.on_error_next if step.on_error == "continue" else STOP
+    retry_at = _retry_at(turn, e, step, error)
+    if retry_at is not None:
+        e.attempts += 1
+        turn.say("retried", {"reason": error.reason, "until": retry_at}, e, step.id, values)
+        e.until_at = retry_at
+        stand(turn, e, "retry", retry_at)
+        return STOP
+    turn.say("failed", {"reason": error.reason}, e, step.id, values)
+    if step.on_error == "continue":
+        return step.on_error_next
+    if step.on_error == "exit":
+        leave(turn, e, "failed")
+    else:
+        park(e)
+    return STOP
+
+
+def park_for(turn: CustomerTurn, e: Enrollment, error: DecisionError) -> None:
+    """A condition about the enrollment could not be decided: neither true nor false, so it stops here."""
+    e = turn.edit(e)
+    if e.status == "running":
+        turn.say("failed", {"reason": error.reason}, e, e.step, {"error": str(error)})
+        park(e)
+
+
+def park(e: Enrollment) -> None:
+    """Stop here until someone resumes it; the step is run again then."""
+    e.status = "parked"
+    e.standing = None
+    e.due_at = e.look_at = None
+
+
+def _retry_at(turn: CustomerTurn, e: Enrollment, step: Step, error: DecisionError) -> datetime | None:
+    if step.retry is not None:
+        if e.attempts < step.retry.times:
+            zone = turn.zone_of(e, step.timezone).zone
+            return step.retry.backoff.after(turn.t, zone, times=2**e.attempts)
+    elif isinstance(error, FactUnavailable) and e.attempts < len(FACT_RETRIES):
+        return turn.t + FACT_RETRIES[e.attempts]
+    return None

@@ -1,0 +1,223 @@
+"""What arrived, taken: one small function for each kind of inbox item."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, assert_never
+
+from orchestrator.core.advance import leave
+from orchestrator.core.calendar_triggers import fire_schedule, renew_dates, renew_inactive
+from orchestrator.core.entering import Attempt, try_to_enter
+from orchestrator.core.events import apply_event, profile_moved
+from orchestrator.core.identity import smear_for
+from orchestrator.core.inbox import (
+    Body, ConsentChanged, Deployed, EnrollmentRequested, Identified, JourneyOperated, Occurred, Receipt,
+    RedemptionRequested, Replied, ScheduleFired, SurveyAnswered, TaskClosed,
+)  # fmt: skip
+from orchestrator.core.index import Way
+from orchestrator.core.offers import refusal_of
+from orchestrator.core.profile import apply_traits, bring_up_to_date, remove_stale
+from orchestrator.core.program import OnApi, OnAttribute, OnSegment, OnStage, TriggerBase
+from orchestrator.core.receipts import take_receipt
+from orchestrator.core.waiting import satisfy
+
+if TYPE_CHECKING:
+    from orchestrator.core.turn import CustomerTurn
+
+
+def take_item(turn: CustomerTurn, body: Body, arrived_at: datetime) -> None:
+    """Apply one thing that arrived, at the turn's present instant."""
+    match body:
+        case Occurred():
+            apply_event(turn, body.event, arrived_at)
+        case Identified():
+            _identified(turn, body, arrived_at)
+        case ConsentChanged():
+            _consent_changed(turn, body)
+        case Receipt():
+            take_receipt(turn, body)
+        case Replied():
+            _replied(turn, body)
+        case TaskClosed():
+            _task_closed(turn, body)
+        case SurveyAnswered():
+            _survey_answered(turn, body)
+        case RedemptionRequested():
+            _redemption_requested(turn, body)
+        case EnrollmentRequested():
+            _enrollment_requested(turn, body)
+        case JourneyOperated():
+            _journey_operated(turn, body)
+        case Deployed():
+            _deployed(turn, body)
+        case ScheduleFired():
+            way = _way(turn, body.journey, body.trigger)
+            if way is not None:
+                fire_schedule(turn, way, body)
+        case _:
+            assert_never(body)
+
+
+def _way(turn: CustomerTurn, journey: str, number: int) -> Way | None:
+    return next((w for w in turn.index.schedules if w.journey.id == journey and w.number == number), None)
+
+
+def _identified(turn: CustomerTurn, item: Identified, arrived_at: datetime) -> None:
+    before = turn.customer.stage
+    moved = apply_traits(turn, item)
+    if not item.silent and turn.customer.stage != before:
+        turn.say("stage", {"from": before, "to": turn.customer.stage})
+        properties = {"from": before, "to": turn.customer.stage}
+        turn.emit_event("stage_changed", properties, f"stage:{arrived_at.isoformat()}:{turn.next_seq()}")
+    profile_moved(turn, moved, f"{arrived_at.isoformat()}:{turn.next_seq()}", item.silent)
+    if item.silent:
+        renew_inactive(turn)
+
+
+def _consent_changed(turn: CustomerTurn, item: ConsentChanged) -> None:
+    turn.edit_customer().consents[item.topic, item.channel] = item.state
+    properties = {"topic": item.topic, "channel": item.channel, "state": item.state}
+    turn.emit_event("consent_changed", properties, f"consent:{turn.t.isoformat()}:{turn.next_seq()}")
+    profile_moved(turn, [("consents", None, properties)], "consents")
+
+
+def _replied(turn: CustomerTurn, item: Replied) -> None:
+    for e in list(turn.enrollments.values()):
+        if e.standing == "reply" and e.outcome is not None and e.outcome.get("request") == item.request_id:
+            e = turn.edit(e)
+            answer = {"answered": True, "status": item.status, "answer": item.body, "error": item.error}
+            e.outcome = {**(e.outcome or {}), **answer}
+            e.due_at = turn.t
+            turn.put_enrollment(e)
+
+
+def _task_closed(turn: CustomerTurn, item: TaskClosed) -> None:
+    task = turn.tasks.get(item.task_id)
+    if task is None or task.closed_at is not None:
+        return
+    assignee = item.assignee or task.assignee
+    turn.put_task(task._replace(closed_at=turn.t, outcome=item.outcome, assignee=assignee))
+    turn.set_timer("task", task.id, None)
+    properties = {"queue": task.queue, "task": task.id, "outcome": item.outcome, "assignee": assignee, "step": task.step}
+    turn.emit_event("task_closed", properties, f"{task.id}.closed")
+    e = turn.enrollments.get(task.enrollment_id)
+    if e is not None and e.running and e.standing == "wait" and e.step == task.step and e.outcome is None:
+        value = {"status": "closed", "outcome": item.outcome, "assignee": assignee, "closed_at": turn.t}
+        satisfy(turn, e, value, {"task": task.id})
+
+
+def _survey_answered(turn: CustomerTurn, item: SurveyAnswered) -> None:
+    asked = [
+        m.row
+        for m in turn.messages
+        if m.row.survey == item.survey and (item.message_id is None or m.row.id == item.message_id)
+    ]
+    row = asked[-1] if asked else None
+    answer: dict[str, Any] = {"score": item.score, "choice": item.choice, "text": item.text}
+    properties = {"survey": item.survey, "step": row.step if row is not None else None, **answer}
+    turn.emit_event("survey_answered", properties, f"survey:{item.survey}:{turn.t.isoformat()}:{turn.next_seq()}")
+    e = turn.enrollments.get(row.enrollment_id) if row is not None else None
+    if row is not None and e is not None and e.running and e.standing == "wait" and e.step == row.step and e.outcome is None:
+        satisfy(turn, e, {"survey": item.survey, "at": turn.t, **answer}, {"survey": item.survey})
+
+
+def _redemption_requested(turn: CustomerTurn, item: RedemptionRequested) -> None:
+    offer = turn.project.offers.get(item.offer)
+    mine = [c for c in turn.coupons.values() if c.offer == item.offer and item.code in (None, c.code)]
+    if offer is None or any(c.order_id == item.order_id for c in mine):
+        return  # idempotent by order
+    reason: str | None = "no code"
+    for coupon in sorted(mine, key=lambda c: c.issued_at):
+        reason = refusal_of(offer, coupon, item.total, turn.t)
+        if reason is None:
+            turn.put_coupon(coupon._replace(status="redeemed", order_id=item.order_id))
+            turn.say("redeemed", {"offer": offer.id, "code": coupon.code})
+            properties = {"offer": offer.id, "code": coupon.code, "order_id": item.order_id, "total": item.total}
+            turn.emit_event("coupon_redeemed", properties, f"{coupon.id}.redeemed")
+            return
+    turn.say("redemption_refused", {"offer": offer.id, "reason": reason}, values={"order_id": item.order_id})
+
+
+def _enrollment_requested(turn: CustomerTurn, item: EnrollmentRequested) -> None:
+    journey = turn.project.journeys.get(item.journey)
+    if journey is None:
+        return  # it was removed since; the step's lint said so then
+    triggers = [trigger for trigger in journey.triggers if isinstance(trigger, OnApi)]
+    trigger = triggers[0] if triggers else None
+    by = OnApi(
+        id=trigger.id if trigger is not None and trigger.id != "api" else item.trigger,
+        where=trigger.where if trigger is not None else None,
+        key=trigger.key if trigger is not None else None,
+        **_door_rules(trigger or journey.triggers[0]),
+    )
+    data = {**item.values, "at": turn.t, "name": item.trigger, "properties": item.values}
+    identity = item.identity or f"{item.trigger}:{turn.t.isoformat()}:{turn.next_seq()}"
+    try_to_enter(turn, journey, [by], Attempt(item.trigger, item.values, turn.t, identity, data))
+
+
+def _door_rules(trigger: TriggerBase) -> dict[str, Any]:
+    return {"reentry": trigger.reentry, "overlap": trigger.overlap, "unless_in": trigger.unless_in}
+
+
+def _journey_operated(turn: CustomerTurn, item: JourneyOperated) -> None:
+    for e in list(turn.enrollments.values()):
+        if e.journey != item.journey or e.ended:
+            continue
+        if item.action == "stop":
+            leave(turn, e, "stopped", by_rule=True)
+        elif item.action == "resume":
+            _resume(turn, turn.edit(e))
+
+
+def _resume(turn: CustomerTurn, e: Any) -> None:
+    """Overdue timers are due now, smeared; a parked step runs again."""
+    if e.status == "parked":
+        e.status = "running"
+        e.standing = "retry"
+        e.attempts = 0
+        e.due_at = turn.t
+    elif e.due_at is not None and e.due_at < turn.t:
+        step, smear = e.step or "", turn.project.settings.smear
+        e.due_at = turn.t + smear_for(turn.view.salt, e.id, step, e.visits.get(step, 1), smear)
+    turn.put_enrollment(e)
+
+
+def _deployed(turn: CustomerTurn, item: Deployed) -> None:
+    """New definitions: memberships are computed in silence; journeys new today may take those who qualify already."""
+    remove_stale(turn, item)
+    bring_up_to_date(turn, None, silent=True)
+    renew_dates(turn)
+    renew_inactive(turn, None, item.new_journeys)
+    for journey_id in sorted(item.new_journeys):
+        journey = turn.project.journeys.get(journey_id)
+        if journey is None:
+            continue
+        for trigger in journey.triggers:
+            values = _qualifies(turn, trigger) if trigger.include_existing else None
+            if values is not None:
+                kind = next(k for k, v in _KINDS.items() if isinstance(trigger, v))
+                attempt = Attempt(kind, values, turn.t, f"existing:{kind}:{turn.t.isoformat()}")
+                try_to_enter(turn, journey, [trigger], attempt)
+                break
+
+
+_KINDS: dict[str, type[TriggerBase]] = {"segment": OnSegment, "stage": OnStage, "attribute": OnAttribute}
+
+
+def _qualifies(turn: CustomerTurn, trigger: TriggerBase) -> dict[str, Any] | None:
+    """The entry values of a customer who qualifies already, else None."""
+    if isinstance(trigger, OnSegment):
+        inside = trigger.segment in turn.customer.segments
+        if inside == (trigger.edge == "entered"):
+            return {"from": None, "to": trigger.segment} if inside else {"from": trigger.segment, "to": None}
+    elif isinstance(trigger, OnStage):
+        stage = turn.customer.stage
+        if stage is not None and trigger.to in (None, stage) and trigger.from_stage is None:
+            return {"from": None, "to": stage}
+    elif isinstance(trigger, OnAttribute):
+        value = turn.customer_data().get(trigger.attribute)
+        if value is not None and (not trigger.has_to or value == trigger.to_value) and not trigger.has_from:
+            return {"from": None, "to": value}
+    return None
+
+

@@ -1,0 +1,98 @@
+"""The last check before a message is handed over, in the transaction of its claim (the language reference, section 7).
+
+The guards asked when the row was written; since then the enrollment may have been ended from outside, consent
+withdrawn, the address suppressed, a switch thrown, the validity or the free time run out.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, Mapping, NamedTuple
+from zoneinfo import ZoneInfo
+
+from orchestrator.core.addresses import email_address, phone_number
+from orchestrator.core.customer import Customer
+from orchestrator.core.guard import forbidden, no_consent
+from orchestrator.core.identity import smear_for
+from orchestrator.core.ledger import Message
+from orchestrator.core.project import Project
+from orchestrator.core.time.quiet import next_quiet_start, quiet_until
+from orchestrator.core.time.zone_in_force import zone_in_force
+from orchestrator.core.view import Switches
+
+
+class Claimed(NamedTuple):
+    """A queued message with what the claim read. `ended_by`: why its enrollment was ended from outside, else None."""
+
+    row: Message
+    customer: Customer
+    ended_by: str | None = None
+
+
+class ClaimVerdict(NamedTuple):
+    """Hand it over, keep it (until an instant, or frozen while its journey is paused), or not at all."""
+
+    action: Literal["send", "hold", "freeze", "suppress"]
+    reason: str | None = None
+    until_at: datetime | None = None
+
+
+def check_claim(
+    claimed: Claimed,
+    project: Project,
+    switches: Switches,
+    suppressions: Mapping[tuple[str, str], frozenset[str]],
+    salt: str,
+    now: datetime,
+) -> ClaimVerdict:
+    """Whether a message may be handed over at the actual instant `now`."""
+    row, customer = claimed.row, claimed.customer
+    if switches.killed(row.journey, row.channel):
+        return ClaimVerdict("suppress", "killed")
+    if row.journey in switches.stopped:
+        return ClaimVerdict("suppress", "stopped")
+    if claimed.ended_by is not None and not row.survives_exit:
+        return ClaimVerdict("suppress", "stopped" if claimed.ended_by == "stopped" else "exited")
+    topic = project.topics.get(row.topic)
+    if topic is not None:
+        refused = forbidden(suppressions.get((row.channel, normal_of(row, customer)), frozenset()), topic) or no_consent(
+            customer.consents.get((row.topic, row.channel)), topic
+        )
+        if refused is not None:
+            return ClaimVerdict("suppress", refused)
+    if row.expires_at is not None and now > row.expires_at:
+        return ClaimVerdict("suppress", "expired")
+    if row.journey in switches.paused:
+        return ClaimVerdict("freeze", "paused")
+    if row.not_after is not None and now >= row.not_after:
+        return _quiet_again(row, customer, project, salt, now)
+    return ClaimVerdict("send")
+
+
+def normal_of(row: Message, customer: Customer) -> str:
+    """The message's address in the form that suppression compares."""
+    found = email_address(row.to) if row.channel == "email" else phone_number(row.to, customer.country)
+    return found.normal if found is not None else row.to
+
+
+def _quiet_again(row: Message, customer: Customer, project: Project, salt: str, now: datetime) -> ClaimVerdict:
+    """The free time in which the row was written is over: look whether it is quiet now, and until when."""
+    rule = project.quiet
+    if rule is None:
+        return ClaimVerdict("send")
+    journey = project.journeys.get(row.journey)
+    own: ZoneInfo | None = journey.timezone.zone if journey is not None else None
+    zones = zone_in_force(own, customer.timezone, customer.phone, customer.country, project.timezone).all_zones
+    free_at = quiet_until(now, zones, rule.hours)
+    if free_at is None:
+        return ClaimVerdict("send")
+    if row.on_quiet != "hold" or row.survives_exit:
+        return ClaimVerdict("suppress", "quiet_hours")
+    smear = project.settings.smear
+    next_start = next_quiet_start(free_at, zones, rule.hours)
+    if next_start is not None:
+        smear = min(smear, next_start - free_at)
+    release_at = free_at + smear_for(salt, row.enrollment_id, row.step, row.visit, smear)
+    if row.expires_at is not None and release_at > row.expires_at:
+        return ClaimVerdict("suppress", "expired")
+    return ClaimVerdict("hold", "quiet_hours", release_at)

@@ -1,0 +1,60 @@
+"""A customer as a turn sees one: profile, consent, memberships, and the timers that belong to no enrollment."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Mapping, NamedTuple
+
+
+class Timer(NamedTuple):
+    """Something to look at for this customer at `due_at`. `data` is JSON-able and belongs to the timer's kind."""
+
+    due_at: datetime
+    data: Mapping[str, Any] = {}
+
+
+class Customer:
+    """One customer. A turn never changes the object it was given: it edits a copy (see `copy`).
+
+    `id` is the external id under which the customer was created; it is the one that all hashes use.
+    `consents` maps (topic, channel) to `in` or `out`; `timers` maps (kind, name) to a Timer.
+    """
+
+    __slots__ = (
+        "id", "created_at", "attributes", "email", "phone", "timezone", "locale", "country", "currency",
+        "tags", "stage", "consents", "segments", "timers",
+    )  # fmt: skip
+
+    def __init__(self, id: str, created_at: datetime) -> None:
+        self.id = id
+        self.created_at = created_at
+        self.attributes: dict[str, Any] = {}
+        self.email: str | None = None
+        self.phone: str | None = None
+        self.timezone: str | None = None
+        self.locale: str | None = None
+        self.country: str | None = None
+        self.currency: str | None = None
+        self.tags: tuple[str, ...] = ()
+        self.stage: str | None = None
+        self.consents: dict[tuple[str, str], str] = {}
+        self.segments: frozenset[str] = frozenset()
+        self.timers: dict[tuple[str, str], Timer] = {}
+
+    def copy(self) -> Customer:
+        """A copy whose own fields may be changed; nested values are replaced, never changed in place."""
+        twin = Customer.__new__(Customer)
+        for name in Customer.__slots__:
+            setattr(twin, name, getattr(self, name))
+        twin.attributes = dict(self.attributes)
+        twin.consents = dict(self.consents)
+        twin.timers = dict(self.timers)
+        return twin
+
+    def next_timer_at(self) -> datetime | None:
+        """When the earliest of the customer's own timers is due."""
+        return min((timer.due_at for timer in self.timers.values()), default=None)
+
+
+RESERVED = ("email", "phone", "timezone", "locale", "country", "currency")
+"""Traits that are fields of the customer, not attributes."""

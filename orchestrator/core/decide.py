@@ -1,0 +1,138 @@
+"""`decide(view, now)`: what happens next to a batch of customers. Pure: the same view and instant give the same changes.
+
+Customers are decided one after another, in the order of the view. A customer whose decisions raise is parked: its
+changes are dropped, what it took from the shared pools is given back, and the others go on.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import orchestrator.core.steps.table  # noqa: F401  fills the table of step functions
+from orchestrator.core.arrivals import take_item
+from orchestrator.core.calendar_triggers import fire_date, fire_inactive, fire_spread, way_name
+from orchestrator.core.changes import Changes, CustomerChanges
+from orchestrator.core.customer import Timer
+from orchestrator.core.events import look_at_all, profile_moved
+from orchestrator.core.firing import fire
+from orchestrator.core.inbox import Body, Item
+from orchestrator.core.ledger import Task
+from orchestrator.core.pools import WorkingPools
+from orchestrator.core.profile import apply_stage_rules, look_at_segment
+from orchestrator.core.transition import Transition
+from orchestrator.core.turn import CustomerTurn
+from orchestrator.core.view import CustomerView, View
+
+
+def decide(view: View, now: datetime) -> Changes:
+    """Decide everything that is due for the customers of the view at the actual instant `now`."""
+    pools = WorkingPools(view.pools, view.salt)
+    changes = Changes(view.ordinal)
+    for record in view.customers:
+        pools.begin()
+        try:
+            changes.customers.append(decide_customer(view, pools, record, now))
+        except Exception as error:  # noqa: BLE001  whatever it is: this customer is parked, the others go on
+            pools.undo()
+            changes.customers.append(_parked(view, record, now, error))
+    return changes
+
+
+def decide_customer(view: View, pools: WorkingPools, record: CustomerView, now: datetime) -> CustomerChanges:
+    """Everything that is due for one customer, in the order of the language reference, section 6."""
+    turn = CustomerTurn(view, pools, record, now)
+    _fill(turn, record)
+    while (taken := turn.pop()) is not None:
+        if type(taken) is Item:
+            turn.out.consumed.append(taken.seq)
+            turn.depth = 0
+            _begin(turn, taken.received_at)
+            take_item(turn, taken.body, taken.received_at)
+        elif len(taken) == 3:
+            _run_timer(turn, *taken)
+        else:
+            first, second = taken
+            if isinstance(first, str):
+                turn.depth = 0
+                fire(turn, first, second)
+            else:
+                _take_inner(turn, first, second)
+    return turn.finish()
+
+
+def _fill(turn: CustomerTurn, record: CustomerView) -> None:
+    """Queue what is due; when the engine is further behind than `late_tolerance`, events come before all timers."""
+    now = turn.now
+    earliest = min(
+        [item.received_at for item in record.inbox[:1]]
+        + [e.due_at for e in record.enrollments if e.due_at is not None and e.status == "running"]
+        + [timer.due_at for timer in record.customer.timers.values()],
+        default=now,
+    )
+    turn.behind = now - earliest > turn.project.settings.late_tolerance
+    for item in record.inbox:
+        turn.put_item(item)
+    for e in record.enrollments:
+        if e.status == "running":
+            turn.put_enrollment(e)
+    for (kind, name), timer in record.customer.timers.items():
+        turn.put_timer(kind, name, timer)
+
+
+def _begin(turn: CustomerTurn, at: datetime) -> None:
+    turn.t = turn.instant(at)
+    turn.lateness_from = None
+    turn.looked_at = None
+
+
+def _take_inner(turn: CustomerTurn, depth: int, body: Body) -> None:
+    """Something that a decision of this turn made, for the same instant."""
+    turn.depth = depth
+    made_at = body.event.at if hasattr(body, "event") else turn.t
+    _begin(turn, made_at)
+    take_item(turn, body, turn.t)
+
+
+def _run_timer(turn: CustomerTurn, kind: str, name: str, timer: Timer) -> None:
+    """One of the customer's own timers, if it still stands."""
+    if turn.customer.timers.get((kind, name)) != timer:
+        return
+    turn.depth = 0
+    _begin(turn, timer.due_at)
+    match kind:
+        case "segment":
+            turn.set_timer(kind, name, None)
+            if name in turn.index.segments:
+                look_at_segment(turn, turn.index.segments[name])
+                look_at_all(turn)
+        case "stages":
+            turn.set_timer(kind, name, None)
+            apply_stage_rules(turn)
+            profile_moved(turn, [], "")
+            look_at_all(turn)
+        case "task":
+            turn.set_timer(kind, name, None)
+            _overdue(turn, turn.tasks.get(name))
+        case "date" | "inactive" | "spread":
+            fire_by_kind = {"date": fire_date, "inactive": fire_inactive, "spread": fire_spread}[kind]
+            ways = [*turn.index.dates, *turn.index.inactive, *turn.index.schedules]
+            way = next((way for way in ways if way_name(way) == name), None)
+            if way is None:
+                turn.set_timer(kind, name, None)  # the trigger is gone
+            else:
+                fire_by_kind(turn, way, timer)
+
+
+def _overdue(turn: CustomerTurn, task: Task | None) -> None:
+    if task is not None and task.closed_at is None:
+        properties = {"queue": task.queue, "task": task.id, "assignee": task.assignee, "step": task.step}
+        turn.emit_event("task_overdue", properties, f"{task.id}.overdue")
+
+
+def _parked(view: View, record: CustomerView, now: datetime, error: Exception) -> CustomerChanges:
+    """A poison item: nothing of this customer's turn is kept but the reason."""
+    detail = f"{type(error).__name__}: {error}"
+    line = Transition(
+        now, record.customer.id, view.ordinal * 100_000 + 1, "failed", data={"reason": "exception"}, values={"error": detail}
+    )  # fmt: skip
+    return CustomerChanges(record.customer.id, transitions=[line], parked="exception", detail=detail)

@@ -1,0 +1,110 @@
+"""An enrollment: one customer's passage through one version of one journey. All that it needs to go on stands here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+Standing: TypeAlias = Literal["wait", "hold", "retry", "reply"]
+"""Why it stands on its step: waiting (for time or for something), a message held, a step to be tried again, or an
+answer from outside (fetch, webhook)."""
+
+Status: TypeAlias = Literal["running", "parked", "completed", "exited"]
+
+
+class LoopState(NamedTuple):
+    """Where a `repeat` stands: the pass (from 1) and the base of its first pass."""
+
+    index: int
+    anchor_at: datetime
+
+
+class Enrollment:
+    """The state of one enrollment; every field is JSON-able through `orchestrator.core.state`.
+
+    `entered_at` is the due instant of the entry (`entry.at`), and never changes. `entry` holds the trigger's values,
+    with `update` merged in. `step` is the step it stands on, `base_at` that step's wait's base, `until_at` its end;
+    `first_due_at` when the step was first due (from which `valid_for` counts); `look_at` when time alone may make one of
+    its conditions true; `due_at` = when the engine must come back (the earlier of the two), None: only on an event.
+    `sent_ways` are the channels that a held `all_of` has dealt with; `pending` the coupons (by the id of the step that is to
+    carry them) whose message is not written yet. `outcome` says how a wait was satisfied before its timer ran. `ended_by_rule`: ended from outside (an exit rule, goal,
+    stop, restart ...), so that what is queued must not be handed over; not so after `exit:` or the end.
+    """
+
+    __slots__ = (
+        "id", "customer_id", "journey", "version", "key", "trigger", "entered_at", "entry", "updated_at", "held_out",
+        "status", "ended_at", "reason", "ended_by_rule", "step", "standing", "base_at", "until_at", "past",
+        "first_due_at", "look_at", "due_at", "outcome", "results", "visits", "loops", "attempts", "converted_at",
+        "sent_ways", "pending",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        id: str,
+        customer_id: str,
+        journey: str,
+        version: str,
+        key: str,
+        trigger: str,
+        entered_at: datetime,
+        entry: dict[str, Any],
+    ) -> None:
+        self.id = id
+        self.customer_id = customer_id
+        self.journey = journey
+        self.version = version
+        self.key = key
+        self.trigger = trigger
+        self.entered_at = entered_at
+        self.entry = entry
+        self.updated_at = entered_at
+        self.held_out = False
+        self.status: Status = "running"
+        self.ended_at: datetime | None = None
+        self.reason: str | None = None
+        self.ended_by_rule = False
+        self.step: str | None = None
+        self.standing: Standing | None = None
+        self.base_at: datetime | None = None
+        self.until_at: datetime | None = None
+        self.past = False
+        self.first_due_at: datetime | None = None
+        self.look_at: datetime | None = None
+        self.due_at: datetime | None = None
+        self.outcome: dict[str, Any] | None = None
+        self.results: dict[str, Any] = {}
+        self.visits: dict[str, int] = {}
+        self.loops: dict[str, LoopState] = {}
+        self.attempts = 0
+        self.converted_at: datetime | None = None
+        self.sent_ways: tuple[str, ...] = ()
+        self.pending: dict[str, str] = {}
+
+    def copy(self) -> Enrollment:
+        """A copy that a turn may change; nested values are replaced, never changed in place, but for those copied here."""
+        twin = Enrollment.__new__(Enrollment)
+        for name in Enrollment.__slots__:
+            setattr(twin, name, getattr(self, name))
+        twin.results = dict(self.results)
+        twin.visits = dict(self.visits)
+        twin.loops = dict(self.loops)
+        twin.pending = dict(self.pending)
+        return twin
+
+    @property
+    def running(self) -> bool:
+        """Not ended and not parked."""
+        return self.status == "running"
+
+    @property
+    def ended(self) -> bool:
+        """Completed or exited, for good."""
+        return self.status == "completed" or self.status == "exited"
+
+
+class EntryRecord(NamedTuple):
+    """What is remembered of the entries with one key of one journey, over all versions: for `reentry` and `entered`."""
+
+    entered_at: tuple[datetime, ...] = ()
+    exited_at: datetime | None = None
+    messaged_at: datetime | None = None

@@ -1,0 +1,173 @@
+"""Who may enter a journey: the triggers, and the refusals in their order (the language reference, section 2)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Mapping, Sequence
+
+from orchestrator.core.advance import advance, leave
+from orchestrator.core.enrollment import Enrollment, EntryRecord
+from orchestrator.core.identity import enrollment_id, held_out
+from orchestrator.core.interpolation import printed
+from orchestrator.core.program import Journey, Reentry, Trigger
+from orchestrator.core.transition import Transition
+from orchestrator.core.waiting import look_at_conditions
+from orchestrator.errors import DecisionError
+
+if TYPE_CHECKING:
+    from orchestrator.core.turn import CustomerTurn
+
+
+class Attempt:
+    """What brings a customer to a journey's door.
+
+    `values` become `entry`; `event` is what `event.*` means in `where` and `key`; `due_at` is the entry's due instant;
+    `identity` names the occasion; `default_key` is the key where the trigger has none (None: the customer).
+    """
+
+    __slots__ = ("default_key", "due_at", "event", "identity", "name", "values")
+
+    def __init__(
+        self,
+        name: str,
+        values: Mapping[str, Any],
+        due_at: datetime,
+        identity: str,
+        event: dict[str, Any] | None = None,
+        default_key: str | None = None,
+    ) -> None:
+        self.name = name
+        self.values = values
+        self.due_at = due_at
+        self.identity = identity
+        self.event = event
+        self.default_key = default_key
+
+
+def try_to_enter(turn: CustomerTurn, journey: Journey, triggers: Sequence[Trigger], attempt: Attempt) -> None:
+    """Let the customer in by the first trigger whose `where` holds, or record the first refusal."""
+    switches = turn.view.switches
+    if journey.id in switches.stopped or journey.id in switches.paused:
+        refuse(turn, journey, "stopped" if journey.id in switches.stopped else "paused")
+        return
+    trigger = None
+    key = None
+    try:
+        for candidate in triggers:
+            if candidate.where is None or candidate.where.truth(turn.scope_of(None, attempt.event)):
+                trigger = candidate
+                break
+        if trigger is not None:
+            key = _key(turn, trigger, attempt)
+    except DecisionError as error:
+        _say_at_door(turn, journey, "failed", error.reason, None, {"error": str(error)})
+        return
+    if trigger is None or key is None:
+        values = turn.explain(triggers[0].where, None, attempt.event) if triggers else {}
+        refuse(turn, journey, "where", None, values)
+        return
+    running = [e for e in turn.enrollments.values() if e.journey == journey.id and e.key == key and not e.ended]
+    reason = _refusal(turn, journey, trigger, key, attempt, running)
+    if reason == "overlap" and any(e.id in turn.updated for e in running):
+        return  # the event updated the one that runs: that was its part
+    if reason is not None:
+        refuse(turn, journey, reason, key)
+        return
+    if trigger.overlap == "restart":
+        for e in running:
+            leave(turn, e, "restarted", by_rule=True)
+    enter(turn, journey, trigger, key, attempt)
+
+
+def _key(turn: CustomerTurn, trigger: Trigger, attempt: Attempt) -> str:
+    if trigger.key is not None:
+        value = trigger.key.evaluate(turn.scope_of(None, attempt.event))
+        if value is not None:
+            return printed(value)
+    return attempt.default_key if attempt.default_key is not None and trigger.key is None else turn.customer.id
+
+
+def _refusal(
+    turn: CustomerTurn, journey: Journey, trigger: Trigger, key: str, attempt: Attempt, running: Sequence[Enrollment]
+) -> str | None:
+    """The first reason not to enter, in the order of the reference; the entry limit is taken last of all."""
+    if trigger.overlap == "refuse" and running:
+        return "overlap"
+    if trigger.unless_in and any(e.journey in trigger.unless_in and not e.ended for e in turn.enrollments.values()):
+        return "busy"
+    record = turn.entry_record(journey.id, key)
+    if record.entered_at and not _may_reenter(trigger.reentry, record, turn.t):
+        return "reentry"
+    if not turn.pools.entry(journey.id):
+        return "entry_limit"
+    return None
+
+
+def _may_reenter(reentry: Reentry, record: EntryRecord, t: datetime) -> bool:
+    if reentry.always:
+        return True
+    if reentry.after is None:
+        return False
+    since = record.entered_at[-1]
+    if reentry.since == "exit" and record.exited_at is not None:
+        since = record.exited_at
+    elif reentry.since == "message" and record.messaged_at is not None:
+        since = record.messaged_at
+    return t - since >= reentry.after
+
+
+def enter(turn: CustomerTurn, journey: Journey, trigger: Trigger, key: str, attempt: Attempt) -> None:
+    """Begin a passage: record it, draw the holdout, look at the exits, take the first steps."""
+    at = attempt.due_at
+    entry: dict[str, Any] = dict(attempt.values)
+    entry.update(
+        at=at, name=attempt.name, key=key, trigger=trigger.id, updated_at=at, properties=attempt.values
+    )
+    e = Enrollment(
+        enrollment_id(journey.id, turn.customer.id, key, attempt.identity),
+        turn.customer.id, journey.id, journey.version, key, trigger.id, at, entry,
+    )  # fmt: skip
+    turn.add(e)
+    record = turn.entry_record(journey.id, key)
+    turn.out.entries[journey.id, key] = record._replace(entered_at=(*record.entered_at, at))
+    before, turn.t = turn.t, at
+    turn.say("entered", {"trigger": trigger.id}, e, values=turn.explain(trigger.where, None, attempt.event))
+    if journey.holdout > 0:
+        forced = turn.view.forced.get("holdout")
+        drawn = held_out(turn.view.salt, journey.id, turn.customer.id, journey.holdout)
+        e.held_out = drawn if forced is None else bool(forced)
+        turn.say("assigned", {"split": "holdout", "variant": "holdout" if e.held_out else "treated"}, e)
+    turn.lateness_from = None
+    if not journey.watches or not look_at_conditions(turn, e):
+        advance(turn, e, journey.first, at)
+    turn.t = before
+
+
+def refuse(
+    turn: CustomerTurn, journey: Journey, reason: str, key: str | None = None, values: Mapping[str, Any] | None = None
+) -> None:
+    """Record that the customer was not let in."""
+    _say_at_door(turn, journey, "refused", reason, key, values or {})
+
+
+def _say_at_door(
+    turn: CustomerTurn, journey: Journey, type_: str, reason: str, key: str | None, values: Mapping[str, Any]
+) -> None:
+    from orchestrator.core.transition import Transition
+
+    turn.out.transitions.append(
+        Transition(
+            turn.t, turn.customer.id, turn.next_seq(), type_, journey.id, journey.version, key, None,
+            {"reason": reason}, None, values,
+        )
+    )  # fmt: skip
+
+
+def entry_due_at(turn: CustomerTurn, timestamp: datetime, arrived_at: datetime) -> datetime:
+    """When an entry by an event is due: its timestamp if it is hardly older than its arrival, else the arrival.
+
+    When the engine itself comes too late, the actual instant.
+    """
+    tolerance: timedelta = turn.project.settings.late_tolerance
+    due_at = timestamp if arrived_at - timestamp <= tolerance else arrived_at
+    return turn.now if turn.now - arrived_at > tolerance else due_at

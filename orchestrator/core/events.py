@@ -1,0 +1,204 @@
+"""One event applied to one customer, in the seven stages of the language reference, section 6.
+
+1 it joins the history; 2 attributes, consent, stage, segments are brought up to date; 3 goals; 4 exits; 5 update;
+6 waits for events; 7 entries. A change of the profile goes through 2, 4, 6 and 7 likewise.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Mapping, Sequence
+
+from orchestrator.core.advance import leave, park_for
+from orchestrator.core.calendar_triggers import renew_dates, renew_inactive
+from orchestrator.core.enrollment import Enrollment
+from orchestrator.core.entering import Attempt, entry_due_at, try_to_enter
+from orchestrator.core.expression.scope import PastEvent, event_data
+from orchestrator.core.inbox import Event
+from orchestrator.core.index import Way
+from orchestrator.core.profile import Moved, bring_up_to_date
+from orchestrator.core.program import OnAttribute, OnSegment, OnStage
+from orchestrator.core.waiting import compute_anew, leave_by, look_at_conditions, satisfy_by_event
+from orchestrator.errors import DecisionError
+
+if TYPE_CHECKING:
+    from orchestrator.core.turn import CustomerTurn
+
+
+def apply_event(turn: CustomerTurn, event: Event, arrived_at: datetime) -> None:
+    """Take one event through the stages."""
+    past = PastEvent(event.at, event.name, dict(event.properties), event.id)
+    turn.history.add(past)
+    turn.out.events.append(past)
+    data = event_data(past)
+    turn.updated = set()
+    bring_up_to_date(turn, event.name)
+    if turn.enrollments:
+        _goals(turn, event, data)
+        _exits(turn, event, data)
+        _updates(turn, event, data, arrived_at)
+        _waits(turn, event, data)
+    if arrived_at - event.at <= turn.project.settings.late_events:
+        _entries(turn, event, data, arrived_at)
+    renew_inactive(turn, event.name)
+
+
+def profile_moved(turn: CustomerTurn, moved: Moved, identity: str, silent: bool = False) -> None:
+    """The profile changed: memberships, conditions, zones, and the triggers on attributes."""
+    if not moved and not silent:
+        return
+    bring_up_to_date(turn, None, silent)
+    names = {name for name, _, _ in moved}
+    if names & {"timezone", "country", "phone"}:
+        for e in turn.running():
+            compute_anew(turn, e)
+    look_at_all(turn)
+    if silent or names & turn.index.date_attributes or names & {"timezone", "country", "phone"}:
+        renew_dates(turn)
+    if not silent:
+        for name, before, after in moved:
+            _attribute_entries(turn, name, before, after, identity)
+
+
+def look_at_all(turn: CustomerTurn) -> None:
+    """Exits and waits that are conditions are looked at on every event and change of the customer."""
+    if turn.index.conditions:
+        for e in turn.running():
+            look_at_conditions(turn, turn.enrollments[e.id])
+
+
+def _goals(turn: CustomerTurn, event: Event, data: dict[str, Any]) -> None:
+    for e in list(turn.enrollments.values()):
+        goal = turn.program(e).goal
+        if goal is None or goal.event != event.name or e.converted_at is not None or event.at < e.entered_at:
+            continue
+        if goal.within is not None and event.at - e.entered_at > goal.within:
+            continue
+        try:
+            if not turn.truth(goal.where, e, data):
+                continue
+            scope = turn.scope_of(e, data)
+            value = goal.value.evaluate(scope) if goal.value is not None else None
+            currency = goal.currency.evaluate(scope) if goal.currency is not None else None
+        except DecisionError as error:
+            park_for(turn, e, error)
+            continue
+        e = turn.edit(e)
+        e.converted_at = event.at
+        turn.say("goal", {"value": value}, e, values={"event": event.id, "currency": currency})
+        if goal.exit and not e.ended:
+            leave(turn, e, "goal", by_rule=True)
+
+
+def _exits(turn: CustomerTurn, event: Event, data: dict[str, Any]) -> None:
+    for e in turn.running():
+        journey = turn.program(e)
+        if event.name in journey.events:
+            for rule in journey.exits:
+                if rule.event != event.name:
+                    continue
+                try:
+                    holds = turn.truth(rule.where, e, data)
+                except DecisionError as error:
+                    park_for(turn, e, error)
+                    break
+                if holds:
+                    values = {"event": event.id, **turn.explain(rule.where, e, data)}
+                    turn.looked_at = data
+                    leave_by(turn, e, journey, rule, values)
+                    turn.looked_at = None
+                    break
+    look_at_all(turn)
+
+
+def _updates(turn: CustomerTurn, event: Event, data: dict[str, Any], arrived_at: datetime) -> None:
+    for e in turn.running():
+        journey = turn.program(e)
+        if event.name not in journey.events:
+            continue
+        for rule in journey.updates:
+            if rule.event != event.name:
+                continue
+            try:
+                if not turn.truth(rule.where, e, data):
+                    continue
+            except DecisionError as error:
+                park_for(turn, e, error)
+                break
+            update_entry(turn, turn.edit(e), event.properties, entry_due_at(turn, event.at, arrived_at))
+            turn.updated.add(e.id)
+            break
+
+
+def update_entry(turn: CustomerTurn, e: Enrollment, properties: Mapping[str, Any], at: datetime) -> None:
+    """Merge properties into `entry` (its reserved names keep their meaning) and compute the present wait anew."""
+    merged = {**e.entry["properties"], **properties}
+    kept = {name: e.entry[name] for name in ("at", "name", "key", "trigger")}
+    e.updated_at = at
+    e.entry = {**e.entry, **properties, **kept, "updated_at": at, "properties": merged}
+    compute_anew(turn, e)
+
+
+def _waits(turn: CustomerTurn, event: Event, data: dict[str, Any]) -> None:
+    for e in turn.running():
+        if event.name in turn.program(e).events:
+            satisfy_by_event(turn, turn.enrollments[e.id], event, data)
+
+
+def _entries(turn: CustomerTurn, event: Event, data: dict[str, Any], arrived_at: datetime) -> None:
+    due_at = entry_due_at(turn, event.at, arrived_at)
+    attempt = Attempt(event.name, event.properties, due_at, event.id, data)
+    ways: Sequence[Way] = turn.index.by_event.get(event.name, ())
+    for journey, triggers in _by_journey(ways):
+        try_to_enter(turn, journey, triggers, attempt)
+    if event.name == "segment_changed":
+        _segment_entries(turn, event, data, due_at)
+    elif event.name == "stage_changed":
+        _stage_entries(turn, event, data, due_at)
+
+
+def _by_journey(ways: Sequence[Way]) -> list[tuple[Any, list[Any]]]:
+    """The triggers of each journey together, journeys in their order."""
+    grouped: dict[str, tuple[Any, list[Any]]] = {}
+    for way in ways:
+        grouped.setdefault(way.journey.id, (way.journey, []))[1].append(way.trigger)
+    return list(grouped.values())
+
+
+def _segment_entries(turn: CustomerTurn, event: Event, data: dict[str, Any], due_at: datetime) -> None:
+    name, edge = event.properties["segment"], event.properties["edge"]
+    values = {"from": None, "to": name} if edge == "entered" else {"from": name, "to": None}
+    ways = [
+        way
+        for way in turn.index.by_segment.get(name, ())
+        if isinstance(way.trigger, OnSegment) and way.trigger.edge == edge
+    ]
+    for journey, triggers in _by_journey(ways):
+        try_to_enter(turn, journey, triggers, Attempt("segment", values, due_at, event.id, data))
+
+
+def _stage_entries(turn: CustomerTurn, event: Event, data: dict[str, Any], due_at: datetime) -> None:
+    before, after = event.properties["from"], event.properties["to"]
+    ways = [
+        way
+        for way in turn.index.by_stage
+        if isinstance(way.trigger, OnStage)
+        and way.trigger.to in (None, after)
+        and way.trigger.from_stage in (None, before)
+    ]
+    for journey, triggers in _by_journey(ways):
+        try_to_enter(turn, journey, triggers, Attempt("stage", {"from": before, "to": after}, due_at, event.id, data))
+
+
+def _attribute_entries(turn: CustomerTurn, name: str, before: Any, after: Any, identity: str) -> None:
+    ways = [
+        way
+        for way in turn.index.by_attribute.get(name, ())
+        if isinstance(way.trigger, OnAttribute)
+        and (not way.trigger.has_from or way.trigger.from_value == before)
+        and (not way.trigger.has_to or way.trigger.to_value == after)
+    ]
+    values = {"from": before, "to": after}
+    attempt = Attempt("attribute", values, turn.t, f"attribute:{name}:{identity}", None)
+    for journey, triggers in _by_journey(ways):
+        try_to_enter(turn, journey, triggers, attempt)

@@ -1,0 +1,107 @@
+"""An expression ready for use: its source, its tree, its evaluator, and the facts it will ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from orchestrator.core.expression.evaluate import NO_VARS, compile_node
+from orchestrator.core.expression.leaves import leaves_of
+from orchestrator.core.expression.needs import Needs, needs
+from orchestrator.core.expression.nodes import Node, walk
+from orchestrator.core.expression.scope import Evaluator, Scope, Value
+from orchestrator.core.expression.steady import Steadiness, moves_steadily, set_steadiness
+from orchestrator.core.expression.text import text_of
+from orchestrator.core.expression.types import Types
+from orchestrator.core.expression.values import truth
+from orchestrator.errors import DecisionError, EvaluationError
+
+MOST_WORK = 20_000
+"""Nodes that one expression may come to when each variable in it is written out."""
+
+
+class TooMuchWork(ValueError):
+    """Variables that use variables that use variables: written out, the expression is beyond all bounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expr:
+    """Made by `orchestrator.definitions.expressions.build_expr`, or by `compiled` from a tree.
+
+    `evaluate` raises EvaluationError with source and offset; NotLoaded and FactUnavailable come from the facts.
+    Two are equal when their trees are.
+    """
+
+    source: str
+    node: Node
+    evaluate: Evaluator = field(compare=False, repr=False)
+    needs: Needs = field(compare=False, repr=False)
+    """Those of the variables it uses included."""
+    leaves: tuple[tuple[str, Evaluator], ...] = field(compare=False, repr=False)
+    """What `explain` shows: canonical text and evaluator."""
+    work: int = field(compare=False, repr=False, default=1)
+    """Its nodes, and those of the variables it uses."""
+
+    def truth(self, scope: Scope) -> bool:
+        """The value as a condition: none is false. Raises EvaluationError, which is neither true nor false."""
+        return truth(self.evaluate(scope))
+
+    def explain(self, scope: Scope) -> dict[str, Value]:
+        """The values that the decision was taken on, by canonical text: `{"customer.tier": "gold"}`.
+
+        What cannot be evaluated is shown as text. Changes nothing of the scope, notes no instants.
+        """
+        tracking, scope.tracking = scope.tracking, False
+        try:
+            return {text: _shown(evaluate, scope) for text, evaluate in self.leaves}
+        finally:
+            scope.tracking = tracking
+
+
+def compiled(
+    source: str, node: Node, *, types: Types | None = None, vars: Mapping[str, Expr] | Mapping[str, Evaluator] = NO_VARS
+) -> Expr:
+    """An expression from its tree. `vars` are the variables it may use: expressions, or bare evaluators, of which
+    neither needs nor work are known. Raises TooMuchWork."""
+    evaluators: dict[str, Evaluator] = {
+        name: var.evaluate if isinstance(var, Expr) else var for name, var in vars.items()
+    }
+    asked, work = needs(node), sum(1 for _ in walk(node))
+    for name in asked.results & vars.keys():
+        var = vars[name]
+        if isinstance(var, Expr):
+            asked, work = asked | var.needs, work + var.work
+    if work > MOST_WORK:
+        raise TooMuchWork(f"with its variables written out, the expression has {work} parts, more than {MOST_WORK}")
+    evaluate = _located(compile_node(node, vars=evaluators, types=types), source)
+    if moves_steadily(node, evaluators):
+        quiet = _located(compile_node(node, vars=evaluators, types=types, quiet=True), source)
+        set_steadiness(evaluate, Steadiness(True, quiet))
+    leaves = {text_of(leaf): leaf for leaf in leaves_of(node)}
+    explained = tuple(
+        (text, _located(compile_node(leaf, vars=evaluators, types=types), source)) for text, leaf in leaves.items()
+    )
+    return Expr(source, node, evaluate, asked, explained, work)
+
+
+def _located(evaluate: Evaluator, source: str) -> Evaluator:
+    """Errors carry the source that their offset points into; those of a variable, the variable's own."""
+
+    def located(scope: Scope) -> Value:
+        try:
+            return evaluate(scope)
+        except EvaluationError as error:
+            if not error.source:
+                error.source = source
+            raise
+        except RecursionError:
+            raise EvaluationError("the data is nested too deeply", source) from None
+
+    return located
+
+
+def _shown(evaluate: Evaluator, scope: Scope) -> Value:
+    try:
+        return evaluate(scope)
+    except DecisionError as error:
+        return f"error: {error}"

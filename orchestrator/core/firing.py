@@ -1,0 +1,109 @@
+"""An enrollment's timer ran: judge lateness, leave the wait, and go on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Callable
+
+from orchestrator.core.advance import STOP, advance, fail, leave, run_again, stand
+from orchestrator.core.enrollment import Enrollment
+from orchestrator.core.program import (
+    Journey, OpenTask, RepeatAgain, Step, Survey, WaitFor, WaitSomething, WaitUntilDate, WaitUntilTime, WaitWindow,
+)  # fmt: skip
+from orchestrator.core.steps.branch import next_pass
+from orchestrator.core.steps.outside import take_reply
+from orchestrator.core.steps.people import finish_survey, finish_task
+from orchestrator.core.waiting import journey_repeat, look_at_conditions
+from orchestrator.errors import DecisionError
+
+if TYPE_CHECKING:
+    from orchestrator.core.turn import CustomerTurn
+
+
+def fire(turn: CustomerTurn, enrollment_id: str, due_at: datetime) -> None:
+    """Wake an enrollment, if this timer still stands."""
+    e = turn.enrollments.get(enrollment_id)
+    if e is None or e.status != "running" or e.due_at != due_at or e.step is None:
+        return
+    e = turn.edit(e)
+    turn.t = turn.instant(due_at)
+    if e.look_at is not None and e.look_at <= turn.now and not _is_over(e, turn):
+        if look_at_conditions(turn, e):
+            return
+        e = turn.enrollments[enrollment_id]
+        if not (e.outcome is not None or (e.until_at is not None and e.until_at <= turn.now)):
+            if e.due_at == due_at:  # nothing came true: look again when time can change something
+                stand(turn, e, e.standing, e.until_at, e.look_at if e.look_at != due_at else None)
+            return
+        if e.outcome is not None:
+            return  # satisfied: its timer is queued
+    journey = turn.program(e)
+    step = journey.steps[journey.by_id[e.step]]
+    turn.lateness_from = None
+    if e.standing == "wait":
+        _leave_wait(turn, e, journey, step)
+    elif e.standing == "reply":
+        if e.outcome is not None and "answered" in e.outcome:
+            _go(turn, e, lambda: take_reply(turn, e, step), turn.t)
+    elif e.standing in ("hold", "retry"):
+        turn.lateness_from = e.until_at if e.standing == "hold" else None
+        if e.standing == "hold" and journey.watches and look_at_conditions(turn, e):
+            return
+        run_again(turn, turn.edit(turn.enrollments[e.id]), turn.t)
+
+
+def _is_over(e: Enrollment, turn: CustomerTurn) -> bool:
+    """Whether the wait's own end is due, so that there is nothing left to look at first."""
+    return e.outcome is not None or e.standing != "wait"
+
+
+def _leave_wait(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Step) -> None:
+    ended_at = e.until_at if e.outcome is None and e.until_at is not None else e.due_at
+    assert ended_at is not None
+    turn.lateness_from = ended_at
+    t = turn.instant(ended_at)
+    turn.t = t
+    late = journey.late
+    if late is not None and late.then == "exit" and turn.now - ended_at > late.after:
+        leave(turn, e, "late")
+        return
+    _go(turn, e, lambda: _after_wait(turn, e, journey, step), t)
+
+
+def _go(turn: CustomerTurn, e: Enrollment, decide: Callable[[], int], t: datetime) -> None:
+    """Take a decision about where to go, and go there. An error is the step's."""
+    journey = turn.program(e)
+    assert e.step is not None
+    try:
+        index = decide()
+    except DecisionError as error:
+        index = fail(turn, e, journey.steps[journey.by_id[e.step]], error)
+    if index != STOP:
+        advance(turn, e, index, t)
+
+
+def _after_wait(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Step) -> int:
+    match step:
+        case WaitFor() | WaitUntilTime() | WaitUntilDate() | WaitWindow():
+            if not e.past or step.if_past == "continue":
+                return step.next
+            if step.if_past == "exit":
+                leave(turn, e, "past")
+                return STOP
+            return step.next if step.following is None else journey.steps[step.following].next
+        case WaitSomething():
+            value = e.outcome["value"] if e.outcome is not None else None
+            if step.as_name is not None:
+                e.results[step.as_name] = value
+            met = e.outcome is not None
+            values = e.outcome["values"] if e.outcome is not None else {}
+            turn.say("branched", {"branch": "then" if met else "else"}, e, step.id, values)
+            return step.then if met else step.otherwise
+        case RepeatAgain():
+            return next_pass(turn, e, journey_repeat(turn, e, step))
+        case Survey():
+            return finish_survey(turn, e, step)
+        case OpenTask():
+            return finish_task(turn, e, step)
+        case _:
+            return step.next

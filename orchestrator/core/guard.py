@@ -1,0 +1,221 @@
+"""The right to send: the guards in their order, each with a stable reason (the language reference, section 7).
+
+enrollment live -> holdout -> address -> suppression -> consent -> valid_for -> quiet hours -> caps -> send limits.
+`reach` asks the first five, which choose the channel of a `send`; `timing` the others, for the chosen one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from orchestrator.core.addresses import Address, address_of
+from orchestrator.core.enrollment import Enrollment
+from orchestrator.core.identity import smear_for
+from orchestrator.core.ledger import UNSENT
+from orchestrator.core.program import ChannelTemplate, Journey, MessageOptions, Step
+from orchestrator.core.project import CapRule, TemplateRef, Topic
+from orchestrator.core.time.quiet import next_quiet_start, quiet_until
+from orchestrator.errors import DecisionError
+
+if TYPE_CHECKING:
+    from orchestrator.core.turn import CustomerTurn
+
+
+class Reach(NamedTuple):
+    """A channel on which the customer may be written to: the address, the template's variant, the topic."""
+
+    way: ChannelTemplate
+    address: Address
+    template: TemplateRef
+    topic: Topic
+
+
+class NoReach(NamedTuple):
+    """Why this channel is closed."""
+
+    way: ChannelTemplate
+    reason: str
+
+
+class Verdict(NamedTuple):
+    """What the guards of time and number say: send, hold `until_at`, or not (`reason`)."""
+
+    action: Literal["send", "hold", "suppress", "exit"]
+    reason: str | None = None
+    until_at: datetime | None = None
+
+
+SEND = Verdict("send")
+
+
+def topic_of(turn: CustomerTurn, journey: Journey, options: MessageOptions, template: TemplateRef | None) -> Topic:
+    """The step's topic, else the template's, else the journey's. Raises DecisionError when there is none."""
+    name = options.topic or (template.topic if template is not None else None) or journey.topic
+    topic = turn.project.topics.get(name) if name is not None else None
+    if topic is None:
+        raise DecisionError(f"the message has no topic that exists (found {name!r}); give it one in project.yaml")
+    return topic
+
+
+def locale_of(turn: CustomerTurn, e: Enrollment, options: MessageOptions) -> str:
+    """The language of a message: the step's, else the customer's, else the project's."""
+    if options.locale is not None:
+        value = options.locale.value(turn.scope_of(e))
+        if isinstance(value, str) and value:
+            return value
+    return turn.customer.locale or turn.project.locale
+
+
+def reach(
+    turn: CustomerTurn, e: Enrollment, journey: Journey, step: Step, way: ChannelTemplate, options: MessageOptions
+) -> Reach | NoReach:
+    """Ask the guards up to consent about one channel. Raises DecisionError when topic, locale or `to` cannot be told."""
+    template = turn.project.templates.pick(way.channel, way.template, locale_of(turn, e, options))
+    topic = topic_of(turn, journey, options, template)
+    if turn.view.switches.killed(journey.id, way.channel):
+        return NoReach(way, "killed")
+    if not e.running and not step.in_exit:
+        return NoReach(way, "exited")
+    if e.held_out and topic.klass != "transactional":
+        return NoReach(way, "holdout")
+    to = None
+    if options.to is not None:
+        value = options.to.value(turn.scope_of(e))
+        to = "" if value is None else str(value)
+    address, reason = address_of(turn.customer, way.channel, to)
+    if address is None:
+        return NoReach(way, reason or "no_address")
+    refused = forbidden(turn.causes(way.channel, address.normal), topic) or no_consent(
+        turn.customer.consents.get((topic.id, way.channel)), topic
+    )
+    if refused is not None:
+        return NoReach(way, refused)
+    if template is None:
+        return NoReach(way, "render_error")
+    return Reach(way, address, template, topic)
+
+
+def forbidden(causes: frozenset[str], topic: Topic) -> str | None:
+    """Whether the suppression list forbids a message of this class, and the cause.
+
+    A hard bounce, STOP and erasure stop every class; a complaint or a global unsubscribe promotional and service ones.
+    """
+    if not causes:
+        return None
+    for cause in ("bounced", "suppressed"):
+        if cause in causes:
+            return cause
+    if topic.klass != "transactional":
+        for cause in ("complained", "opted_out"):
+            if cause in causes:
+                return cause
+    return None
+
+
+def no_consent(state: str | None, topic: Topic) -> str | None:
+    """Whether consent is missing: promotional needs `in`, service must not be `out`, transactional needs none."""
+    if topic.klass == "transactional":
+        return None
+    if state == "out":
+        return "opted_out"
+    return "no_consent" if topic.klass == "promotional" and state != "in" else None
+
+
+def expires_at(turn: CustomerTurn, e: Enrollment, step: Step, options: MessageOptions) -> datetime | None:
+    """The end by `valid_for`, counted from when the step was first due."""
+    if options.valid_for is None:
+        return None
+    assert e.first_due_at is not None
+    return options.valid_for.after(e.first_due_at, turn.zone_of(e, step.timezone).zone)
+
+
+def timing(
+    turn: CustomerTurn, e: Enrollment, journey: Journey, step: Step, found: Reach, options: MessageOptions
+) -> Verdict:
+    """Ask validity, quiet hours, caps and send limits. A slot of the send limit is taken when the answer is send."""
+    ends_at = expires_at(turn, e, step, options)
+    if ends_at is not None and turn.t > ends_at:
+        return Verdict("suppress", "expired")
+    quiet = _quiet(turn, e, step, found, options, ends_at)
+    if quiet is not None:
+        return quiet
+    capped = _capped(turn, found, options, ends_at, step)
+    if capped is not None:
+        return capped
+    if not turn.pools.message(journey.id):
+        return Verdict("suppress", "send_limit")
+    return SEND
+
+
+def _quiet(
+    turn: CustomerTurn, e: Enrollment, step: Step, found: Reach, options: MessageOptions, ends_at: datetime | None
+) -> Verdict | None:
+    rule = turn.project.quiet
+    if rule is None or not rule.binds(found.topic.klass, found.way.channel):
+        return None
+    zones = turn.zone_of(e, step.timezone).all_zones
+    free_at = quiet_until(turn.t, zones, rule.hours)
+    if free_at is None:
+        return None
+    if options.on_quiet == "exit":
+        return Verdict("exit", "quiet_hours")
+    if options.on_quiet == "skip" or step.in_exit:
+        return Verdict("suppress", "quiet_hours")
+    smear = turn.project.settings.smear
+    next_start = next_quiet_start(free_at, zones, rule.hours)
+    if next_start is not None:
+        smear = min(smear, next_start - free_at)
+    assert e.step is not None
+    release_at = free_at + smear_for(turn.view.salt, e.id, step.id, e.visits.get(step.id, 1), smear)
+    if ends_at is not None and release_at > ends_at:
+        return Verdict("suppress", "expired")
+    return Verdict("hold", "quiet_hours", release_at)
+
+
+def not_after(turn: CustomerTurn, e: Enrollment, step: Step, found: Reach) -> datetime | None:
+    """The start of the next quiet time: a message still queued then must not be handed over."""
+    rule = turn.project.quiet
+    if rule is None or not rule.binds(found.topic.klass, found.way.channel):
+        return None
+    return next_quiet_start(turn.t, turn.zone_of(e, step.timezone).all_zones, rule.hours)
+
+
+def _capped(
+    turn: CustomerTurn, found: Reach, options: MessageOptions, ends_at: datetime | None, step: Step
+) -> Verdict | None:
+    room_at: datetime | None = None
+    for rule in turn.project.caps:
+        if rule.matches(found.topic.klass, found.topic.id, found.way.channel):
+            free_at = cap_room_at(turn, rule)
+            if free_at is not None and (room_at is None or free_at > room_at):
+                room_at = free_at
+    if room_at is None:
+        return None
+    if options.on_cap == "exit":
+        return Verdict("exit", "capped")
+    if options.on_cap == "skip" or step.in_exit:
+        return Verdict("suppress", "capped")
+    if ends_at is not None and room_at > ends_at:
+        return Verdict("suppress", "expired")
+    return Verdict("hold", "capped", room_at)
+
+
+def cap_room_at(turn: CustomerTurn, rule: CapRule) -> datetime | None:
+    """When a rule next has room: None now, else the first instant at which fewer than `max` messages stand in its window.
+
+    The window is (t - per, t]: a message sent exactly `per` ago no longer counts.
+    """
+    opened_at = turn.t - rule.per
+    inside: list[datetime] = []
+    for message in reversed(turn.messages):
+        row = message.row
+        if row.at <= opened_at:
+            break
+        if message.status not in UNSENT and rule.matches(row.klass, row.topic, row.channel):
+            inside.append(row.at)
+    if len(inside) < rule.max:
+        return None
+    if rule.max == 0:
+        return turn.t + max(rule.per, timedelta(days=1))
+    return inside[rule.max - 1] + rule.per

@@ -1,0 +1,136 @@
+"""What arrives for one customer, in the order of arrival: a closed union, each written in the past tense."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Mapping, NamedTuple, TypeAlias, Union
+
+
+class Event(NamedTuple):
+    """Something the customer did, or that happened to one. `at` is its own timestamp, never after its arrival."""
+
+    name: str
+    at: datetime
+    properties: Mapping[str, Any]
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Occurred:
+    """An event that was tracked, or that a built-in made."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """Profile traits: reserved names set fields, `consents` and `tags` theirs, the rest are attributes.
+
+    `silent` is a creation or an import: memberships are computed without a line, and nobody enters anything.
+    """
+
+    traits: Mapping[str, Any]
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentChanged:
+    topic: str
+    channel: str
+    state: Literal["in", "out"]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a message: delivered, open, click, reply, bounce, complaint. `message_id` None: not ours."""
+
+    kind: Literal["sent", "delivered", "failed", "open", "click", "reply", "bounce", "complaint"]
+    channel: str
+    message_id: str | None
+    text: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """The answer to a request. `status` None: no answer came (`error` says why)."""
+
+    request_id: str
+    status: int | None
+    body: Any = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskClosed:
+    task_id: str
+    outcome: str | None = None
+    assignee: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyAnswered:
+    """An answer. Without `message_id` it belongs to the latest survey of this name."""
+
+    survey: str
+    score: float | None = None
+    choice: str | None = None
+    text: str | None = None
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionRequested:
+    offer: str
+    order_id: str
+    total: float | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EnrollmentRequested:
+    """From the API, an operator or a scenario. `identity` names the request."""
+
+    journey: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    trigger: str = "api"
+    identity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyOperated:
+    """An operator stopped or resumed a journey in which the customer is."""
+
+    journey: str
+    action: Literal["stop", "resume", "pause"]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """New definitions are live. `new_journeys` are those deployed for the first time (for `existing: include`)."""
+
+    new_journeys: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleFired:
+    """A schedule's or campaign's occurrence reached this customer (from a fan-out). `occurrence` is its local minute."""
+
+    journey: str
+    trigger: int
+    occurrence: str
+
+
+Body: TypeAlias = Union[
+    Occurred, Identified, ConsentChanged, Receipt, Replied, TaskClosed, SurveyAnswered, RedemptionRequested,
+    EnrollmentRequested, JourneyOperated, Deployed, ScheduleFired,
+]  # fmt: skip
+
+
+class Item(NamedTuple):
+    """One inbox row. `seq` is unique; order of arrival is (received_at, seq)."""
+
+    seq: int
+    received_at: datetime
+    body: Body

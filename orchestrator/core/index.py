@@ -1,0 +1,113 @@
+"""Look-ups over the live definitions, made once a deploy: who listens to what."""
+
+from __future__ import annotations
+
+from typing import Iterable, Iterator, NamedTuple
+
+from orchestrator.core.expression.expr import Expr
+from orchestrator.core.program import (
+    Goal, IssueCoupon, Journey, OnAttribute, OnceAt, OnDate, OnEvent, OnInactive, OnSchedule, OnSegment, OnStage, Send,
+    Survey, Trigger, UntilTrue, WaitSomething,
+)  # fmt: skip
+from orchestrator.core.project import Project, Segment
+
+
+class Way(NamedTuple):
+    """A trigger of a live journey with its place in the file."""
+
+    journey: Journey
+    number: int
+    trigger: Trigger
+
+
+class Index:
+    """The live project, turned around. Journeys stand by priority (higher first), then by id."""
+
+    def __init__(self, project: Project, pinned: Iterable[Journey] = ()) -> None:
+        self.project = project
+        self.journeys = sorted(project.journeys.values(), key=lambda journey: (-journey.priority, journey.id))
+        ways = [Way(journey, n, trigger) for journey in self.journeys for n, trigger in enumerate(journey.triggers)]
+        self.by_event = _grouped(
+            (way.trigger.event, way) for way in ways if isinstance(way.trigger, OnEvent)
+        )  # fmt: skip
+        self.by_segment = _grouped((w.trigger.segment, w) for w in ways if isinstance(w.trigger, OnSegment))
+        self.by_attribute = _grouped((w.trigger.attribute, w) for w in ways if isinstance(w.trigger, OnAttribute))
+        self.by_stage = tuple(w for w in ways if isinstance(w.trigger, OnStage))
+        self.dates = tuple(w for w in ways if isinstance(w.trigger, OnDate))
+        self.date_attributes = frozenset(w.trigger.attribute for w in ways if isinstance(w.trigger, OnDate))
+        self.inactive = tuple(w for w in ways if isinstance(w.trigger, OnInactive))
+        self.by_inactive = _grouped((w.trigger.event, w) for w in ways if isinstance(w.trigger, OnInactive))
+        self.schedules = tuple(w for w in ways if isinstance(w.trigger, (OnSchedule, OnceAt)))
+        self.segments = {segment.name: segment for segment in project.segments}
+        self.staged = any(stage.where is not None for stage in project.stages)
+        self.stage_events = frozenset().union(*(s.where.needs.events for s in project.stages if s.where))
+        self._segment_events = {s.name: _events_of(s.where) for s in project.segments}
+        everything = [*self.journeys, *pinned]
+        self.conditions = any(
+            journey.watches or any(_has_condition(step) for step in journey.steps) for journey in everything
+        )
+        self.listened = frozenset().union(
+            self.by_event, self.by_inactive, *(j.events for j in everything), *self._segment_events.values(),
+            self.stage_events, *(expr.needs.events for j in everything for expr in exprs_of(j)),
+        )  # fmt: skip
+
+    def segments_moved_by(self, event: str) -> list[Segment]:
+        """The segments whose membership an event of this name may change, in the order of their dependencies."""
+        return [s for s in self.project.segments if event in self._segment_events[s.name] or s.where.needs.segments]
+
+
+def _events_of(where: Expr) -> frozenset[str]:
+    """The events that can change a condition, the built-in ones that stand behind `received`, `opened` ... included."""
+    needs = where.needs
+    events = set(needs.events)
+    if needs.received:
+        events.add("message_sent")
+    if needs.steps:
+        events |= {"email_opened", "email_clicked"}
+    if needs.offers:
+        events.add("coupon_redeemed")
+    return frozenset(events)
+
+
+def _has_condition(step: object) -> bool:
+    return isinstance(step, WaitSomething) and any(isinstance(a, UntilTrue) for a in step.alternatives)
+
+
+def _grouped(pairs: Iterable[tuple[str, Way]]) -> dict[str, tuple[Way, ...]]:
+    groups: dict[str, list[Way]] = {}
+    for name, way in pairs:
+        groups.setdefault(name, []).append(way)
+    return {name: tuple(group) for name, group in groups.items()}
+
+
+def exprs_of(journey: Journey) -> Iterator[Expr]:
+    """Every condition of a journey that reads facts (not the texts of its messages)."""
+    for trigger in journey.triggers:
+        yield from (expr for expr in (trigger.where, trigger.key) if expr is not None)
+    for rule in journey.exits:
+        yield from (expr for expr in (rule.where, rule.when) if expr is not None)
+    yield from (rule.where for rule in journey.updates if rule.where is not None)
+    if isinstance(journey.goal, Goal):
+        yield from (e for e in (journey.goal.where, journey.goal.value, journey.goal.currency) if e is not None)
+    for step in journey.steps:
+        if step.skip_if is not None:
+            yield step.skip_if
+        for name in ("expr", "until", "condition", "offset_expr"):
+            value = getattr(step, name, None)
+            if isinstance(value, Expr):
+                yield value
+        for branch in getattr(step, "branches", ()):
+            yield branch.when
+        for alternative in getattr(step, "alternatives", ()):
+            value = getattr(alternative, "when", None) or getattr(alternative, "where", None)
+            if value is not None:
+                yield value
+
+
+def carries_coupon(journey: Journey) -> dict[int, IssueCoupon]:
+    """Message steps by index, with the coupon step whose code they carry."""
+    return {
+        step.carrier: step
+        for step in journey.steps
+        if isinstance(step, IssueCoupon) and step.carrier is not None and isinstance(journey.steps[step.carrier], (Send, Survey))
+    }

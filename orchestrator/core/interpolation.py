@@ -1,0 +1,104 @@
+"""Step templates: fields such as `url`, `title` and `properties`, where `{{ expression }}` stands between plain text.
+
+They are expressions of the journey language between pieces of text, nothing more: blocks (`{% %}`) belong in template
+files. A template that is one `{{ }}` and nothing else keeps its value's type; elsewhere values are printed: dates as
+ISO 8601, whole floats without `.0`, and a missing value is an error, so that nobody gets "Hi ,".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Callable
+from urllib.parse import quote
+
+from orchestrator.core.expression.expr import Expr
+from orchestrator.core.expression.scope import Scope, Value
+from orchestrator.core.time.iso import format_instant
+from orchestrator.errors import EvaluationError
+
+LONGEST_TEXT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Text pieces and expressions in order, or one literal value (a number, list or mapping written in the file).
+
+    A list or mapping with templates somewhere inside is `items` or `entries`: each element a template of its own.
+    """
+
+    parts: tuple[str | Expr, ...] = ()
+    literal: object = None
+    items: tuple[Template, ...] | None = None
+    entries: tuple[tuple[str, Template], ...] | None = None
+
+    @property
+    def exprs(self) -> tuple[Expr, ...]:
+        """The expressions inside, for checks and for the list of needed facts."""
+        inside = self.items or tuple(template for _, template in self.entries or ())
+        below = (expr for template in inside for expr in template.exprs)
+        return (*(part for part in self.parts if isinstance(part, Expr)), *below)
+
+    def value(self, scope: Scope) -> Value:
+        """The value, typed when the template is a single expression, a literal or nested. Raises EvaluationError."""
+        if self.entries is not None:
+            return {key: template.value(scope) for key, template in self.entries}
+        if self.items is not None:
+            return [template.value(scope) for template in self.items]
+        if not self.parts:
+            return self.literal
+        if len(self.parts) == 1:
+            part = self.parts[0]
+            return part if isinstance(part, str) else part.evaluate(scope)
+        return self.text(scope)
+
+    def text(self, scope: Scope, encode: Callable[[str], str] | None = None) -> str:
+        """The printed text. `encode` is applied to each inserted value (not to the text between).
+
+        Raises EvaluationError when a value is missing or the text grows past 10,000 characters.
+        """
+        if not self.parts:
+            return printed(self.value(scope))
+        out: list[str] = []
+        for part in self.parts:
+            if isinstance(part, str):
+                out.append(part)
+                continue
+            value = part.evaluate(scope)
+            if value is None:
+                raise EvaluationError(f"'{part.source}' has no value here; add | default('...')", part.source)
+            piece = printed(value)
+            out.append(encode(piece) if encode else piece)
+        text = "".join(out)
+        if len(text) > LONGEST_TEXT:
+            raise EvaluationError(f"the text has {len(text)} characters; at most {LONGEST_TEXT} are allowed")
+        return text
+
+    def url(self, scope: Scope) -> str:
+        """The text with each inserted value percent-encoded."""
+        return self.text(scope, lambda piece: quote(piece, safe=""))
+
+
+def printed(value: Value) -> str:
+    """How a value is written into text."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return value
+        case float() if value.is_integer() and abs(value) < 1e15:
+            return str(int(value))
+        case datetime():
+            return format_instant(value)
+        case date():
+            return value.isoformat()
+        case timedelta():
+            return f"{int(value.total_seconds())}s"
+        case list():
+            return ", ".join(printed(item) for item in value)
+        case dict():
+            return ", ".join(f"{key}: {printed(item)}" for key, item in value.items())
+        case _:
+            return str(value)

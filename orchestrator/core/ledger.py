@@ -1,0 +1,111 @@
+"""Rows about the outside world: messages, requests, coupons and tasks. Each has a key from enrollment, step and visit."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Literal, Mapping, NamedTuple, TypeAlias
+
+from orchestrator.core.program import Channel, MessageClass
+
+MessageStatus: TypeAlias = Literal["queued", "sent", "suppressed", "rejected", "bounced", "complained", "unknown"]
+UNSENT: frozenset[str] = frozenset({"suppressed", "rejected"})
+"""The message is certainly unsent: its cap slot and its coupon are given back."""
+
+
+def effect_id(enrollment: str, step: str, visit: int, way: str = "") -> str:
+    """The key of an outside effect: a repeated turn writes the same row."""
+    return f"{enrollment}.{step}.{visit}" + (f".{way}" if way else "")
+
+
+class Message(NamedTuple):
+    """A row of the message ledger, written when the guards let the message pass. It never changes; see MessageState.
+
+    `at` is the decision's instant (caps count it), `decided_at` the actual one, `seq` its place in the journal.
+    `values` are the frozen values that the template uses. `survives_exit`: sent by an exit's `do` list.
+    `not_after` is the start of the next quiet time, `expires_at` the end by `valid_for`.
+    """
+
+    id: str
+    customer_id: str
+    enrollment_id: str
+    journey: str
+    version: str
+    key: str
+    step: str
+    visit: int
+    channel: Channel
+    topic: str
+    klass: MessageClass
+    template: str
+    template_hash: str
+    locale: str | None
+    to: str
+    values: Mapping[str, Any]
+    at: datetime
+    decided_at: datetime
+    seq: int
+    subject: str | None = None
+    sender: str | None = None
+    reply_to: str | None = None
+    expires_at: datetime | None = None
+    not_after: datetime | None = None
+    on_quiet: str = "hold"
+    survives_exit: bool = False
+    throttled: bool = False
+    coupon: str | None = None
+    survey: str | None = None
+
+
+class Request(NamedTuple):
+    """A call to make outside the turn, for `fetch` or `webhook`. `id` is its idempotency key."""
+
+    id: str
+    customer_id: str
+    enrollment_id: str
+    step: str
+    visit: int
+    kind: Literal["fetch", "webhook"]
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: Any
+    timeout: timedelta
+    cache: timedelta | None
+    at: datetime
+    as_name: str | None = None
+
+
+class Coupon(NamedTuple):
+    """A code given to a customer. `status`: issued, released (its message ended unsent) or redeemed."""
+
+    id: str
+    offer: str
+    code: str
+    customer_id: str
+    enrollment_id: str
+    step: str
+    issued_at: datetime
+    expires_at: datetime | None
+    status: Literal["issued", "released", "redeemed"] = "issued"
+    order_id: str | None = None
+    journey: str | None = None
+    version: str | None = None
+    key: str | None = None
+    amount: float = 0.0
+
+
+class Task(NamedTuple):
+    """A task for staff. `closed_at` None: open."""
+
+    id: str
+    customer_id: str
+    enrollment_id: str
+    step: str
+    queue: str
+    title: str
+    body: str | None
+    assignee: str | None
+    due_at: datetime | None
+    opened_at: datetime
+    closed_at: datetime | None = None
+    outcome: str | None = None

@@ -1,0 +1,147 @@
+"""The profile brought up to date: traits, consent, stage, segments, and the timers at which time alone changes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Iterable, Mapping
+
+from orchestrator.core.customer import RESERVED, Timer
+from orchestrator.core.inbox import Deployed, Identified
+from orchestrator.core.project import Segment
+from orchestrator.errors import DecisionError
+
+if TYPE_CHECKING:
+    from orchestrator.core.turn import CustomerTurn
+
+Moved = list[tuple[str, Any, Any]]
+"""What changed in a profile: (name, before, after)."""
+
+
+def apply_traits(turn: CustomerTurn, item: Identified) -> Moved:
+    """Store the traits. Returns what changed, so that triggers on attributes can see it."""
+    moved: Moved = []
+    for name, value in item.traits.items():
+        if name == "consents" and isinstance(value, Mapping):
+            for topic, channels in value.items():
+                for channel, state in channels.items():
+                    turn.edit_customer().consents[(topic, channel)] = state
+        elif name == "tags" and isinstance(value, (list, tuple)):
+            set_tags(turn, tuple(dict.fromkeys(str(tag) for tag in value)), moved)
+        elif name == "stage":
+            if turn.customer.stage != value:
+                moved.append(("stage", turn.customer.stage, value))
+                turn.edit_customer().stage = value
+        elif name == "created_at":
+            turn.edit_customer().created_at = value
+        else:
+            set_attribute(turn, name, value, moved)
+    return moved
+
+
+def set_attribute(turn: CustomerTurn, name: str, value: Any, moved: Moved) -> None:
+    """Store one attribute or reserved trait; no change leaves no trace."""
+    if name in RESERVED:
+        before = getattr(turn.customer, name)
+        if before != value:
+            setattr(turn.edit_customer(), name, value)
+            moved.append((name, before, value))
+        return
+    before = turn.customer.attributes.get(name)
+    if before != value or type(before) is not type(value):
+        attributes = turn.edit_customer().attributes
+        if value is None:
+            attributes.pop(name, None)
+        else:
+            attributes[name] = value
+        moved.append((name, before, value))
+
+
+def set_tags(turn: CustomerTurn, tags: tuple[str, ...], moved: Moved) -> None:
+    """Store the tags."""
+    if turn.customer.tags != tags:
+        moved.append(("tags", list(turn.customer.tags), list(tags)))
+        turn.edit_customer().tags = tags
+
+
+def bring_up_to_date(turn: CustomerTurn, event: str | None, silent: bool = False) -> None:
+    """Stage and segments after an event of this name, or (None) after any change of the profile."""
+    if event is None:
+        turn.forget_zones()
+    index = turn.index
+    if index.staged and (event is None or event in index.stage_events):
+        apply_stage_rules(turn, silent)
+    segments: Iterable[Segment]
+    segments = turn.project.segments if event is None else index.segments_moved_by(event)
+    for segment in segments:
+        look_at_segment(turn, segment, silent)
+
+
+def look_at_segment(turn: CustomerTurn, segment: Segment, silent: bool = False) -> None:
+    """Evaluate one segment, note when time alone can change it, and announce a change."""
+    scope = turn.scope_of(None)
+    scope.tracking = True
+    try:
+        member = segment.where.truth(scope)
+    except DecisionError as error:
+        # Neither true nor false: the membership stays as it was.
+        turn.say("failed", {"reason": error.reason}, values={"segment": segment.name, "error": str(error)})
+        return
+    finally:
+        scope.tracking = False
+    look_at = scope.changes_at
+    turn.set_timer("segment", segment.name, Timer(look_at) if look_at is not None else None)
+    was = segment.name in turn.customer.segments
+    if member == was:
+        return
+    customer = turn.edit_customer()
+    customer.segments = customer.segments | {segment.name} if member else customer.segments - {segment.name}
+    if silent:
+        return
+    edge = "entered" if member else "left"
+    turn.say("segment", {"name": segment.name, "edge": edge})
+    turn.emit_event("segment_changed", {"segment": segment.name, "edge": edge}, _identity(turn, "segment", segment.name))
+
+
+def apply_stage_rules(turn: CustomerTurn, silent: bool = False) -> None:
+    """The last listed stage whose rule holds is the customer's; when none holds, the stage stays."""
+    scope = turn.scope_of(None)
+    scope.tracking = True
+    found: str | None = None
+    try:
+        for stage in turn.project.stages:
+            if stage.where is not None and stage.where.truth(scope):
+                found = stage.name
+    except DecisionError as error:
+        turn.say("failed", {"reason": error.reason}, values={"stage": "rules", "error": str(error)})
+        return
+    finally:
+        scope.tracking = False
+    look_at = scope.changes_at
+    turn.set_timer("stages", "", Timer(look_at) if look_at is not None else None)
+    if found is not None:
+        set_stage(turn, found, silent)
+
+
+def set_stage(turn: CustomerTurn, stage: str, silent: bool = False) -> None:
+    """Move the customer to a stage and announce it."""
+    before = turn.customer.stage
+    if before == stage:
+        return
+    turn.edit_customer().stage = stage
+    if silent:
+        return
+    turn.say("stage", {"from": before, "to": stage})
+    turn.emit_event("stage_changed", {"from": before, "to": stage}, _identity(turn, "stage", stage))
+
+
+def remove_stale(turn: CustomerTurn, item: Deployed) -> None:
+    """After a deploy: forget memberships and timers of what no longer exists."""
+    known = frozenset(turn.index.segments)
+    if turn.customer.segments - known:
+        turn.edit_customer().segments = turn.customer.segments & known
+    for kind, name in list(turn.customer.timers):
+        if kind == "segment" and name not in known:
+            turn.set_timer(kind, name, None)
+
+
+def _identity(turn: CustomerTurn, kind: str, name: str) -> str:
+    return f"{kind}:{name}:{turn.t.isoformat()}:{turn.next_seq()}"

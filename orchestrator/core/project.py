@@ -1,0 +1,197 @@
+"""What was last deployed: everything that is shared by all journeys and read live, not pinned.
+
+Enrollments are pinned to the version of the journey file that they entered; the project, segments, offers, catalogs and
+templates are those last deployed (the language reference, section 6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal, Mapping, Protocol
+from zoneinfo import ZoneInfo
+
+from orchestrator.core.expression.expr import Expr
+from orchestrator.core.program import Channel, Journey, MessageClass
+from orchestrator.core.time.durations import Duration
+from orchestrator.core.time.quiet import QuietHours
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What a message is about. Its class decides which guards apply."""
+
+    id: str
+    klass: MessageClass
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage of the customer's life. `where` None: only set by hand or by a step."""
+
+    name: str
+    where: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    name: str
+    where: Expr
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QuietRule:
+    """Quiet hours and whom they bind. `channels` None: all."""
+
+    hours: QuietHours
+    classes: frozenset[MessageClass] = frozenset({"promotional", "service"})
+    channels: frozenset[Channel] | None = None
+
+    def binds(self, klass: MessageClass, channel: Channel) -> bool:
+        """Whether a message of this class on this channel keeps these quiet hours."""
+        return klass in self.classes and (self.channels is None or channel in self.channels)
+
+
+@dataclass(frozen=True, slots=True)
+class CapRule:
+    """At most `max` messages that match all the keys in any window (t - per, t]. Without class: all but transactional."""
+
+    max: int
+    per: timedelta
+    klass: MessageClass | None = None
+    topic: str | None = None
+    channel: Channel | None = None
+
+    def matches(self, klass: MessageClass, topic: str, channel: Channel) -> bool:
+        """Whether this rule counts and blocks such a message."""
+        if self.klass is None:
+            if klass == "transactional":
+                return False
+        elif klass != self.klass:
+            return False
+        return (self.topic is None or topic == self.topic) and (self.channel is None or channel == self.channel)
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A team that takes tasks. `notify` is told of overdue ones."""
+
+    id: str
+    members: tuple[str, ...]
+    notify: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OfferLimits:
+    """Limits of an offer; `per` None: for ever. `per_day` counts days of the project's zone. Budget is in money."""
+
+    total: int | None = None
+    per_customer: int | None = None
+    per_customer_per: timedelta | None = None
+    per_day: int | None = None
+    budget: float | None = None
+    budget_currency: str | None = None
+    budget_per_redemption: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A coupon offer. Codes are generated (`prefix`, `length`) or taken from an imported pool (`imported`)."""
+
+    id: str
+    title: str = ""
+    discount: Mapping[str, object] = field(default_factory=dict)
+    imported: bool = False
+    prefix: str = ""
+    length: int = 8
+    valid_for: Duration | None = None
+    valid_until: datetime | None = None
+    limits: OfferLimits = OfferLimits()
+    minimum_spend: float | None = None
+    conditions: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of project.yaml."""
+
+    late_tolerance: timedelta = timedelta(minutes=5)
+    late_events: timedelta = timedelta(hours=24)
+    history: timedelta = timedelta(days=400)
+    leap_day: Literal["feb28", "mar1"] = "feb28"
+    smear: timedelta = timedelta(minutes=15)
+    unknown_properties: Literal["keep", "drop", "reject"] = "keep"
+    dedupe: timedelta = timedelta(days=35)
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateRef:
+    """One variant of a template. `uses` are the values to freeze: (key, expression). `hash` pins the file's content."""
+
+    channel: Channel
+    name: str
+    hash: str
+    locale: str | None
+    topic: str | None
+    uses: tuple[tuple[str, Expr], ...]
+
+
+class Templates(Protocol):
+    """The templates last deployed."""
+
+    def pick(self, channel: Channel, name: str, locale: str | None) -> TemplateRef | None:
+        """The variant for a locale with its fallbacks (zh-Hant-TW, zh-Hant, zh, default); None: no such template."""
+
+
+class NoTemplates:
+    """A project without template files: every name is unknown."""
+
+    def pick(self, channel: Channel, name: str, locale: str | None) -> TemplateRef | None:
+        """Always None."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A declared customer attribute. `default` stands in where none was ever given."""
+
+    name: str
+    type: str
+    default: object = None
+    enum: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventSpec:
+    """A declared event: names of its properties, and which are required."""
+
+    name: str
+    properties: frozenset[str]
+    required: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """All live definitions. `segments` stand in the order of their dependencies."""
+
+    timezone: ZoneInfo
+    locale: str = "en"
+    country: str | None = None
+    currency: str | None = None
+    brand: Mapping[str, str] = field(default_factory=dict)
+    stages: tuple[Stage, ...] = ()
+    topics: Mapping[str, Topic] = field(default_factory=dict)
+    quiet: QuietRule | None = None
+    caps: tuple[CapRule, ...] = ()
+    channels: Mapping[Channel, Mapping[str, object]] = field(default_factory=dict)
+    queues: Mapping[str, Queue] = field(default_factory=dict)
+    settings: Settings = Settings()
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    events: Mapping[str, EventSpec] = field(default_factory=dict)
+    segments: tuple[Segment, ...] = ()
+    offers: Mapping[str, Offer] = field(default_factory=dict)
+    catalogs: Mapping[str, Mapping[str, Mapping[str, object]]] = field(default_factory=dict)
+    journeys: Mapping[str, Journey] = field(default_factory=dict)
+    templates: Templates = NoTemplates()

@@ -1,0 +1,188 @@
+"""`email`, `sms`, ... and `send`: choose the channel, pass the guards, write the row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.core.advance import STOP, is_late, leave, release_coupon, stand
+from orchestrator.core.enrollment import Enrollment
+from orchestrator.core.guard import NoReach, Reach, Verdict, expires_at, not_after, reach, timing
+from orchestrator.core.ledger import Message, effect_id
+from orchestrator.core.program import ChannelTemplate, Journey, MessageOptions, Send, Step
+from orchestrator.core.view import LoadedMessage
+
+if TYPE_CHECKING:
+    from orchestrator.core.turn import CustomerTurn
+
+
+def run_send(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Send) -> int:
+    """Send on the first channel that passes, or on all of them. Returns the next step, or STOP while held."""
+    if is_late(turn, journey):
+        for way in step.ways:
+            suppress(turn, e, step, way.channel, "late")
+        return step.next
+    if step.every_way:
+        return _send_all(turn, e, journey, step)
+    return send_first(turn, e, journey, step, step.ways, step.options) or step.next
+
+
+def send_first(
+    turn: CustomerTurn,
+    e: Enrollment,
+    journey: Journey,
+    step: Step,
+    ways: tuple[ChannelTemplate, ...],
+    options: MessageOptions,
+    survey: str | None = None,
+) -> int | None:
+    """Send on the first channel that passes address, suppression and consent.
+
+    Returns None when the enrollment goes on (sent or suppressed), else STOP: it holds or has left.
+    """
+    closed: list[NoReach] = []
+    for way in ways:
+        found = reach(turn, e, journey, step, way, options)
+        if isinstance(found, Reach):
+            return _decide(turn, e, journey, step, found, options, survey)
+        closed.append(found)
+    for refusal in closed:
+        suppress(turn, e, step, refusal.way.channel, refusal.reason)
+    _let_go_of_coupon(turn, e, step)
+    return None
+
+
+def _decide(
+    turn: CustomerTurn,
+    e: Enrollment,
+    journey: Journey,
+    step: Step,
+    found: Reach,
+    options: MessageOptions,
+    survey: str | None,
+) -> int | None:
+    verdict = timing(turn, e, journey, step, found, options)
+    if verdict.action == "send":
+        write(turn, e, journey, step, found, options, survey)
+        return None
+    if verdict.action == "hold":
+        hold(turn, e, step, verdict)
+        return STOP
+    assert verdict.reason is not None
+    suppress(turn, e, step, found.way.channel, verdict.reason)
+    _let_go_of_coupon(turn, e, step)
+    if verdict.action == "exit":
+        leave(turn, e, verdict.reason)
+        return STOP
+    return None
+
+
+def _send_all(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Send) -> int:
+    """Every channel on its own; those that are held keep the step, the others are done and not looked at again."""
+    held: list[Verdict] = []
+    done = list(e.sent_ways)
+    closed = 0
+    for way in step.ways:
+        if way.channel in done:
+            continue
+        found = reach(turn, e, journey, step, way, step.options)
+        if isinstance(found, NoReach):
+            suppress(turn, e, step, way.channel, found.reason)
+            done.append(way.channel)
+            closed += 1
+            continue
+        verdict = timing(turn, e, journey, step, found, step.options)
+        if verdict.action == "hold":
+            held.append(verdict)
+            continue
+        done.append(way.channel)
+        if verdict.action == "send":
+            write(turn, e, journey, step, found, step.options, None)
+        else:
+            assert verdict.reason is not None
+            suppress(turn, e, step, way.channel, verdict.reason)
+            if verdict.action == "exit":
+                leave(turn, e, verdict.reason)
+                return STOP
+    e.sent_ways = tuple(done)
+    if held:
+        hold(turn, e, step, min(held, key=lambda verdict: verdict.until_at or turn.t))
+        return STOP
+    _let_go_of_coupon(turn, e, step)
+    return step.next
+
+
+def hold(turn: CustomerTurn, e: Enrollment, step: Step, verdict: Verdict) -> None:
+    """Keep the message back; the enrollment waits on this step."""
+    turn.say("held", {"reason": verdict.reason, "until": verdict.until_at}, e, step.id)
+    e.until_at = verdict.until_at
+    stand(turn, e, "hold", verdict.until_at)
+
+
+def suppress(turn: CustomerTurn, e: Enrollment, step: Step, channel: str | None, reason: str) -> None:
+    """Record that something is not done."""
+    turn.say("suppressed", {"channel": channel, "reason": reason}, e, step.id)
+
+
+def _let_go_of_coupon(turn: CustomerTurn, e: Enrollment, step: Step) -> None:
+    """The message that was to carry a code will certainly not be sent by this step: the code is taken back."""
+    coupon_id = e.pending.pop(step.id, None)
+    if coupon_id is not None:
+        release_coupon(turn, e, coupon_id, step.id)
+
+
+def write(
+    turn: CustomerTurn,
+    e: Enrollment,
+    journey: Journey,
+    step: Step,
+    found: Reach,
+    options: MessageOptions,
+    survey: str | None,
+) -> None:
+    """Write the ledger row with exactly the values that the template uses, frozen."""
+    scope = turn.scope_of(e)
+    if options.values:
+        results = dict(e.results)
+        for name, template in options.values:
+            results[name] = template.value(scope)
+        scope.results = results
+    values: dict[str, Any] = {key: expr.evaluate(scope) for key, expr in found.template.uses}
+    subject = options.subject.text(scope) if options.subject is not None else None
+    visit = e.visits.get(step.id, 1)
+    many = isinstance(step, Send) and step.every_way
+    seq = turn.next_seq()
+    turn.next_seq()  # for what becomes of it
+    row = Message(
+        id=effect_id(e.id, step.id, visit, found.way.channel if many else ""),
+        customer_id=e.customer_id,
+        enrollment_id=e.id,
+        journey=e.journey,
+        version=e.version,
+        key=e.key,
+        step=step.id,
+        visit=visit,
+        channel=found.way.channel,
+        topic=found.topic.id,
+        klass=found.topic.klass,
+        template=found.way.template,
+        template_hash=found.template.hash,
+        locale=found.template.locale,
+        to=found.address.text,
+        values=values,
+        at=turn.t,
+        decided_at=turn.now,
+        seq=seq,
+        subject=subject,
+        sender=options.sender,
+        reply_to=options.reply_to,
+        expires_at=expires_at(turn, e, step, options),
+        not_after=not_after(turn, e, step, found),
+        on_quiet=options.on_quiet,
+        survives_exit=step.in_exit,
+        throttled=journey.throttle is not None,
+        coupon=e.pending.pop(step.id, None),
+        survey=survey,
+    )
+    turn.append_message(LoadedMessage(row))
+    record = turn.entry_record(e.journey, e.key)
+    turn.out.entries[e.journey, e.key] = record._replace(messaged_at=turn.t)

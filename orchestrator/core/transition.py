@@ -1,0 +1,60 @@
+"""What was decided, in the past tense: one record a decision, in the words of docs/interfaces.md."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Mapping, NamedTuple
+
+from orchestrator.core.time.iso import format_instant
+
+
+class Transition(NamedTuple):
+    """One line of the journal.
+
+    `seq` orders the lines of one customer at one instant. `data` holds the keys that docs/interfaces.md lists for the
+    type; `values` the facts that the decision was taken on (for `why`), never printed by simulate.
+    """
+
+    at: datetime
+    customer: str
+    seq: int
+    type: str
+    journey: str | None = None
+    version: str | None = None
+    key: str | None = None
+    step: str | None = None
+    data: Mapping[str, Any] = {}
+    enrollment: str | None = None
+    values: Mapping[str, Any] = {}
+
+
+def line_of(transition: Transition) -> dict[str, Any]:
+    """The transition as simulate prints it: keys without a value are left out, instants are RFC 3339 in UTC."""
+    line: dict[str, Any] = {"at": format_instant(transition.at), "type": transition.type, "customer": transition.customer}
+    if transition.journey is not None:
+        line["journey"] = transition.journey
+        if transition.version is not None:
+            line["version"] = transition.version
+        if transition.key is not None:
+            line["key"] = transition.key
+        if transition.step is not None:
+            line["step"] = transition.step
+    for name, value in transition.data.items():
+        if value is not None:
+            line[name] = jsonable(value)
+    return line
+
+
+def jsonable(value: Any) -> Any:
+    """Instants and dates as ISO 8601 text, spans as seconds; everything else as it is."""
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    if isinstance(value, datetime):
+        return format_instant(value)
+    if isinstance(value, dict):
+        return {name: jsonable(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(item) for item in value]
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return f"{int(value.total_seconds())}s"

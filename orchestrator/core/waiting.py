@@ -1,0 +1,227 @@
+"""Waits: their ends, how they are satisfied, computed anew, looked at, and left (the language reference, section 5)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Mapping
+
+from orchestrator.core.advance import STOP, advance, leave, park_for, stand
+from orchestrator.core.enrollment import Enrollment
+from orchestrator.core.inbox import Event
+from orchestrator.core.program import (
+    Journey, OpenTask, Repeat, RepeatAgain, Step, Survey, UntilEvent, UntilTrue, WaitFor, WaitSomething, WaitTime, WaitUntilDate,
+    WaitUntilTime, WaitWindow,
+)  # fmt: skip
+from orchestrator.core.time.durations import Duration
+from orchestrator.core.time.waits import date_end, next_time_of_day, window_start
+from orchestrator.errors import BadDate, DecisionError
+
+if TYPE_CHECKING:
+    from orchestrator.core.turn import CustomerTurn
+
+
+def wait_end(turn: CustomerTurn, e: Enrollment, step: WaitTime, base: datetime) -> datetime:
+    """When a wait for time ends, computed from its base; before the base, it is past. Raises BadDate, EvaluationError."""
+    zone = turn.zone_of(e, step.timezone).zone
+    match step:
+        case WaitFor():
+            duration = step.duration
+            if duration is None:
+                duration = _computed_duration(turn, e, step.expr)
+            return duration.after(base, zone)
+        case WaitUntilTime():
+            return next_time_of_day(base, zone, step.time, step.days)
+        case WaitWindow():
+            return window_start(base, zone, step.window, step.days)
+        case WaitUntilDate():
+            scope = turn.scope_of(e, None, zone)
+            value = step.until.evaluate(scope)
+            offset = step.offset
+            if step.offset_expr is not None:
+                offset = _computed_duration(turn, e, step.offset_expr)
+            try:
+                return date_end(value, zone, offset=offset, at=step.at, days=step.days)
+            except ValueError as error:
+                raise BadDate(f"'{step.until.source}': {error}") from None
+
+
+def _computed_duration(turn: CustomerTurn, e: Enrollment, expr: Any) -> Duration:
+    value = expr.evaluate(turn.scope_of(e))
+    if not isinstance(value, timedelta):
+        raise BadDate(f"'{expr.source}' is {value!r}; expected a duration, such as days(3)")
+    return Duration.of(value)
+
+
+def begin_wait(turn: CustomerTurn, e: Enrollment, step: WaitTime, base: datetime) -> int:
+    """Stand on a wait for time."""
+    end = wait_end(turn, e, step, base)
+    e.base_at = base
+    e.past = end < base
+    e.until_at = base if e.past else end
+    say_waiting(turn, e, step)
+    stand(turn, e, "wait", e.until_at, look_ahead(turn, e))
+    return STOP
+
+
+def say_waiting(turn: CustomerTurn, e: Enrollment, step: Step, type_: str = "waiting") -> None:
+    """Record the wait and the link that gave its zone."""
+    shown = journey_repeat(turn, e, step).id if isinstance(step, RepeatAgain) else step.id
+    turn.say(type_, {"until": e.until_at}, e, shown, {"zone": turn.zone_of(e, step.timezone).link})
+
+
+def look_ahead(turn: CustomerTurn, e: Enrollment) -> datetime | None:
+    """When time alone may next make true one of the conditions that this enrollment is under; None: never."""
+    journey = turn.program(e)
+    if not turn.index.conditions:
+        return None
+    instants = []
+    for expr in [rule.when for rule in journey.watches] + [a.when for a in _open_conditions(e, journey)]:
+        assert expr is not None
+        scope = turn.scope_of(e)
+        scope.tracking = True
+        try:
+            expr.truth(scope)
+        except DecisionError:
+            pass  # said where it is decided
+        scope.tracking = False
+        if scope.changes_at is not None:
+            instants.append(scope.changes_at)
+    return min(instants, default=None)
+
+
+def _open_conditions(e: Enrollment, journey: Journey) -> list[UntilTrue]:
+    if e.standing != "wait" and e.until_at is None and e.base_at is None:
+        return []
+    step = journey.steps[journey.by_id[e.step]] if e.step is not None else None
+    if isinstance(step, WaitSomething) and e.outcome is None:
+        return [a for a in step.alternatives if isinstance(a, UntilTrue)]
+    return []
+
+
+def look_at_conditions(turn: CustomerTurn, e: Enrollment) -> bool:
+    """Look at the exits that are conditions, then at the conditions waited for. True when the enrollment has ended."""
+    journey = turn.program(e)
+    for rule in journey.watches:
+        try:
+            holds = turn.truth(rule.when, e)
+        except DecisionError as error:
+            park_for(turn, e, error)
+            return True
+        if holds:
+            leave_by(turn, e, journey, rule, turn.explain(rule.when, e))
+            return True
+    if e.standing == "wait":
+        satisfy_by_condition(turn, e)
+        fresh = turn.enrollments[e.id]
+        if fresh.standing == "wait" and fresh.outcome is None and (journey.watches or _open_conditions(fresh, journey)):
+            look_at = look_ahead(turn, fresh)
+            if look_at != fresh.look_at:
+                stand(turn, turn.edit(fresh), "wait", fresh.until_at, look_at)
+    return False
+
+
+def leave_by(
+    turn: CustomerTurn,
+    e: Enrollment,
+    journey: Journey,
+    rule: Any,
+    values: Mapping[str, Any],
+) -> None:
+    """End an enrollment by an exit rule, and run the rule's own steps once."""
+    e = turn.edit(e)
+    leave(turn, e, rule.reason, by_rule=True, values=values)
+    if rule.do >= 0:
+        advance(turn, e, rule.do, turn.t)
+
+
+def satisfy_by_condition(turn: CustomerTurn, e: Enrollment) -> None:
+    """If a condition that is waited for is true, the wait ends: as a timer due now, after all events of this instant."""
+    journey = turn.program(e)
+    for alternative in _open_conditions(e, journey):
+        try:
+            holds = turn.truth(alternative.when, e)
+        except DecisionError as error:
+            park_for(turn, e, error)
+            return
+        if holds:
+            name = "segment_changed" if alternative.segment else "when"
+            values = turn.explain(alternative.when, e)
+            satisfy(turn, e, {"name": name, "at": turn.t}, values)
+            return
+
+
+def satisfy_by_event(turn: CustomerTurn, e: Enrollment, event: Event, data: dict[str, Any]) -> None:
+    """If this event is what the enrollment waits for, the wait ends (see satisfy_by_condition)."""
+    if e.standing != "wait" or e.outcome is not None or e.step is None or e.base_at is None:
+        return
+    journey = turn.program(e)
+    step = journey.steps[journey.by_id[e.step]]
+    if not isinstance(step, WaitSomething):
+        return
+    if event.at < e.base_at or (e.until_at is not None and event.at > e.until_at):
+        return
+    for alternative in step.alternatives:
+        if isinstance(alternative, UntilEvent) and alternative.event == event.name:
+            try:
+                holds = turn.truth(alternative.where, e, data)
+            except DecisionError as error:
+                park_for(turn, e, error)
+                return
+            if holds:
+                satisfy(turn, e, {**event.properties, "name": event.name, "at": event.at}, {"event": event.id})
+                return
+
+
+def satisfy(turn: CustomerTurn, e: Enrollment, outcome: dict[str, Any], values: Mapping[str, Any]) -> None:
+    """Note what a wait was waiting for; it goes on as a timer due now."""
+    e = turn.edit(e)
+    e.outcome = {"value": outcome, "values": dict(values)}
+    stand(turn, e, "wait", turn.t)
+
+
+def compute_anew(turn: CustomerTurn, e: Enrollment) -> None:
+    """`entry` or the zone changed: the end of the present wait is computed again, from the same base."""
+    if e.standing != "wait" or e.step is None or e.base_at is None or e.outcome is not None:
+        return
+    journey = turn.program(e)
+    step = journey.steps[journey.by_id[e.step]]
+    e = turn.edit(e)
+    assert e.base_at is not None
+    try:
+        end = _end_of_any(turn, e, step)
+    except DecisionError as error:
+        park_for(turn, e, error)
+        return
+    if end is None or end == e.until_at or (e.past and end < e.base_at):
+        return
+    past = end < turn.t and (isinstance(step, (WaitFor, WaitUntilTime, WaitUntilDate, WaitWindow)))
+    until_at = max(end, turn.t)
+    if until_at == e.until_at and past == e.past:
+        return
+    e.past = past
+    e.until_at = until_at
+    say_waiting(turn, e, step, "rescheduled")
+    stand(turn, e, "wait", e.until_at, look_ahead(turn, e))
+
+
+def _end_of_any(turn: CustomerTurn, e: Enrollment, step: Step) -> datetime | None:
+    assert e.base_at is not None
+    if isinstance(step, (WaitFor, WaitUntilTime, WaitUntilDate, WaitWindow)):
+        return wait_end(turn, e, step, e.base_at)
+    zone = turn.zone_of(e, step.timezone).zone
+    if isinstance(step, (WaitSomething, Survey)):
+        return step.up_to.after(e.base_at, zone) if step.up_to is not None else None
+    if isinstance(step, OpenTask):
+        return None  # a task's due time was promised to people
+    if isinstance(step, RepeatAgain):
+        repeat = journey_repeat(turn, e, step)
+        state = e.loops[repeat.id]
+        return repeat.every.after(state.anchor_at, zone, times=state.index) if repeat.every is not None else None
+    return None
+
+
+def journey_repeat(turn: CustomerTurn, e: Enrollment, step: RepeatAgain) -> Repeat:
+    """The `repeat` to which this end of a body belongs."""
+    repeat = turn.program(e).steps[step.repeat]
+    assert isinstance(repeat, Repeat)
+    return repeat

@@ -1,0 +1,127 @@
+"""Reads mapping files (docs/interfaces.md) and compiles their expressions, once, for all rows of a table.
+
+Expressions see `row` and the variables above them, and nothing else: no customer, no history, and no clock, so that
+the same table gives the same events today and tomorrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from orchestrator.core.expression.scope import Evaluator
+from orchestrator.core.time.zones import zone_or_none
+from orchestrator.definitions.mapping_expressions import ExpressionReader, constant
+from orchestrator.definitions.mapping_models import MappedEventModel, MappingModel, ProfileModel
+from orchestrator.definitions.scenario_findings import Findings, Where
+from orchestrator.definitions.scenario_items import ConsentState
+from orchestrator.definitions.scenario_verbatim import with_source_text
+from orchestrator.definitions.source import Document
+from orchestrator.definitions.validation import validate
+from orchestrator.errors import Problem
+
+PROFILE_FIELDS = ("email", "phone", "timezone", "locale", "country", "currency", "stage")
+"""What of a profile is one text each."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventPlan:
+    """How a row gives one event. `place` is its place in the file, from 0; `names` belong to `values`."""
+
+    name: str
+    place: int
+    at: Evaluator
+    when: Evaluator | None
+    id: Evaluator | None
+    names: tuple[str, ...]
+    values: tuple[Evaluator, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfilePlan:
+    """How a row gives the profile that its customer is created with. `texts` are the PROFILE_FIELDS that are given."""
+
+    texts: tuple[tuple[str, Evaluator], ...]
+    created_at: Evaluator | None
+    attributes: tuple[tuple[str, Evaluator], ...]
+    tags: Evaluator | None
+    consents: Mapping[str, Mapping[str, ConsentState]]
+
+
+@dataclass(frozen=True, slots=True)
+class TableMapping:
+    """A compiled mapping. `columns` are those it reads, each with the problem to tell where a table lacks it."""
+
+    zone: ZoneInfo
+    customer: Evaluator
+    events: tuple[EventPlan, ...]
+    profile: ProfilePlan | None
+    columns: Mapping[str, Problem]
+    path: str
+
+
+def load_mapping(document: Document, default_zone: ZoneInfo) -> tuple[TableMapping | None, tuple[Problem, ...]]:
+    """The mapping in `document`, and every problem; None where a problem is an error.
+
+    `default_zone` is the project's zone, for a mapping without `timezone`.
+    """
+    document = with_source_text(document, [("events", "*", "event")])
+    findings = Findings(document)
+    model, problems = validate(document, MappingModel)
+    findings.problems.extend(problems)
+    if model is None:
+        return None, findings.ordered
+    reader = ExpressionReader(findings)
+    for name, source in model.vars.items():
+        reader.declare(name, source, ("vars", name))
+    mapping = TableMapping(
+        zone=(zone_or_none(model.timezone) if model.timezone else None) or default_zone,
+        customer=reader.evaluator(model.customer, ("customer",)),
+        profile=_profile(reader, model.profile) if model.profile is not None else None,
+        events=tuple(_event(reader, event, place) for place, event in enumerate(model.events)),
+        columns=reader.columns,
+        path=document.path,
+    )
+    if not mapping.events:
+        findings.error(("events",), "bad_value", "`events` is empty", "add what a row gives: - event: booking_created")
+    return (None if findings.failed else mapping), findings.ordered
+
+
+def _event(reader: ExpressionReader, model: MappedEventModel, place: int) -> EventPlan:
+    where: Where = ("events", place)
+    return EventPlan(
+        name=model.event,
+        place=place,
+        at=reader.evaluator(model.at, (*where, "at")),
+        when=reader.evaluator(model.when, (*where, "when")) if model.when is not None else None,
+        id=reader.evaluator(model.id, (*where, "id")) if model.id is not None else None,
+        names=tuple(model.properties),
+        values=tuple(
+            reader.nested(value, (*where, "properties", name)) for name, value in model.properties.items()
+        ),
+    )
+
+
+def _profile(reader: ExpressionReader, model: ProfileModel) -> ProfilePlan:
+    where: Where = ("profile",)
+    texts: list[tuple[str, Evaluator]] = []
+    for name in PROFILE_FIELDS:
+        source: str | None = getattr(model, name)
+        if source is None:
+            continue
+        if name == "timezone" and zone_or_none(source) is not None:
+            texts.append((name, constant(source)))
+        else:
+            texts.append((name, reader.evaluator(source, (*where, name))))
+    tags: Any = model.tags
+    return ProfilePlan(
+        texts=tuple(texts),
+        created_at=reader.evaluator(model.created_at, (*where, "created_at")) if model.created_at else None,
+        attributes=tuple(
+            (name, reader.nested(value, (*where, "attributes", name))) for name, value in model.attributes.items()
+        ),
+        tags=reader.nested(tags, (*where, "tags")) if tags else None,
+        consents=model.consents,
+    )

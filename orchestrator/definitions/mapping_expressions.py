@@ -1,0 +1,136 @@
+"""The expressions of a mapping file: read, checked and compiled; they see `row` and the variables above them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from orchestrator.core.expression.check import check
+from orchestrator.core.expression.expr import TooMuchWork, compiled
+from orchestrator.core.expression.needs import needs
+from orchestrator.core.expression.nodes import Attribute, CatalogRow, Fact, History, Item, Literal, Name, Node, walk
+from orchestrator.core.expression.reserved import NAMES
+from orchestrator.core.expression.scope import Evaluator, Scope, Value
+from orchestrator.core.expression.types import OBJECT, Type, Types
+from orchestrator.definitions.expressions import ExpressionSyntax, parse
+from orchestrator.definitions.scenario_findings import Findings, Where
+from orchestrator.errors import Problem
+
+ROW: Final = "row"
+
+
+def constant(value: Value) -> Evaluator:
+    """The evaluator of a value that stands in the file as it is."""
+    return lambda scope: value
+
+
+class ExpressionReader:
+    """Reads the expressions of one file in its order. `columns` are those of `row` that it met, each with the problem
+    to tell where a table has no such column."""
+
+    def __init__(self, findings: Findings) -> None:
+        self.findings = findings
+        self.columns: dict[str, Problem] = {}
+        self._variables: dict[str, Evaluator] = {}
+        self._types: dict[str, Type] = {}
+
+    def declare(self, name: str, source: str, where: Where) -> None:
+        """A variable, which the expressions read from now on may use; evaluated at most once a row, when used."""
+        if name == ROW:
+            hint = "choose another name"
+            self.findings.error(where, "bad_value", "`row` is the row itself", hint, key=True)
+            return
+        evaluate, kind = self._read(source, where)
+        self._variables[name] = _once_a_row(name, evaluate)
+        self._types[name] = kind
+
+    def evaluator(self, source: str, where: Where) -> Evaluator:
+        """The evaluator of one expression; after a finding, one that gives none."""
+        return self._read(source, where)[0]
+
+    def nested(self, value: Any, where: Where) -> Evaluator:
+        """The evaluator of an expression, or of lists and mappings of expressions."""
+        if isinstance(value, dict):
+            fields = [(key, self.nested(item, (*where, key))) for key, item in value.items()]
+            return lambda scope: {key: evaluate(scope) for key, evaluate in fields}
+        if isinstance(value, list):
+            items = [self.nested(item, (*where, place)) for place, item in enumerate(value)]
+            return lambda scope: [evaluate(scope) for evaluate in items]
+        return self.evaluator(value, where)
+
+    def _read(self, source: str, where: Where) -> tuple[Evaluator, Type]:
+        try:
+            node = parse(source)
+        except ExpressionSyntax as error:
+            self._say(where, "expression_syntax", str(error), error.hint, error.offset)
+            return constant(None), OBJECT
+        types = Types(results={ROW: OBJECT}, vars=self._types)
+        kind, findings = check(node, types)
+        strangers = list(_strangers(node))
+        for finding in findings:
+            if finding.offset not in {offset for offset, _ in strangers}:
+                self._say(where, finding.code, finding.message, finding.hint, finding.offset, finding.length)
+        for offset, what in strangers:
+            self._say(where, "not_in_mapping", f"{what} is not known in a mapping", "use row and vars", offset)
+        self._note_columns(node, where)
+        try:
+            return compiled(source, node, types=types, vars=self._variables).evaluate, kind
+        except TooMuchWork as error:
+            self._say(where, "expression_bounds", str(error), "make it simpler", 0)
+            return constant(None), OBJECT
+
+    def _say(
+        self, where: Where, code: str, message: str, hint: str | None, offset: int, length: int | None = None
+    ) -> None:
+        document = self.findings.document
+        problem = document.problem(where, code, message, hint, offset=offset, length=length)
+        self.findings.problems.append(problem)
+
+    def _note_columns(self, node: Node, where: Where) -> None:
+        for part in walk(node):
+            match part:
+                case Attribute(target=Name(name="row"), name=column, offset=offset):
+                    pass
+                case Item(target=Name(name="row"), key=Literal(value=str() as column, offset=offset)):
+                    pass
+                case _:
+                    continue
+            if column not in self.columns:
+                message = f"the table has no column '{column}'"
+                problem = self.findings.document.problem(
+                    where, "unknown_column", message, offset=offset, length=len(column)
+                )
+                self.columns[column] = problem
+
+
+def _strangers(node: Node) -> list[tuple[int, str]]:
+    """What has no meaning here, each with its offset: the customer, the past, and the clock."""
+    found: list[tuple[int, str]] = []
+    for part in walk(node):
+        match part:
+            case Name(name=name, offset=offset) if name in NAMES:
+                found.append((offset, f"`{name}`"))
+            case History(function=function, offset=offset) | Fact(function=function, offset=offset):
+                found.append((offset, f"`{function}()`"))
+            case CatalogRow(offset=offset):
+                found.append((offset, "`catalog()`"))
+            case _:
+                continue
+    if not found and needs(node).timed:
+        found.append((0, "what depends on the clock"))
+    return found
+
+
+_MISSING: Final[Any] = object()
+
+
+def _once_a_row(name: str, evaluate: Evaluator) -> Callable[[Scope], Value]:
+    """Variables remember their value beside `row`, in the results of the row's scope."""
+
+    def remembered(scope: Scope) -> Value:
+        value: Value = scope.results.get(name, _MISSING)
+        if value is _MISSING:
+            value = scope.results[name] = evaluate(scope)
+        return value
+
+    return remembered

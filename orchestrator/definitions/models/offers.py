@@ -1,0 +1,139 @@
+"""offers.yaml: coupon offers (the language reference, sections 8 and 12)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+from pydantic import RootModel, model_validator
+
+from orchestrator.definitions.faults import fault, listed
+from orchestrator.definitions.field_kinds import (
+    Amount,
+    CurrencyCode,
+    DateOrInstant,
+    DurationText,
+    FixedDuration,
+    Flag,
+    Name,
+    Plain,
+    Positive,
+    PositiveAmount,
+    whole,
+)
+from orchestrator.definitions.models.base import FileModel
+from orchestrator.definitions.models.messages import Channel
+from orchestrator.definitions.shapes import OneOrMany, Shorthand
+
+
+class Discount(FileModel):
+    """`discount: {percent: 10}`, or amount, gift, points."""
+
+    percent: PositiveAmount | None = None
+    """So many percent off, up to 100."""
+    amount: dict[CurrencyCode, PositiveAmount] | None = None
+    """An amount off, by currency."""
+    gift: Plain | None = None
+    """The SKU of a gift."""
+    points: Positive | None = None
+    """Loyalty points."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Discount:
+        kinds = ("percent", "amount", "gift", "points")
+        given = [kind for kind in kinds if getattr(self, kind) is not None]
+        if len(given) != 1:
+            found = f"has {len(given)}" if given else "has none"
+            message = f"{{it}} takes one of {listed(kinds)}, and {found}"
+            raise fault("bad_value" if given else "missing_key", message, at=given[1] if given else None)
+        if self.percent is not None and self.percent > 100:
+            raise fault("bad_value", f"`percent` takes a number up to 100, not {self.percent}", at="percent")
+        return self
+
+
+class Codes(FileModel):
+    """`codes: {prefix: VIP, length: 8}`, or `{import: true}`."""
+
+    prefix: Plain = ""
+    """Stands before each code."""
+    length: Annotated[int, whole(6, 32)] = 8
+    """Characters without the prefix, the check digit included."""
+    import_: Flag = False
+    """Codes come from an imported pool instead."""
+
+
+class PerCustomer(FileModel):
+    """`per_customer: {max: 1, per: 30d}`."""
+
+    max: Positive
+    """So many codes at most."""
+    per: FixedDuration | None = None
+    """In any time of this length; without it for ever."""
+
+
+class Budget(FileModel):
+    """`budget: {amount: 5000, currency: EUR, per_redemption: 20}`."""
+
+    amount: PositiveAmount
+    """What the offer may cost."""
+    currency: CurrencyCode | None = None
+    """In which money; default: the project's."""
+    per_redemption: PositiveAmount | None = None
+    """What one redemption is reckoned at."""
+
+
+class OfferLimits(FileModel):
+    """`limits:`."""
+
+    total: Positive | None = None
+    """So many codes in all."""
+    per_customer: Annotated[PerCustomer, Shorthand("max", {"type": "integer", "minimum": 1})] | None = None
+    """So many for one customer: a number, or {max, per}."""
+    per_day: Positive | None = None
+    """So many on one day of the project's zone."""
+    budget: Budget | None = None
+    """So much money."""
+
+
+class Conditions(FileModel):
+    """`conditions:`: what a redemption must meet."""
+
+    minimum_spend: Amount | None = None
+    """The order's total at least."""
+    products: Annotated[list[Plain], OneOrMany()] = []
+    """Only with one of these products."""
+    stores: Annotated[list[Plain], OneOrMany()] = []
+    """Only in these stores."""
+    channels: Annotated[list[Channel], OneOrMany()] = []
+    """Only for codes sent on these channels."""
+
+
+class Offer(FileModel):
+    """A coupon offer."""
+
+    title: Plain | None = None
+    """What people call it."""
+    note: Plain | None = None
+    """A remark for people."""
+    discount: Discount
+    """What it is worth."""
+    codes: Codes = Codes()
+    """How its codes are made."""
+    valid_for: DurationText | None = None
+    """How long a code is good after issue; `valid_until` if that is earlier."""
+    valid_until: DateOrInstant | None = None
+    """The last moment of all codes; a date is its end in the project's zone."""
+    limits: OfferLimits = OfferLimits()
+    """How many are granted."""
+    conditions: Conditions = Conditions()
+    """What a redemption must meet."""
+    low_pool: Positive | None = None
+    """An alert when fewer codes than this are left."""
+    price_floor: Amount | None = None
+    """No order becomes cheaper than this."""
+
+    LATER: ClassVar[Mapping[str, str]] = {"stacking": "several coupons on one order"}
+
+
+class OffersModel(RootModel[dict[Name, Offer]]):
+    """Offers by name."""

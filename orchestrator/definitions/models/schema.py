@@ -1,0 +1,94 @@
+"""schema.yaml: the tracking plan, that is, typed customer attributes and events (the language reference, section 12)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import model_validator
+from typing_extensions import TypeAliasType
+
+from orchestrator.definitions.faults import described, fault
+from orchestrator.definitions.field_kinds import Data, Flag, OneOf, Plain
+from orchestrator.definitions.models.base import FileModel
+from orchestrator.definitions.shapes import EmptyWhenNull, OneOrMany, Shorthand, TextOr
+
+TypeWord = Literal["string", "integer", "number", "boolean", "date", "datetime", "list", "object"]
+_Word = Annotated[TypeWord, OneOf()]
+_SHORT = {"enum": ["string", "integer", "number", "boolean", "date", "datetime", "list", "object"]}
+
+Of = TypeAliasType("Of", Annotated[dict[Plain, "Property"] | TypeWord, TextOr(_Word, dict[Plain, "Property"])])
+"""What a list or object holds: a type word, or the fields of a mapping."""
+
+
+class PropertySpec(FileModel):
+    """`cart_id: {type: string, required: true}`."""
+
+    type: _Word
+    """string, integer, number, boolean, date, datetime, list or object."""
+    required: Flag = False
+    """An event without it is noted as incomplete."""
+    enum: Annotated[list[Plain], OneOrMany()] | None = None
+    """The values that a string may have, in their order."""
+    of: Of | None = None
+    """What the items of a list, or the fields of an object, are."""
+    pii: Flag = False
+    """Personal: left out of logs and exports by default."""
+    description: Plain | None = None
+    """What it means."""
+
+    @model_validator(mode="after")
+    def _fits_type(self) -> PropertySpec:
+        if self.enum is not None and self.type != "string":
+            raise fault("bad_value", f"`enum` stands only with `type: string`, not {self.type}", at="enum")
+        if self.of is not None and self.type not in ("list", "object"):
+            raise fault("bad_value", f"`of` stands only with `type: list` or object, not {self.type}", at="of")
+        return self
+
+
+class AttributeSpec(PropertySpec):
+    """`tier: {type: string, enum: [basic, gold], default: basic}`."""
+
+    default: Data = None
+    """Stands in where none was ever given."""
+
+    @model_validator(mode="after")
+    def _default_fits(self) -> AttributeSpec:
+        if self.default is None:
+            return self
+        if self.enum is not None and self.default not in self.enum:
+            raise fault("bad_value", f"the default {described(self.default)} is not one of `enum`", at="default")
+        if not _fits(self.default, self.type):
+            raise fault("wrong_type", f"the default of a {self.type} cannot be {described(self.default)}", at="default")
+        return self
+
+
+def _fits(value: Any, kind: str) -> bool:
+    match kind:
+        case "boolean":
+            return isinstance(value, bool)
+        case "integer":
+            return isinstance(value, int) and not isinstance(value, bool)
+        case "number":
+            return isinstance(value, (int, float)) and not isinstance(value, bool)
+        case "list":
+            return isinstance(value, list)
+        case "object":
+            return isinstance(value, dict)
+        case _:
+            return isinstance(value, str)
+
+
+Property = TypeAliasType("Property", Annotated[PropertySpec, Shorthand("type", _SHORT)])
+"""A property: its type word, or a mapping."""
+
+PropertySpec.complete()
+AttributeSpec.complete()
+
+
+class SchemaModel(FileModel):
+    """The tracking plan."""
+
+    customer: dict[Plain, Annotated[AttributeSpec, Shorthand("type", _SHORT)]] = {}
+    """Customer attributes by name."""
+    events: dict[Plain, Annotated[dict[Plain, Property], EmptyWhenNull(dict)]] = {}
+    """Events by name, each with its properties by name."""

@@ -1,0 +1,399 @@
+"""The memory store: the reference of the Store protocol, for tests, `simulate` and back-tests. One thread, one process."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import datetime
+from heapq import heappop, heappush
+from typing import Any, Iterable, Mapping, Sequence
+
+from orchestrator.core.changes import Changes, CustomerChanges
+from orchestrator.core.claim import Claimed
+from orchestrator.core.customer import Customer
+from orchestrator.core.expression.scope import PastEvent
+from orchestrator.core.inbox import (
+    Body, ConsentChanged, Deployed, Event, Item, JourneyOperated, ScheduleFired,
+)  # fmt: skip
+from orchestrator.core.index import Index
+from orchestrator.core.ledger import UNSENT, Message, Request, Task
+from orchestrator.core.program import Journey, Throttle
+from orchestrator.core.time.zone_in_force import zone_in_force
+from orchestrator.core.transition import Transition
+from orchestrator.core.view import LoadedMessage, Switches, View
+from orchestrator.errors import UsageError
+from orchestrator.stores.memory_outbox import MemoryOutbox
+from orchestrator.stores.memory_pools import MemoryPools
+from orchestrator.stores.memory_record import CustomerRecord
+from orchestrator.stores.protocol import Arrival, CustomerCard, Ingested, Settlement
+
+
+class MemoryStore:
+    """See Store. `forced` fixes draws in tests of journeys; `forget_messages` drops rows that nothing can ask for again."""
+
+    def __init__(
+        self, salt: str = "0", forced: Mapping[str, str | bool] | None = None, forget_messages: bool = False
+    ) -> None:
+        self.salt = salt
+        self._forced = dict(forced or {})
+        self._forget = forget_messages
+        self._index: Index | None = None
+        self._versions: dict[tuple[str, str], Journey] = {}
+        self._known_journeys: set[str] = set()
+        self._records: dict[str, CustomerRecord] = {}
+        self._ready: set[str] = set()
+        self._due: list[tuple[datetime, str]] = []
+        self._seen: dict[str, tuple[datetime, Body]] = {}
+        self._seq = 0
+        self._ordinal = 0
+        self._pools = MemoryPools()
+        self._outbox = MemoryOutbox()
+        self._switches = Switches()
+        self._suppressions: dict[tuple[str, str], frozenset[str]] = {}
+        self._ended_by: dict[str, str] = {}
+        self._marks: dict[str, datetime] = {}
+        self._journal: list[Transition] = []
+        self._zones: set[str] | None = None
+
+    # --- definitions -----------------------------------------------------------------------------------------------
+
+    @property
+    def index(self) -> Index:
+        """The definitions last deployed."""
+        if self._index is None:
+            raise UsageError("nothing is deployed in this store yet; deploy a project first", "nothing_deployed")
+        return self._index
+
+    def deploy(self, index: Index, now: datetime) -> None:
+        """Make definitions live; every customer gets them through the inbox."""
+        journeys = index.project.journeys
+        fresh = frozenset(journeys) - self._known_journeys
+        self._known_journeys |= fresh
+        for journey in journeys.values():
+            self._versions[journey.id, journey.version] = journey
+        self._index = Index(index.project, self._versions.values())
+        self._zones = None
+        for record in self._records.values():
+            self._put(record, now, Deployed(fresh))
+
+    # --- ingest ----------------------------------------------------------------------------------------------------
+
+    def ingest(self, arrivals: Sequence[Arrival]) -> Ingested:
+        """Put arrivals into the inbox."""
+        accepted = duplicates = 0
+        conflicts: list[str] = []
+        for arrival in arrivals:
+            body = arrival.body
+            if arrival.message_id is not None:
+                known = self._seen.get(arrival.message_id)
+                if known is not None and arrival.received_at - known[0] <= self.index.project.settings.dedupe:
+                    duplicates += 1
+                    if known[1] != body:
+                        conflicts.append(arrival.message_id)
+                    continue
+                self._seen[arrival.message_id] = (arrival.received_at, body)
+            record = self._records.get(arrival.customer)
+            if record is None:
+                record = self._create(arrival.customer, arrival.received_at)
+            if isinstance(body, ConsentChanged) and body.state == "out":
+                record.customer = record.customer.copy()
+                record.customer.consents[body.topic, body.channel] = "out"
+            self._put(record, arrival.received_at, body)
+            accepted += 1
+        return Ingested(accepted, duplicates, tuple(conflicts))
+
+    def lay_history(self, customer: str, events: Iterable[Event]) -> None:
+        """Join events to the past."""
+        for event in events:
+            record = self._records.get(customer) or self._create(customer, event.at)
+            record.history.add(PastEvent(event.at, event.name, dict(event.properties), event.id))
+
+    def _create(self, customer: str, at: datetime) -> CustomerRecord:
+        record = self._records[customer] = CustomerRecord(Customer(customer, at))
+        self._zones = None
+        return record
+
+    def _put(self, record: CustomerRecord, at: datetime, body: Body) -> None:
+        self._seq += 1
+        record.inbox.append(Item(self._seq, at, body))
+        if record.parked is None:
+            self._ready.add(record.customer.id)
+
+    # --- turns -----------------------------------------------------------------------------------------------------
+
+    def load(self, now: datetime, budget: int) -> View:
+        """The customers that are due, in the order of their ids."""
+        while self._due and self._due[0][0] <= now:
+            at, customer = heappop(self._due)
+            record = self._records[customer]
+            if record.next_due_at == at and record.parked is None:
+                self._ready.add(customer)
+        chosen = sorted(self._ready)[:budget]
+        self._ordinal += 1
+        return View(
+            ordinal=self._ordinal,
+            salt=self.salt,
+            index=self.index,
+            versions=self._versions,
+            customers=[self._records[customer].view() for customer in chosen],
+            switches=self._switches,
+            pools=self._pools.pools(self.index.project, now),
+            suppressions=self._suppressions,
+            forced=self._forced,
+        )
+
+    def save(self, changes: Changes) -> None:
+        """Apply a turn."""
+        for change in changes.customers:
+            record = self._records[change.customer_id]
+            self._journal.extend(change.transitions)
+            self._ready.discard(change.customer_id)
+            if change.parked is not None:
+                record.parked = change.parked
+                continue
+            self._save_customer(record, change)
+
+    def _save_customer(self, record: CustomerRecord, change: CustomerChanges) -> None:
+        if change.consumed:
+            taken = set(change.consumed)
+            record.inbox = [item for item in record.inbox if item.seq not in taken]
+        if change.customer is not None:
+            record.customer = change.customer
+            record.zone = None
+            self._zones = None
+        for e in change.enrollments:
+            record.enrollments[e.id] = e
+            if e.ended:
+                if e.ended_by_rule and e.reason is not None:
+                    self._ended_by[e.id] = e.reason
+                goal = self._versions[e.journey, e.version].goal
+                if goal is None or e.converted_at is not None:
+                    del record.enrollments[e.id]
+        record.entries.update(change.entries)
+        for event in change.events:
+            record.history.add(event)
+        for row in change.messages:
+            message = LoadedMessage(row)
+            record.messages.append(message)
+            self._outbox.queue(message)
+        for mark in change.marks:
+            self._mark_message(record, mark.message_id, mark.mark, mark.at)
+        self._outbox.requests.extend(change.requests)
+        for coupon in change.coupons:
+            if coupon.status == "released":
+                self._pools.release(coupon.offer, coupon.amount)
+            record.coupons[coupon.id] = coupon
+        for task in change.tasks:
+            self._pools.task_changed(record.tasks.get(task.id), task)
+            record.tasks[task.id] = task
+        for channel, address, cause, _ in change.suppress:
+            self._suppress(channel, address, cause)
+        if change.taken != ((), (), (), ()):
+            self._pools.take(change.taken, self.index.project, change.transitions[-1].at)
+        record.next_due_at = change.next_due_at
+        if change.next_due_at is not None:
+            heappush(self._due, (change.next_due_at, record.customer.id))
+        if record.inbox:
+            self._ready.add(record.customer.id)
+
+    def _mark_message(self, record: CustomerRecord, message_id: str, mark: str, at: datetime) -> None:
+        for message in record.messages:
+            if message.row.id == message_id:
+                if mark == "opened":
+                    message.opened_at = message.opened_at or at
+                elif mark == "clicked":
+                    message.clicked_at = message.clicked_at or at
+                else:
+                    message.status = mark
+
+    def _suppress(self, channel: str, address: str, cause: str) -> None:
+        self._suppressions[channel, address] = self._suppressions.get((channel, address), frozenset()) | {cause}
+
+    # --- delivery --------------------------------------------------------------------------------------------------
+
+    def claim_messages(self, now: datetime, limit: int) -> Sequence[Claimed]:
+        """Queued messages, oldest first, as far as throttles allow; the first look at one beyond tells that it waits."""
+        outbox = self._outbox
+        outbox.wake(now)
+        found: list[LoadedMessage] = []
+        while outbox.direct and len(found) < limit:
+            found.append(outbox.direct.popleft())
+        for journey, queue in outbox.throttled.items():
+            room, _ = outbox.room(journey, self._throttle(journey), now)
+            while queue and len(found) < limit and (room is None or room > 0):
+                found.append(queue.popleft())
+                room = None if room is None else room - 1
+        return [
+            Claimed(m.row, self._records[m.row.customer_id].customer, self._ended_by.get(m.row.enrollment_id))
+            for m in found
+        ]
+
+    def _throttle(self, journey: str) -> Throttle | None:
+        live = self.index.project.journeys.get(journey)
+        return live.throttle if live is not None else None
+
+    def throttled(self, now: datetime) -> list[tuple[Message, datetime]]:
+        """Messages that began to wait for their journey's throttle, each told once, with when it will be their turn."""
+        told = []
+        for journey, queue in self._outbox.throttled.items():
+            throttle = self._throttle(journey)
+            if throttle is None or all(m.row.id in self._outbox.told for m in queue):
+                continue
+            times = list(self._outbox.handed_over.get(journey, ()))
+            for message in queue:
+                at = now if len(times) < throttle.max else max(now, times[-throttle.max] + throttle.per)
+                times.append(at)
+                if message.row.id not in self._outbox.told:
+                    self._outbox.told.add(message.row.id)
+                    told.append((message.row, at))
+        return told
+
+    def room(self, journey: str, now: datetime) -> tuple[int | None, datetime | None]:
+        """The journey's throttle."""
+        return self._outbox.room(journey, self._throttle(journey), now)
+
+    def settle_messages(self, settlements: Sequence[Settlement], now: datetime) -> None:
+        """Write what became of claimed messages."""
+        for settled in settlements:
+            record = self._records[settled.customer_id]
+            message = next(m for m in reversed(record.messages) if m.row.id == settled.message_id)
+            self._journal.extend(settled.transitions)
+            if settled.handed_over and message.row.throttled:
+                self._outbox.handed_over.setdefault(message.row.journey, deque()).append(now)
+            if settled.status == "queued":
+                if settled.available_at is not None:
+                    self._outbox.waiting.append((settled.available_at, message))
+                else:
+                    self._outbox.frozen.append(message)
+                continue
+            message.status = settled.status
+            if settled.release_coupon is not None:
+                coupon = record.coupons[settled.release_coupon]
+                record.coupons[coupon.id] = coupon._replace(status="released")
+                self._pools.release(coupon.offer, coupon.amount)
+            if settled.suppress is not None:
+                self._suppress(*settled.suppress)
+            for body in settled.receipts:
+                self._put(record, now, body)
+            if self._forget and not settled.receipts:
+                record.messages.remove(message)
+
+    # --- requests --------------------------------------------------------------------------------------------------
+
+    def claim_requests(self, now: datetime, limit: int) -> Sequence[Request]:
+        """Calls to make."""
+        requests = self._outbox.requests
+        return [requests.popleft() for _ in range(min(limit, len(requests)))]
+
+    def settle_requests(self, replies: Sequence[tuple[Request, Body]], now: datetime) -> None:
+        """Put the answers into the inbox."""
+        for request, body in replies:
+            self._put(self._records[request.customer_id], now, body)
+
+    def cached_reply(self, url: str, now: datetime) -> Any | None:
+        """A fetched answer that may still be used."""
+        return self._outbox.cached(url, now)
+
+    def keep_reply(self, url: str, status: int, body: Any, until_at: datetime) -> None:
+        """Remember a fetched answer."""
+        self._outbox.keep(url, status, body, until_at)
+
+    # --- operations ------------------------------------------------------------------------------------------------
+
+    def switches(self) -> Switches:
+        """What operators switched off."""
+        return self._switches
+
+    def set_switches(self, switches: Switches) -> None:
+        """Throw switches."""
+        thawed = self._switches.paused - switches.paused
+        self._switches = switches
+        if thawed:
+            self._outbox.thaw()
+
+    def operate(self, journey: str, action: Any, now: datetime) -> int:
+        """Tell everyone in a journey."""
+        inside = [r for r in self._records.values() if any(e.journey == journey for e in r.enrollments.values())]
+        for record in inside:
+            self._put(record, now, JourneyOperated(journey, action))
+        return len(inside)
+
+    def suppressions(self) -> dict[tuple[str, str], frozenset[str]]:
+        """The suppression list."""
+        return self._suppressions
+
+    def import_codes(self, offer: str, codes: list[str]) -> None:
+        """Add codes to an offer's imported pool."""
+        self._pools.import_codes(offer, codes)
+
+    # --- fan-out ---------------------------------------------------------------------------------------------------
+
+    def zones(self) -> Sequence[str]:
+        """The zones in force among all customers."""
+        if self._zones is None:
+            self._zones = {self._zone_of(record) for record in self._records.values()}
+        return sorted(self._zones)
+
+    def _zone_of(self, record: CustomerRecord) -> str:
+        if record.zone is None:
+            c = record.customer
+            record.zone = zone_in_force(None, c.timezone, c.phone, c.country, self.index.project.timezone).zone.key
+        return record.zone
+
+    def fan_out(
+        self, journey: str, trigger: int, occurrence: str, zone: str | None, segment: str | None, at: datetime
+    ) -> int:
+        """Put an occurrence into the inbox of everyone in the zone and (as far as is known now) the segment."""
+        count = 0
+        for record in list(self._records.values()):
+            if zone is not None and self._zone_of(record) != zone:
+                continue
+            if segment is None or segment in record.customer.segments or record.inbox:
+                self._put(record, at, ScheduleFired(journey, trigger, occurrence))
+                count += 1
+        return count
+
+    def mark(self, name: str, at: datetime | None = None) -> datetime | None:
+        """Read or set a named instant."""
+        if at is not None:
+            self._marks[name] = at
+        return self._marks.get(name)
+
+    # --- reading ---------------------------------------------------------------------------------------------------
+
+    def next_due_at(self) -> datetime | None:
+        """The earliest instant at which something is due."""
+        while self._due and self._records[self._due[0][1]].next_due_at != self._due[0][0]:
+            heappop(self._due)
+        instants = [self._due[0][0]] if self._due else []
+        if self._ready:
+            instants.extend(self._records[c].inbox[0].received_at for c in self._ready if self._records[c].inbox)
+        queued = self._outbox.next_at(self._throttle, None)
+        if queued is not None:
+            instants.append(queued)
+        return min(instants, default=None)
+
+    def message(self, customer: str, channel: str, step: str | None) -> Message | None:
+        """The latest message of a customer on a channel."""
+        record = self._records.get(customer)
+        rows = [m.row for m in record.messages if m.status not in UNSENT] if record is not None else []
+        rows = [row for row in rows if row.channel == channel and step in (None, row.step)]
+        return rows[-1] if rows else None
+
+    def open_task(self, customer: str, step: str | None) -> Task | None:
+        """The latest open task of a customer."""
+        record = self._records.get(customer)
+        tasks = record.tasks.values() if record is not None else ()
+        found = [task for task in tasks if task.closed_at is None and step in (None, task.step)]
+        return found[-1] if found else None
+
+    def card(self, customer: str) -> CustomerCard | None:
+        """What people are shown."""
+        r = self._records.get(customer)
+        if r is None:
+            return None
+        return CustomerCard(customer, r.parked, r.messages, tuple(r.coupons.values()), tuple(r.tasks.values()))
+
+    def drain_journal(self) -> list[Transition]:
+        """The transitions since the last call."""
+        journal, self._journal = self._journal, []
+        return journal

@@ -1,0 +1,82 @@
+"""The memory store's queues to the outside: messages, requests, cached answers, throttles."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import datetime
+from typing import Any, Callable
+
+from orchestrator.core.ledger import Request
+from orchestrator.core.program import Throttle
+from orchestrator.core.view import LoadedMessage
+
+
+class MemoryOutbox:
+    """Queued messages in the order of their decisions; throttled ones by journey, so that others never wait for them."""
+
+    def __init__(self) -> None:
+        self.direct: deque[LoadedMessage] = deque()
+        self.throttled: dict[str, deque[LoadedMessage]] = {}
+        self.waiting: list[tuple[datetime, LoadedMessage]] = []
+        self.frozen: list[LoadedMessage] = []
+        self.requests: deque[Request] = deque()
+        self.handed_over: dict[str, deque[datetime]] = {}
+        self.told: set[str] = set()
+        self._cache: dict[str, tuple[datetime, int, Any]] = {}
+
+    def queue(self, message: LoadedMessage) -> None:
+        """A new row, or one to be looked at again."""
+        if message.row.throttled:
+            self.throttled.setdefault(message.row.journey, deque()).append(message)
+        else:
+            self.direct.append(message)
+
+    def wake(self, now: datetime) -> None:
+        """Queue again what was held until now."""
+        if self.waiting:
+            due = [message for at, message in self.waiting if at <= now]
+            if due:
+                self.waiting = [(at, message) for at, message in self.waiting if at > now]
+                for message in due:
+                    self.queue(message)
+
+    def thaw(self) -> None:
+        """Queue again what was frozen by a pause."""
+        frozen, self.frozen = self.frozen, []
+        for message in frozen:
+            self.queue(message)
+
+    def room(self, journey: str, throttle: Throttle | None, now: datetime) -> tuple[int | None, datetime | None]:
+        """How many messages may go now under a rolling limit, and when the next one may."""
+        if throttle is None:
+            return None, None
+        sent = self.handed_over.setdefault(journey, deque())
+        while sent and sent[0] <= now - throttle.per:
+            sent.popleft()
+        left = throttle.max - len(sent)
+        return max(left, 0), (sent[-throttle.max] + throttle.per if left <= 0 else None)
+
+    def next_at(self, throttle_of: Callable[[str], Throttle | None], now: datetime | None) -> datetime | None:
+        """When something here may go next; `now` itself cannot be told, so anything ready says the oldest instant."""
+        instants = [at for at, _ in self.waiting]
+        for journey, queue in self.throttled.items():
+            if queue:
+                throttle, sent = throttle_of(journey), self.handed_over.get(journey)
+                if throttle is not None and sent and len(sent) >= throttle.max:
+                    instants.append(sent[-throttle.max] + throttle.per)
+                else:
+                    instants.append(queue[0].row.decided_at)
+        if self.direct:
+            instants.append(self.direct[0].row.decided_at)
+        if self.requests:
+            instants.append(self.requests[0].at)
+        return min(instants, default=None)
+
+    def cached(self, url: str, now: datetime) -> tuple[int, Any] | None:
+        """A fetched answer that has not run out."""
+        found = self._cache.get(url)
+        return found[1:] if found is not None and now < found[0] else None
+
+    def keep(self, url: str, status: int, body: Any, until_at: datetime) -> None:
+        """Remember a fetched answer."""
+        self._cache[url] = (until_at, status, body)

@@ -1,0 +1,72 @@
+"""What the memory store keeps of one customer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Sequence
+
+from orchestrator.core.customer import Customer
+from orchestrator.core.enrollment import Enrollment, EntryRecord
+from orchestrator.core.expression.scope import PastEvent
+from orchestrator.core.inbox import Item
+from orchestrator.core.ledger import Coupon, Task
+from orchestrator.core.view import CustomerView, LoadedMessage
+
+
+class MemoryHistory:
+    """A customer's past events by name, ascending by timestamp. Everything is always loaded."""
+
+    __slots__ = ("by_name",)
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, list[PastEvent]] = {}
+
+    def events(self, name: str) -> Sequence[PastEvent]:
+        """Events of this name; none is an empty list, never NotLoaded."""
+        return self.by_name.get(name, ())
+
+    def add(self, event: PastEvent) -> None:
+        """Put an event at the place of its timestamp."""
+        events = self.by_name.get(event.name)
+        if events is None:
+            self.by_name[event.name] = [event]
+            return
+        place = len(events)
+        while place and events[place - 1].at > event.at:
+            place -= 1
+        events.insert(place, event)
+
+
+class CustomerRecord:
+    """One customer's rows. `next_due_at` is the core's word on when to look again; `parked` why its turn is not taken."""
+
+    __slots__ = (
+        "coupons", "customer", "enrollments", "entries", "history", "inbox", "messages", "next_due_at", "parked",
+        "tasks", "zone",
+    )  # fmt: skip
+
+    def __init__(self, customer: Customer) -> None:
+        self.customer = customer
+        self.inbox: list[Item] = []
+        self.enrollments: dict[str, Enrollment] = {}
+        self.entries: dict[tuple[str, str], EntryRecord] = {}
+        self.history = MemoryHistory()
+        self.messages: list[LoadedMessage] = []
+        self.coupons: dict[str, Coupon] = {}
+        self.tasks: dict[str, Task] = {}
+        self.next_due_at: datetime | None = None
+        self.parked: str | None = None
+        self.zone: str | None = None
+
+    def view(self) -> CustomerView:
+        """What a turn reads of this customer."""
+        return CustomerView(
+            self.customer,
+            tuple(self.inbox),
+            tuple(self.enrollments.values()),
+            self.entries,
+            self.history,
+            tuple(self.messages),
+            tuple(self.coupons.values()),
+            tuple(self.tasks.values()),
+        )

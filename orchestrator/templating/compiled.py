@@ -1,0 +1,103 @@
+"""A template variant as code: each part a function of the frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from jinja2 import Template
+from jinja2.runtime import Context
+
+from orchestrator.errors import EvaluationError
+from orchestrator.templating.binding import Binding
+from orchestrator.templating.budget import joined
+from orchestrator.templating.environment import HTML, TEXT, TemplateEnvironment, parse
+from orchestrator.templating.failure import RenderError, ValueRefused
+from orchestrator.templating.missing import Missing, missing
+from orchestrator.templating.pieces import Data, Piece
+from orchestrator.templating.positions import SourceMap
+from orchestrator.templating.templates import Parts, TemplateVariant
+
+_FILE = "<message template>"
+
+
+class Part:
+    """One part of a message: text that is always the same, or code."""
+
+    __slots__ = ("_code", "_environment", "_path", "_root", "_sources", "constant")
+
+    def __init__(
+        self, pieces: list[Piece], environment: TemplateEnvironment, binding: Binding, sources: SourceMap, path: str
+    ) -> None:
+        self.constant: str | None = None
+        self._path, self._sources = path, sources
+        if all(isinstance(piece, Data) for piece in pieces):
+            self.constant = "".join(piece.text for piece in pieces if isinstance(piece, Data))
+            return
+        tree = binding.bind(parse(pieces, environment))
+        if binding.findings:  # the author's tags were checked before: only our own could be wrong
+            raise AssertionError(binding.findings)
+        code = environment.compile(tree, filename=_FILE)
+        self._environment = environment
+        self._code = Template.from_code(environment, code, {})
+        self._root: Callable[[Context], Iterator[str]] = self._code.root_render_func
+
+    def render(self, values: dict[str, Any], longest: int) -> str:
+        """The part's text. Raises RenderError with the place in the template file."""
+        if self.constant is not None:
+            return self.constant
+        try:
+            return joined(self._root(Context(self._environment, values, None, {})), longest)
+        except RenderError:
+            raise
+        except Exception as error:  # whatever data does to a template is one message's failure, never a crash
+            raise self._located(error) from None
+
+    def _located(self, error: Exception) -> RenderError:
+        mark = 0
+        trace: TracebackType | None = error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == _FILE:
+                mark = self._code.get_corresponding_lineno(trace.tb_lineno)
+            trace = trace.tb_next
+        place = self._sources.position(mark)
+        known = isinstance(error, (ValueRefused, EvaluationError)) or hasattr(error, "message")
+        reason = str(getattr(error, "message", None) or error) if known else f"{type(error).__name__}: {error}"
+        return RenderError(reason, place.path or self._path, place.line, place.column)
+
+
+class Slot(NamedTuple):
+    """A value that the code looks up: its name in the code, its key among the frozen values, what stands for none."""
+
+    name: str
+    key: str
+    absent: Missing
+
+
+class Compiled:
+    """All parts of one variant, compiled. Raises RenderError where the file has problems that lint reports."""
+
+    __slots__ = ("fields", "html", "parts", "preheader", "reply_to", "sender", "slots", "specials", "subject", "text", "variant")
+
+    def __init__(self, variant: TemplateVariant) -> None:
+        parts: Parts = variant.parts
+        binding = Binding(internal=frozenset({"_preheader"}))
+        self.variant, self.parts = variant, parts
+        if parts.html is None and parts.text is None:
+            raise RenderError("the template file has problems; run lint to see them", variant.path)
+
+        def part(pieces: list[Piece] | None, environment: TemplateEnvironment = TEXT) -> Part | None:
+            return None if pieces is None else Part(pieces, environment, binding, parts.sources, variant.path)
+
+        self.subject = part(parts.subject)
+        self.preheader = part(parts.preheader)
+        self.sender = part(parts.sender)
+        self.reply_to = part(parts.reply_to)
+        self.html = part(parts.html, HTML)
+        self.text = part(parts.text)
+        self.fields: Mapping[str, Part] = {
+            key: Part(pieces, TEXT, binding, parts.sources, variant.path) for key, pieces in parts.fields.items()
+        }
+        self.slots = tuple(Slot(f"_u{number}", key, missing(key)) for key, number in binding.slots.items())
+        self.specials = frozenset(binding.specials)
