@@ -56,13 +56,15 @@ class Parser(argparse.ArgumentParser):
     def read(self, words: Sequence[str]) -> argparse.Namespace:
         """Reads the words. Raises UsageError with the nearest option for one that does not exist."""
         args, unknown = self.parse_known_args(list(words))
-        if not unknown:
-            return args
-        word = unknown[0].partition("=")[0]
+        if unknown:
+            self._refuse(unknown[0].partition("=")[0])
+        return args
+
+    def _refuse(self, word: str) -> NoReturn:
         if word.startswith("-") and word != "-":
             known = [name for action in self._actions for name in action.option_strings if name.startswith("--")]
             self.error(f"there is no option {word}{_hint(word, known)}")
-        self.error(f"'{unknown[0]}' is one word too many")
+        self.error(f"'{word}' is one word too many")
 
 
 def command_parser(command: str, description: str, examples: str) -> Parser:

@@ -185,6 +185,8 @@ def _resume(turn: CustomerTurn, e: Any) -> None:
 def _deployed(turn: CustomerTurn, item: Deployed) -> None:
     """New definitions: memberships are computed in silence; journeys new today may take those who qualify already."""
     remove_stale(turn, item)
+    if turn.customer.fresh:
+        turn.edit_customer().fresh = False
     bring_up_to_date(turn, None, silent=True)
     renew_dates(turn)
     renew_inactive(turn, None, item.new_journeys)

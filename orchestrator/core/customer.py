@@ -18,11 +18,12 @@ class Customer:
 
     `id` is the external id under which the customer was created; it is the one that all hashes use.
     `consents` maps (topic, channel) to `in` or `out`; `timers` maps (kind, name) to a Timer.
+    `fresh`: just created, and nothing was computed for it yet (stage, segments, timers).
     """
 
     __slots__ = (
         "id", "created_at", "attributes", "email", "phone", "timezone", "locale", "country", "currency",
-        "tags", "stage", "consents", "segments", "timers",
+        "tags", "stage", "consents", "segments", "timers", "fresh",
     )  # fmt: skip
 
     def __init__(self, id: str, created_at: datetime) -> None:
@@ -40,6 +41,7 @@ class Customer:
         self.consents: dict[tuple[str, str], str] = {}
         self.segments: frozenset[str] = frozenset()
         self.timers: dict[tuple[str, str], Timer] = {}
+        self.fresh = True
 
     def copy(self) -> Customer:
         """A copy whose own fields may be changed; nested values are replaced, never changed in place."""

@@ -65,7 +65,11 @@ def _fill(turn: CustomerTurn, record: CustomerView) -> None:
     now = turn.now
     earliest = min(
         [item.received_at for item in record.inbox[:1]]
-        + [e.due_at for e in record.enrollments if e.due_at is not None and e.status == "running"]
+        + [
+            e.due_at
+            for e in record.enrollments
+            if e.due_at is not None and e.status == "running" and e.journey not in turn.view.switches.paused
+        ]
         + [timer.due_at for timer in record.customer.timers.values()],
         default=now,
     )

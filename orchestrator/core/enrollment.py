@@ -15,7 +15,7 @@ Status: TypeAlias = Literal["running", "parked", "completed", "exited"]
 class LoopState(NamedTuple):
     """Where a `repeat` stands: the pass (from 1) and the base of its first pass."""
 
-    index: int
+    number: int
     anchor_at: datetime
 
 

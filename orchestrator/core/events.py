@@ -32,7 +32,7 @@ def apply_event(turn: CustomerTurn, event: Event, arrived_at: datetime) -> None:
     turn.out.events.append(past)
     data = event_data(past)
     turn.updated = set()
-    bring_up_to_date(turn, event.name)
+    begin_life(turn, event.name)
     if turn.enrollments:
         _goals(turn, event, data)
         _exits(turn, event, data)
@@ -43,11 +43,26 @@ def apply_event(turn: CustomerTurn, event: Event, arrived_at: datetime) -> None:
     renew_inactive(turn, event.name)
 
 
+def begin_life(turn: CustomerTurn, event: str | None) -> None:
+    """Stage and segments brought up to date; all of them, and every timer, for a customer who was just created."""
+    if not turn.customer.fresh:
+        bring_up_to_date(turn, event)
+        return
+    turn.edit_customer().fresh = False
+    bring_up_to_date(turn, None)
+    renew_dates(turn)
+    renew_inactive(turn)
+
+
 def profile_moved(turn: CustomerTurn, moved: Moved, identity: str, silent: bool = False) -> None:
     """The profile changed: memberships, conditions, zones, and the triggers on attributes."""
     if not moved and not silent:
         return
-    bring_up_to_date(turn, None, silent)
+    if silent:
+        turn.edit_customer().fresh = False
+        bring_up_to_date(turn, None, silent)
+    else:
+        begin_life(turn, None)
     names = {name for name, _, _ in moved}
     if names & {"timezone", "country", "phone"}:
         for e in turn.running():

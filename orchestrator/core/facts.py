@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Sequence
 
 from orchestrator.core.addresses import address_of
 from orchestrator.core.enrollment import Enrollment
@@ -127,7 +127,7 @@ class TurnFacts:
             return False
         return not self._turn.causes(channel, address.normal) & {"bounced", "suppressed"}
 
-    def catalog(self, name: str, key: object) -> Mapping[str, Any] | None:
+    def catalog(self, name: str, key: str) -> dict[str, Any] | None:
         """A row of reference data; None: no such key."""
         rows = self._turn.project.catalogs.get(name)
-        return None if rows is None or key is None else rows.get(str(key))
+        return None if rows is None else rows.get(key)

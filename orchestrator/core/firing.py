@@ -38,6 +38,7 @@ def fire(turn: CustomerTurn, enrollment_id: str, due_at: datetime) -> None:
         if e.outcome is not None:
             return  # satisfied: its timer is queued
     journey = turn.program(e)
+    assert e.step is not None
     step = journey.steps[journey.by_id[e.step]]
     turn.lateness_from = None
     if e.standing == "wait":

@@ -51,6 +51,15 @@ class Index:
             self.stage_events, *(expr.needs.events for j in everything for expr in exprs_of(j)),
         )  # fmt: skip
 
+    @property
+    def asks_ledger(self) -> bool:
+        """Whether any decision may look at messages sent before: caps, `received`, `opened`, surveys, receipts."""
+        exprs = [e for j in self.journeys for e in exprs_of(j)] + [s.where for s in self.project.segments]
+        exprs += [stage.where for stage in self.project.stages if stage.where is not None]
+        return bool(self.project.caps) or any(e.needs.received or e.needs.steps for e in exprs) or any(
+            isinstance(step, (Survey, IssueCoupon)) for j in self.journeys for step in j.steps
+        )  # fmt: skip
+
     def segments_moved_by(self, event: str) -> list[Segment]:
         """The segments whose membership an event of this name may change, in the order of their dependencies."""
         return [s for s in self.project.segments if event in self._segment_events[s.name] or s.where.needs.segments]

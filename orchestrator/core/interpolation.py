@@ -28,7 +28,7 @@ class Template:
     """
 
     parts: tuple[str | Expr, ...] = ()
-    literal: object = None
+    literal: Value = None
     items: tuple[Template, ...] | None = None
     entries: tuple[tuple[str, Template], ...] | None = None
 

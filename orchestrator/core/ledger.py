@@ -21,7 +21,7 @@ class Message(NamedTuple):
     """A row of the message ledger, written when the guards let the message pass. It never changes; see MessageState.
 
     `at` is the decision's instant (caps count it), `decided_at` the actual one, `seq` its place in the journal.
-    `values` are the frozen values that the template uses. `survives_exit`: sent by an exit's `do` list.
+    `zone` is the zone in force, in which dates are printed. `values` are the frozen values that the template uses. `survives_exit`: sent by an exit's `do` list.
     `not_after` is the start of the next quiet time, `expires_at` the end by `valid_for`.
     """
 
@@ -54,6 +54,7 @@ class Message(NamedTuple):
     throttled: bool = False
     coupon: str | None = None
     survey: str | None = None
+    zone: str = "UTC"
 
 
 class Request(NamedTuple):

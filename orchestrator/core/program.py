@@ -331,8 +331,11 @@ class SetAttributes(StepBase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tag(StepBase):
+    """`add_tag`, `remove_tag`: `more` are further tags of the same step."""
+
     tag: str
     add: bool
+    more: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, Mapping, Protocol
+from typing import Any, Literal, Mapping, Protocol
 from zoneinfo import ZoneInfo
 
 from orchestrator.core.expression.expr import Expr
@@ -192,6 +192,6 @@ class Project:
     events: Mapping[str, EventSpec] = field(default_factory=dict)
     segments: tuple[Segment, ...] = ()
     offers: Mapping[str, Offer] = field(default_factory=dict)
-    catalogs: Mapping[str, Mapping[str, Mapping[str, object]]] = field(default_factory=dict)
+    catalogs: Mapping[str, Mapping[str, dict[str, Any]]] = field(default_factory=dict)
     journeys: Mapping[str, Journey] = field(default_factory=dict)
     templates: Templates = NoTemplates()

@@ -274,7 +274,7 @@ class CustomerTurn:
         else:
             scope.entry = e.entry
             scope.results = e.results
-            scope.loop = {"index": next(reversed(e.loops.values())).index} if e.loops else None
+            scope.loop = {"index": next(reversed(e.loops.values())).number} if e.loops else None
             scope.zone = zone or self.zone_of(e).zone
         return scope
 

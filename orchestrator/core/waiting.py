@@ -216,7 +216,7 @@ def _end_of_any(turn: CustomerTurn, e: Enrollment, step: Step) -> datetime | Non
     if isinstance(step, RepeatAgain):
         repeat = journey_repeat(turn, e, step)
         state = e.loops[repeat.id]
-        return repeat.every.after(state.anchor_at, zone, times=state.index) if repeat.every is not None else None
+        return repeat.every.after(state.anchor_at, zone, times=state.number) if repeat.every is not None else None
     return None
 
 

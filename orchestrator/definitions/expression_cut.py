@@ -8,7 +8,21 @@ from __future__ import annotations
 import re
 
 EXPRESSION_KEYS = frozenset(
-    {"if", "when", "where", "while", "skip_if", "key", "value", "currency", "until", "for", "offset", "timezone", "vars"}
+    {
+        "if",
+        "when",
+        "where",
+        "while",
+        "skip_if",
+        "key",
+        "value",
+        "currency",
+        "until",
+        "for",
+        "offset",
+        "timezone",
+        "vars",
+    }
 )
 """Keys whose values are expressions (the language reference, section 1); under `vars` every value is one."""
 

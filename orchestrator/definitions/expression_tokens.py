@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from jinja2 import Environment, TemplateSyntaxError
+from jinja2.lexer import Token as JinjaToken
 from jinja2.lexer import TokenStream
 
 from orchestrator.core.expression.values import LARGEST_INTEGER, LONGEST_TEXT
@@ -23,7 +25,6 @@ DEEPEST: Final = 32
 _KNOWN_ESCAPES: Final = frozenset("\\'\"abfnrtvxuUN01234567\n")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _OPERAND_ENDS: Final = frozenset({"name", "string", "integer", "float", ")", "]", "}"})
-_WORDS_BEFORE_OPERANDS: Final = frozenset({"and", "or", "not", "in", "if", "else", "is"})
 _WAYS_OUT: Final = {
     "&": "write 'and'",
     "!": "write 'not', or '!=' for unequal",
@@ -64,7 +65,7 @@ class Token:
 
 
 def tokens_of(source: str, environment: Environment) -> list[Token]:
-    """The tokens without white space. Raises ExpressionSyntax: too long, unreadable, braces, brackets that do not fit."""
+    """The tokens without white space. Raises ExpressionSyntax: too long, unreadable, braces, unfitting brackets."""
     if len(source) > LONGEST_SOURCE:
         raise ExpressionSyntax(
             f"the expression has {len(source)} characters, more than {LONGEST_SOURCE}",
@@ -107,35 +108,37 @@ def _unreadable(source: str, place: int, message: str) -> ExpressionSyntax:
 
 
 def _refuse_braces(tokens: list[Token]) -> None:
-    for token, following in zip(tokens, tokens[1:], strict=False):
+    for token, following in pairwise(tokens):
         beside = following.offset == token.offset + 1
         if token.kind == "{" and following.kind == "{" and beside:
             raise ExpressionSyntax("an expression is written without braces here", token.offset, "leave out {{ and }}")
         if token.kind == "{" and following.kind == "%" and beside:
             raise ExpressionSyntax(
-                "statements such as {% if %} cannot stand in an expression", token.offset, "write: a if condition else b"
+                "statements such as {% if %} cannot stand in an expression",
+                token.offset,
+                "write: a if condition else b",
             )
 
 
 def check_levels(tokens: list[Token]) -> None:
-    """Counts levels before anything recurses: open brackets, and within each the signs, `not`, `else`, and the links
-    of a chain such as `a.b | c`. Raises ExpressionSyntax beyond 32."""
-    links = [0]  # of the operand at hand, one count for each open bracket
+    """Counts levels before anything recurses: open brackets, and in each of them what nests without one: the links of
+    a chain (`a.b | c`) and signs up to the next operator, `not` up to the next `and`, `else` up to the next comma.
+    Raises ExpressionSyntax beyond 32."""
+    nested = [[0, 0, 0]]  # chain, nots, elses of each open bracket
     level = 0
-    previous: Token | None = None
+    after_operand = False
     for token in tokens:
-        after_operand = previous is not None and _ends_operand(previous)
-        if token.kind in (")", "]", "}"):
-            if len(links) > 1:
-                level -= links.pop() + 1
-        elif _is_link(token, after_operand):
-            links[-1] += 1
+        if token.kind in (")", "]", "}") and len(nested) > 1:
+            level -= sum(nested.pop()) + 1
+        ends, adds = _nesting(token, after_operand)
+        for place in range(ends):
+            level -= nested[-1][place]
+            nested[-1][place] = 0
+        if adds is not None:
+            nested[-1][adds] += 1
             level += 1
-        elif _ends_links(token):
-            level -= links[-1]
-            links[-1] = 0
         if token.kind in ("(", "[", "{"):
-            links.append(0)
+            nested.append([0, 0, 0])
             level += 1
         if level > DEEPEST:
             raise ExpressionSyntax(
@@ -144,27 +147,32 @@ def check_levels(tokens: list[Token]) -> None:
                 "name its parts under vars:",
                 "expression_too_large",
             )
-        previous = token
+        after_operand = token.kind in _OPERAND_ENDS and not (token.kind == "name" and token.text in _WORDS)
 
 
-def _ends_operand(token: Token) -> bool:
-    return token.kind in _OPERAND_ENDS and not (token.kind == "name" and token.text in _WORDS_BEFORE_OPERANDS)
+_CHAIN, _NOTS, _ELSES = range(3)
+_WORDS: Final = frozenset({"and", "or", "not", "in", "if", "else", "is"})
+_OPERATORS: Final = frozenset({"+", "-", "*", "/", "//", "%", "~", "==", "!=", "<", "<=", ">", ">=", "**"})
 
 
-def _is_link(token: Token, after_operand: bool) -> bool:
-    """Goes one level deeper in the parser or in its tree without a bracket of its own."""
+def _nesting(token: Token, after_operand: bool) -> tuple[int, int | None]:
+    """How many of (chain, nots, elses) a token ends, from the first on, and which of them it makes one deeper."""
     if token.kind in (".", "|"):
-        return True
-    if token.kind in ("+", "-"):
-        return not after_operand
-    return token.kind == "name" and token.text in ("not", "else", "is")
-
-
-def _ends_links(token: Token) -> bool:
-    """A new operand begins: the chain before it is over. `else` and `not` go on to the right, so these count on."""
-    if token.kind == "name":
-        return token.text in ("and", "or")
-    return token.kind == ","
+        return 0, _CHAIN
+    if token.kind in ("+", "-") and not after_operand:
+        return 0, _CHAIN
+    if token.kind in _OPERATORS:
+        return 1, None
+    if token.kind == ",":
+        return 3, None
+    if token.kind == "name" and token.text in _WORDS:
+        return {
+            "is": (0, _CHAIN),
+            "in": (1, None),
+            "not": (0, None) if after_operand else (1, _NOTS),
+            "else": (2, _ELSES),
+        }.get(token.text, (2, None))
+    return 0, None
 
 
 def stream_of(tokens: list[Token], environment: Environment) -> TokenStream:
@@ -181,17 +189,19 @@ def stream_of(tokens: list[Token], environment: Environment) -> TokenStream:
 _OPERAND_KINDS: Final = frozenset({"name", "string", "integer", "float"})
 
 
-def _checked(environment: Environment, raw: Iterator[tuple[int, str, str]]) -> Iterator[Token]:
+def _checked(environment: Environment, raw: Iterator[tuple[int, str, str]]) -> Iterator[JinjaToken]:
     for token in environment.lexer.wrap(raw, None, None):
         value: object = token.value
         offset = token.lineno
         if isinstance(value, int) and value > LARGEST_INTEGER + 1:
-            raise ExpressionSyntax("the number is beyond the 64 bits of an integer", offset, code="expression_too_large")
+            raise ExpressionSyntax(
+                "the number is beyond the 64 bits of an integer", offset, code="expression_too_large"
+            )
         if isinstance(value, float) and value - value != 0:
             raise ExpressionSyntax("the number is beyond all bounds", offset, code="expression_too_large")
         if token.type == "string":
             _check_text(token.value, offset)
-        yield token  # type: ignore[misc]  # Jinja's token, not ours
+        yield token
 
 
 def _escaped(text: str) -> str:
@@ -204,4 +214,4 @@ def _check_text(text: str, offset: int) -> None:
         raise ExpressionSyntax(f"the text has more than {LONGEST_TEXT} characters", offset, code="expression_too_large")
     for char in text:
         if char == "\0" or "\ud800" <= char <= "\udfff":
-            raise ExpressionSyntax(f"the text holds {ascii(char)}, which no database can store", offset)
+            raise ExpressionSyntax(f"the text holds {char!a}, which no database can store", offset)

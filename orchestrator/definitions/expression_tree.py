@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import timedelta
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from jinja2 import nodes as jinja
 
 from orchestrator.core.expression import nodes as our
 from orchestrator.core.expression.nodes import Node
-from orchestrator.core.expression.signatures import (
-    CALLS,
-    FACTS,
-    HISTORY,
-    BadCall,
-    Param,
-    Signature,
-    bind,
-    filter_signature,
-    signature_of,
-)
 from orchestrator.core.expression.values import LARGEST_INTEGER, LONGEST_LIST
-from orchestrator.core.time.durations import parse_fixed
+from orchestrator.definitions.expression_arguments import Arguments
 from orchestrator.definitions.expression_tokens import ExpressionSyntax, Token
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
@@ -68,12 +56,15 @@ class Translator:
     def __init__(self, tokens: list[Token]) -> None:
         self._tokens = tokens
         self._places = {token.offset: place for place, token in enumerate(tokens)}
+        self._arguments = Arguments(tokens, self.node)
 
     def node(self, node: jinja.Expr) -> Node:
         """The tree of ours. Raises ExpressionSyntax."""
         match node:
             case jinja.Const():
                 return self._constant(node.value, node.lineno)
+            case jinja.Name(name="and" | "or" | "not" | "in" | "is" | "if" | "else" as word):
+                raise ExpressionSyntax(f"found '{word}' where a value is expected", node.lineno)
             case jinja.Name():
                 return our.Name(self._plain(node.name, node.lineno), offset=node.lineno)
             case jinja.List() | jinja.Tuple():
@@ -114,29 +105,37 @@ class Translator:
             case jinja.Filter():
                 return self._filter(node)
             case jinja.Pow():
-                offset = self.node(node.left).offset
+                offset = next(token.offset for token in self._tokens if token.kind == "**")
                 raise ExpressionSyntax("'**' is not part of the language", offset, "multiply: x * x")
             case jinja.Slice():
-                raise ExpressionSyntax("there are no slices", node.lineno, "use truncate for texts, first or last for lists")
+                raise ExpressionSyntax(
+                    "there are no slices", node.lineno, "use truncate for texts, first or last for lists"
+                )
             case _:
                 raise ExpressionSyntax(f"{type(node).__name__} is not part of the language", node.lineno)
 
     def _constant(self, value: object, offset: int) -> Node:
         if isinstance(value, int) and not isinstance(value, bool) and value > LARGEST_INTEGER:
-            raise ExpressionSyntax("the number is beyond the 64 bits of an integer", offset, code="expression_too_large")
+            raise ExpressionSyntax(
+                "the number is beyond the 64 bits of an integer", offset, code="expression_too_large"
+            )
         assert value is None or isinstance(value, (bool, int, float, str))
         return our.Literal(value, offset=offset)
 
     def _plain(self, name: str, offset: int) -> str:
         if name.startswith("_"):
             raise ExpressionSyntax(
-                f"'{name}' is refused: names do not begin with an underscore", offset, "a property is read as entry['_id']"
+                f"'{name}' is refused: names do not begin with an underscore",
+                offset,
+                "a property is read as entry['_id']",
             )
         return name
 
     def _list(self, node: jinja.List | jinja.Tuple) -> Node:
         if len(node.items) > LONGEST_LIST:
-            raise ExpressionSyntax(f"the list has more than {LONGEST_LIST} items", node.lineno, code="expression_too_large")
+            raise ExpressionSyntax(
+                f"the list has more than {LONGEST_LIST} items", node.lineno, code="expression_too_large"
+            )
         items = tuple(self.node(item) for item in node.items)
         offset = node.lineno if isinstance(node, jinja.List) or not items else items[0].offset
         return our.ListNode(items, offset=offset)
@@ -173,10 +172,7 @@ class Translator:
         if isinstance(node, jinja.Neg) and isinstance(inner, jinja.Const):
             value = inner.value
             if isinstance(value, (int, float)) and not isinstance(value, bool):
-                if type(value) is int and value > LARGEST_INTEGER + 1:
-                    self._constant(value, node.lineno)
-                if not (value < 0 or str(value).startswith("-")):
-                    return our.Literal(-value, offset=node.lineno)
+                return our.Literal(-value, offset=node.lineno)
         return our.Sign("-" if isinstance(node, jinja.Neg) else "+", self.node(inner), offset=node.lineno)
 
     def _arithmetic(self, node: jinja.BinExpr) -> Node:
@@ -206,114 +202,24 @@ class Translator:
         if not isinstance(node.node, jinja.Name):
             self._refuse_method(node)
         name, offset = self._plain(node.node.name, node.node.lineno), node.node.lineno
-        args = self._bound(name, node, offset, self._places[node.lineno], is_filter=False)
-        if name in HISTORY:
-            return self._history(name, args, offset)
-        if name in FACTS:
-            return self._fact(name, args, offset)
-        if name in CALLS:
-            return our.Call(name, tuple(args), offset=offset)
-        catalog, key = args
-        assert isinstance(catalog, our.Word) and key is not None
-        return our.CatalogRow(catalog, key, offset=offset)
+        return self._arguments.call(name, node, offset, self._places[node.lineno])
 
     def _refuse_method(self, node: jinja.Call) -> NoReturn:
         target = node.node
         if isinstance(target, jinja.Getattr):
             hint = f"'{target.attr}' is read without brackets, or is a filter: x | {target.attr}"
             raise ExpressionSyntax("objects have no methods, only data", self._after(target.lineno), hint)
-        raise ExpressionSyntax("only named functions can be called", node.lineno, "write a function's name before the bracket")
+        raise ExpressionSyntax(
+            "only named functions can be called", node.lineno, "write a function's name before the bracket"
+        )
 
     def _filter(self, node: jinja.Filter) -> Node:
         if node.node is None:
             raise ExpressionSyntax("a filter needs a value before it", node.lineno)
         target = self.node(node.node)
         place = self._places[node.lineno]
-        args = self._bound(node.name, node, node.lineno, place + 1, is_filter=True)
-        return our.Filter(target, node.name, tuple(args), offset=node.lineno)
-
-    def _bound(self, name: str, node: jinja.Call | jinja.Filter, offset: int, bracket: int, *, is_filter: bool) -> list[Any]:
-        """The arguments in the order of the parameters, each as its parameter holds it."""
-        if node.dyn_args is not None or node.dyn_kwargs is not None:
-            raise ExpressionSyntax("'*' and '**' cannot stand before arguments", offset)
-        try:
-            signature = filter_signature(name) if is_filter else signature_of(name)
-            named = [(pair.key, pair.value) for pair in node.kwargs]
-            bound = bind(name, signature, list(node.args), named)
-            return [
-                None if arg is None else self._held(name, param, arg, signature)
-                for param, arg in zip(signature.params, bound, strict=True)
-            ]
-        except BadCall as error:
-            raise ExpressionSyntax(error.message, self._blamed(error, node, offset, bracket), error.hint, error.code) from None
-
-    def _blamed(self, error: BadCall, node: jinja.Call | jinja.Filter, offset: int, bracket: int) -> int:
-        if isinstance(error.at, int) and error.at < len(node.args):
-            return self._start(node.args[error.at])
-        if isinstance(error.at, str):
-            depth = 0
-            for token, following in zip(self._tokens[bracket:], self._tokens[bracket + 1 :], strict=False):
-                depth += (token.kind in ("(", "[", "{")) - (token.kind in (")", "]", "}"))
-                if depth == 1 and token.text == error.at and following.kind == "=":
-                    return token.offset
-                if depth == 0:
-                    break
-        return offset
-
-    def _start(self, node: jinja.Expr) -> int:
-        return self.node(node).offset
-
-    def _held(self, name: str, param: Param, arg: jinja.Expr, signature: Signature) -> Any:
-        node = self.node(arg)
-        constant = node.value if isinstance(node, our.Literal) else None
-        match param.holds:
-            case "word":
-                if not isinstance(constant, str) or not constant:
-                    hint = f"write {signature.example}"
-                    raise ExpressionSyntax(f"the {param.name} of '{name}' is a name in quotes", node.offset, hint)
-                return our.Word(constant, offset=node.offset)
-            case "within":
-                return self._within(node, constant)
-            case "flag":
-                if not isinstance(constant, bool):
-                    raise ExpressionSyntax(f"'{param.name}' is true or false", node.offset, f"write {param.name}=true")
-                return constant
-            case "where":
-                self._refuse_history(node)
-                return node
-            case "value":
-                if param.choices and constant is not None and constant not in param.choices:
-                    hint = f"one of {', '.join(param.choices)}"
-                    raise ExpressionSyntax(f"'{name}' does not know {param.name} '{constant}'", node.offset, hint)
-                return node
-
-    def _within(self, node: Node, constant: object) -> our.Within:
-        if not isinstance(constant, str):
-            raise ExpressionSyntax("'within' is a constant duration", node.offset, "write within='30d'")
-        try:
-            length = parse_fixed(constant)
-        except ValueError as error:
-            raise ExpressionSyntax(str(error), node.offset) from None
-        if length <= timedelta(0):
-            raise ExpressionSyntax("'within' is longer than nothing", node.offset, "write within='30d'")
-        return our.Within(constant, length, offset=node.offset)
-
-    def _refuse_history(self, where: Node) -> None:
-        for part in our.walk(where):
-            if isinstance(part, our.History):
-                raise ExpressionSyntax(
-                    f"'{part.function}' cannot stand inside where=", part.offset, "give it a name under vars:, and use that"
-                )
-
-    def _history(self, name: Any, args: list[Any], offset: int) -> Node:
-        words, (within, since_entry, where) = args[:-3], args[-3:]
-        prop = words[1] if len(words) > 1 else None
-        return our.History(name, words[0], prop, within, bool(since_entry), where, offset=offset)
-
-    def _fact(self, name: Any, args: list[Any], offset: int) -> Node:
-        words = tuple(arg for arg in args if isinstance(arg, our.Word))
-        within = next((arg for arg in args if isinstance(arg, our.Within)), None)
-        return our.Fact(name, words, within, offset=offset)
+        args = self._arguments.of_filter(node.name, node, node.lineno, place + 1)
+        return our.Filter(target, node.name, args, offset=node.lineno)
 
     def _after(self, offset: int) -> int:
         """Where the token behind the one at `offset` stands."""

@@ -7,6 +7,7 @@ the way out, before anything is evaluated.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
@@ -26,20 +27,25 @@ MOST_NODES = 400
 __all__ = ["ExpressionSyntax", "build_expr", "parse"]
 
 
-class _Environment(Environment):
-    """Hands the parser tokens that carry offsets."""
-
-    def _tokenize(
-        self, source: str, name: str | None, filename: str | None = None, state: str | None = None
-    ) -> TokenStream:
-        tokens = tokens_of(source, self)
-        check_levels(tokens)
-        return stream_of(tokens, self)
+_ENVIRONMENT = Environment()
 
 
-_ENVIRONMENT = _Environment(extensions=[])
+class _Parser(Parser):
+    """Jinja's parser over tokens that are cut and checked already."""
+
+    def __init__(self, stream: TokenStream) -> None:
+        # All that Parser.__init__ sets; it would cut the source itself.
+        self.environment = _ENVIRONMENT
+        self.stream = stream
+        self.name = self.filename = None
+        self.closed = False
+        self.extensions = {}
+        self._last_identifier = 0
+        self._tag_stack: list[str] = []
+        self._end_token_stack: list[tuple[str, ...]] = []
 
 
+@lru_cache(maxsize=4096)
 def parse(source: str) -> Node:
     """The tree of an expression.
 
@@ -49,14 +55,16 @@ def parse(source: str) -> Node:
     tokens = tokens_of(source, _ENVIRONMENT)
     check_levels(tokens)
     try:
-        parser = Parser(_ENVIRONMENT, source, state="variable")
+        parser = _Parser(stream_of(tokens, _ENVIRONMENT))
         tree = parser.parse_expression()
         if not parser.stream.eos:
             raise _goes_on(parser.stream.current.lineno, parser.stream.current, tokens)
+        _check_size(tree)
+        return Translator(tokens).node(tree)
     except TemplateSyntaxError as error:
-        raise _unreadable(source, error, tokens) from None
-    _check_size(tree)
-    return Translator(tokens).node(tree)
+        raise _unreadable(error, tokens) from None
+    except RecursionError:  # only where the caller's own stack was deep already
+        raise ExpressionSyntax("the expression is nested too deeply", 0, code="expression_too_large") from None
 
 
 def build_expr(
@@ -100,6 +108,12 @@ def _goes_on(offset: int, token: Any, tokens: list[Token]) -> ExpressionSyntax:
     """Something stands behind a complete expression."""
     found = describe_token(token)
     hint = "join two conditions by 'and' or 'or'"
+    place = next(place for place, known in enumerate(tokens) if known.offset == offset)
+    if [known.text.lower() for known in tokens[max(place - 2, 0) : place]] == ["none", "if"]:
+        return ExpressionSyntax("'is none' takes nothing behind it", offset, "put it in brackets: (x is none) if ...")
+    if place and tokens[place - 1].kind == "name" and tokens[place - 1].text in _SWAPPED.values():
+        before = tokens[place - 1]
+        return ExpressionSyntax(f"found '{before.text}' where a value is expected", before.offset)
     if token.type == "assign":
         return ExpressionSyntax("'=' compares nothing", offset, "write '=='")
     if token.type == "name" and token.value.upper() in _SWAPPED:
@@ -119,12 +133,10 @@ def _quoted(found: str) -> str:
     return found if found.startswith("a ") else f"'{found}'"
 
 
-def _unreadable(source: str, error: TemplateSyntaxError, tokens: list[Token]) -> ExpressionSyntax:
+def _unreadable(error: TemplateSyntaxError, tokens: list[Token]) -> ExpressionSyntax:
     message = error.message or "not readable"
     if "end of template" in message:
-        expected = message.partition("expected ")[2].strip(".'")
-        what = f"'{expected}' is missing" if expected and expected != message else "something is missing"
-        return ExpressionSyntax(f"the expression ends too early: {what}", len(source.rstrip()))
+        return _too_early(tokens)
     at = next((place for place, token in enumerate(tokens) if token.offset >= error.lineno), len(tokens) - 1)
     token, previous = tokens[at], tokens[at - 1] if at else None
     if token.kind == "=":
@@ -138,6 +150,21 @@ def _unreadable(source: str, error: TemplateSyntaxError, tokens: list[Token]) ->
     if message.startswith("expected token"):
         expected = message.split("'")[1] if message.count("'") >= 2 else "something else"
         return ExpressionSyntax(f"found '{token.text}' where '{expected}' is expected", token.offset)
-    if message.startswith(("unexpected", "Expected an expression", "expected name or number")):
+    if message.startswith("expected name or number"):
+        return ExpressionSyntax("the name of a property is missing behind '.'", token.offset)
+    if message.startswith(("unexpected", "Expected an expression")):
         return ExpressionSyntax(f"found '{token.text}' where a value is expected", token.offset)
     return ExpressionSyntax(message, token.offset)
+
+
+def _too_early(tokens: list[Token]) -> ExpressionSyntax:
+    opened: list[Token] = []
+    for token in tokens:
+        if token.kind in ("(", "[", "{"):
+            opened.append(token)
+        elif token.kind in (")", "]", "}"):
+            opened.pop()  # the lexer has seen to it that they fit
+    if opened:
+        return ExpressionSyntax(f"'{opened[-1].kind}' is never closed", opened[-1].offset)
+    last = tokens[-1]
+    return ExpressionSyntax("the expression ends too early: a value is missing", last.offset + len(last.text))

@@ -17,9 +17,12 @@ MARK = "ours"
 _LONGEST_SHOWN = 40
 
 
-def fault(code: str, message: str, hint: str | None = None, *, at: str | None = None, **more: Any) -> PydanticCustomError:
+def fault(
+    code: str, message: str, hint: str | None = None, *, at: str | None = None, **more: Any
+) -> PydanticCustomError:
     """An error to raise. `at` names a key of the mapping that is checked, to point at that key instead of the whole."""
-    return PydanticCustomError(code, "{message}", {"message": message, "hint": hint, "at": at, MARK: True, **more})  # type: ignore[arg-type]
+    context = {"message": message, "hint": hint, "at": at, MARK: True, **more}
+    return PydanticCustomError(code, "{message}", context)
 
 
 def wrong_type(value: object, expected: str, hint: str | None = None) -> PydanticCustomError:

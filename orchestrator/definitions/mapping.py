@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from orchestrator.core.expression.scope import Evaluator
 from orchestrator.core.time.zones import zone_or_none
-from orchestrator.definitions.mapping_expressions import ExpressionReader, constant
+from orchestrator.definitions.mapping_expressions import ExpressionReader, Field, constant
 from orchestrator.definitions.mapping_models import MappedEventModel, MappingModel, ProfileModel
 from orchestrator.definitions.scenario_findings import Findings, Where
 from orchestrator.definitions.scenario_items import ConsentState
@@ -32,21 +31,21 @@ class EventPlan:
 
     name: str
     place: int
-    at: Evaluator
-    when: Evaluator | None
-    id: Evaluator | None
+    at: Field
+    when: Field | None
+    id: Field | None
     names: tuple[str, ...]
-    values: tuple[Evaluator, ...]
+    values: tuple[Field, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ProfilePlan:
     """How a row gives the profile that its customer is created with. `texts` are the PROFILE_FIELDS that are given."""
 
-    texts: tuple[tuple[str, Evaluator], ...]
-    created_at: Evaluator | None
-    attributes: tuple[tuple[str, Evaluator], ...]
-    tags: Evaluator | None
+    texts: tuple[tuple[str, Field], ...]
+    created_at: Field | None
+    attributes: tuple[tuple[str, Field], ...]
+    tags: Field | None
     consents: Mapping[str, Mapping[str, ConsentState]]
 
 
@@ -55,7 +54,7 @@ class TableMapping:
     """A compiled mapping. `columns` are those it reads, each with the problem to tell where a table lacks it."""
 
     zone: ZoneInfo
-    customer: Evaluator
+    customer: Field
     events: tuple[EventPlan, ...]
     profile: ProfilePlan | None
     columns: Mapping[str, Problem]
@@ -78,7 +77,7 @@ def load_mapping(document: Document, default_zone: ZoneInfo) -> tuple[TableMappi
         reader.declare(name, source, ("vars", name))
     mapping = TableMapping(
         zone=(zone_or_none(model.timezone) if model.timezone else None) or default_zone,
-        customer=reader.evaluator(model.customer, ("customer",)),
+        customer=reader.field(model.customer, ("customer",)),
         profile=_profile(reader, model.profile) if model.profile is not None else None,
         events=tuple(_event(reader, event, place) for place, event in enumerate(model.events)),
         columns=reader.columns,
@@ -94,9 +93,9 @@ def _event(reader: ExpressionReader, model: MappedEventModel, place: int) -> Eve
     return EventPlan(
         name=model.event,
         place=place,
-        at=reader.evaluator(model.at, (*where, "at")),
-        when=reader.evaluator(model.when, (*where, "when")) if model.when is not None else None,
-        id=reader.evaluator(model.id, (*where, "id")) if model.id is not None else None,
+        at=reader.field(model.at, (*where, "at")),
+        when=reader.field(model.when, (*where, "when")) if model.when is not None else None,
+        id=reader.field(model.id, (*where, "id")) if model.id is not None else None,
         names=tuple(model.properties),
         values=tuple(
             reader.nested(value, (*where, "properties", name)) for name, value in model.properties.items()
@@ -106,7 +105,7 @@ def _event(reader: ExpressionReader, model: MappedEventModel, place: int) -> Eve
 
 def _profile(reader: ExpressionReader, model: ProfileModel) -> ProfilePlan:
     where: Where = ("profile",)
-    texts: list[tuple[str, Evaluator]] = []
+    texts: list[tuple[str, Field]] = []
     for name in PROFILE_FIELDS:
         source: str | None = getattr(model, name)
         if source is None:
@@ -114,11 +113,11 @@ def _profile(reader: ExpressionReader, model: ProfileModel) -> ProfilePlan:
         if name == "timezone" and zone_or_none(source) is not None:
             texts.append((name, constant(source)))
         else:
-            texts.append((name, reader.evaluator(source, (*where, name))))
+            texts.append((name, reader.field(source, (*where, name))))
     tags: Any = model.tags
     return ProfilePlan(
         texts=tuple(texts),
-        created_at=reader.evaluator(model.created_at, (*where, "created_at")) if model.created_at else None,
+        created_at=reader.field(model.created_at, (*where, "created_at")) if model.created_at else None,
         attributes=tuple(
             (name, reader.nested(value, (*where, "attributes", name))) for name, value in model.attributes.items()
         ),

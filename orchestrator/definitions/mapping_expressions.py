@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 from orchestrator.core.expression.check import check
@@ -12,16 +13,29 @@ from orchestrator.core.expression.nodes import Attribute, CatalogRow, Fact, Hist
 from orchestrator.core.expression.reserved import NAMES
 from orchestrator.core.expression.scope import Evaluator, Scope, Value
 from orchestrator.core.expression.types import OBJECT, Type, Types
-from orchestrator.definitions.expressions import ExpressionSyntax, parse
+from orchestrator.definitions.expression_tokens import ExpressionSyntax
+from orchestrator.definitions.expressions import parse
 from orchestrator.definitions.scenario_findings import Findings, Where
+from orchestrator.definitions.table_readers import ROW_NUMBER
 from orchestrator.errors import Problem
 
 ROW: Final = "row"
 
 
-def constant(value: Value) -> Evaluator:
-    """The evaluator of a value that stands in the file as it is."""
-    return lambda scope: value
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A compiled expression. `columns` are those it reads, its variables' included: equal texts there give equal values.
+
+    None: it reads the row's number, or the row as a whole, so that no two rows are alike to it.
+    """
+
+    evaluate: Evaluator
+    columns: tuple[str, ...] | None = None
+
+
+def constant(value: Value) -> Field:
+    """A value that stands in the file as it is."""
+    return Field(lambda scope: value, ())
 
 
 class ExpressionReader:
@@ -32,6 +46,7 @@ class ExpressionReader:
         self.findings = findings
         self.columns: dict[str, Problem] = {}
         self._variables: dict[str, Evaluator] = {}
+        self._columns_of: dict[str, tuple[str, ...] | None] = {}
         self._types: dict[str, Type] = {}
 
     def declare(self, name: str, source: str, where: Where) -> None:
@@ -40,29 +55,30 @@ class ExpressionReader:
             hint = "choose another name"
             self.findings.error(where, "bad_value", "`row` is the row itself", hint, key=True)
             return
-        evaluate, kind = self._read(source, where)
-        self._variables[name] = _once_a_row(name, evaluate)
+        field, kind = self._read(source, where)
+        self._variables[name] = _once_a_row(name, field.evaluate)
+        self._columns_of[name] = field.columns
         self._types[name] = kind
 
-    def evaluator(self, source: str, where: Where) -> Evaluator:
-        """The evaluator of one expression; after a finding, one that gives none."""
+    def field(self, source: str, where: Where) -> Field:
+        """One expression; after a finding, one that gives none."""
         return self._read(source, where)[0]
 
-    def nested(self, value: Any, where: Where) -> Evaluator:
-        """The evaluator of an expression, or of lists and mappings of expressions."""
+    def nested(self, value: Any, where: Where) -> Field:
+        """An expression, or lists and mappings of expressions."""
         if isinstance(value, dict):
-            fields = [(key, self.nested(item, (*where, key))) for key, item in value.items()]
-            return lambda scope: {key: evaluate(scope) for key, evaluate in fields}
+            fields = {key: self.nested(item, (*where, key)).evaluate for key, item in value.items()}
+            return Field(lambda scope: {key: evaluate(scope) for key, evaluate in fields.items()})
         if isinstance(value, list):
-            items = [self.nested(item, (*where, place)) for place, item in enumerate(value)]
-            return lambda scope: [evaluate(scope) for evaluate in items]
-        return self.evaluator(value, where)
+            items = [self.nested(item, (*where, place)).evaluate for place, item in enumerate(value)]
+            return Field(lambda scope: [evaluate(scope) for evaluate in items])
+        return self.field(value, where)
 
-    def _read(self, source: str, where: Where) -> tuple[Evaluator, Type]:
+    def _read(self, source: str, where: Where) -> tuple[Field, Type]:
         try:
             node = parse(source)
         except ExpressionSyntax as error:
-            self._say(where, "expression_syntax", str(error), error.hint, error.offset)
+            self._say(where, error.code, error.message, error.hint, error.offset)
             return constant(None), OBJECT
         types = Types(results={ROW: OBJECT}, vars=self._types)
         kind, findings = check(node, types)
@@ -72,12 +88,19 @@ class ExpressionReader:
                 self._say(where, finding.code, finding.message, finding.hint, finding.offset, finding.length)
         for offset, what in strangers:
             self._say(where, "not_in_mapping", f"{what} is not known in a mapping", "use row and vars", offset)
-        self._note_columns(node, where)
+        for column, offset in _columns(node):
+            if column not in self.columns:
+                message = f"the table has no column '{column}'"
+                document = self.findings.document
+                self.columns[column] = document.problem(
+                    where, "unknown_column", message, offset=offset, length=len(column)
+                )
         try:
-            return compiled(source, node, types=types, vars=self._variables).evaluate, kind
+            evaluate = compiled(source, node, types=types, vars=self._variables).evaluate
         except TooMuchWork as error:
-            self._say(where, "expression_bounds", str(error), "make it simpler", 0)
+            self._say(where, "expression_too_large", str(error), "make it simpler", 0)
             return constant(None), OBJECT
+        return Field(evaluate, self._columns_read(node)), kind
 
     def _say(
         self, where: Where, code: str, message: str, hint: str | None, offset: int, length: int | None = None
@@ -86,21 +109,31 @@ class ExpressionReader:
         problem = document.problem(where, code, message, hint, offset=offset, length=length)
         self.findings.problems.append(problem)
 
-    def _note_columns(self, node: Node, where: Where) -> None:
-        for part in walk(node):
-            match part:
-                case Attribute(target=Name(name="row"), name=column, offset=offset):
-                    pass
-                case Item(target=Name(name="row"), key=Literal(value=str() as column, offset=offset)):
-                    pass
-                case _:
-                    continue
-            if column not in self.columns:
-                message = f"the table has no column '{column}'"
-                problem = self.findings.document.problem(
-                    where, "unknown_column", message, offset=offset, length=len(column)
-                )
-                self.columns[column] = problem
+    def _columns_read(self, node: Node) -> tuple[str, ...] | None:
+        """The columns of an expression and of its variables, or None (see Field)."""
+        own = [column for column, _ in _columns(node)]
+        names = [part.name for part in walk(node) if isinstance(part, Name)]
+        if names.count(ROW) > len(own) or ROW_NUMBER in own:
+            return None
+        for name in names:
+            if name in self._columns_of:
+                inner = self._columns_of[name]
+                if inner is None:
+                    return None
+                own.extend(inner)
+        return tuple(dict.fromkeys(own))
+
+
+def _columns(node: Node) -> Iterator[tuple[str, int]]:
+    """The columns that an expression names, each with its offset, as often as it names them."""
+    for part in walk(node):
+        match part:
+            case Attribute(target=Name(name="row"), name=column, offset=offset):
+                yield column, offset
+            case Item(target=Name(name="row"), key=Literal(value=str() as column, offset=offset)):
+                yield column, offset
+            case _:
+                continue
 
 
 def _strangers(node: Node) -> list[tuple[int, str]]:

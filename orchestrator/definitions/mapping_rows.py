@@ -7,23 +7,30 @@ events is kept.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from operator import itemgetter
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from orchestrator.core.expression.scope import Evaluator, NoFacts, Scope, Value
+from orchestrator.core.expression.scope import NoFacts, Scope, Value
 from orchestrator.core.expression.values import truth
 from orchestrator.core.time.iso import format_instant, read_date
 from orchestrator.core.time.zones import to_utc
 from orchestrator.definitions.mapping import EventPlan, ProfilePlan, TableMapping
-from orchestrator.definitions.mapping_expressions import ROW
+from orchestrator.definitions.mapping_expressions import ROW, Field, constant
 from orchestrator.definitions.scenario_items import CustomerSpec
+from orchestrator.definitions.table_readers import Row
 from orchestrator.errors import BadDate, EvaluationError
 
 NOON = time(12)
 LONGEST_ID = 500
 MOST_REMEMBERED = 1 << 16
+"""Texts and instants that are shared."""
+MOST_ANSWERS = 1 << 12
+"""Values that one field remembers."""
+_UNKNOWN: Any = object()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -31,73 +38,126 @@ class RowUnusable(ValueError):
     """Why a row gives no events."""
 
 
+class Shape(NamedTuple):
+    """What many events have in common: their name, the names of their properties, their place in the mapping."""
+
+    name: str
+    names: tuple[str, ...]
+    place: int
+
+
 class MappedEvent(NamedTuple):
-    """One event of a row; `values` belong to `plan.names`. `id` None: it is to be made from table, row and place."""
+    """One event of a row. `shape` is an index into the mapper's shapes, to which `values` belong. `id` None: it is to be
+    made from table, row and place."""
 
     at: datetime
-    plan: EventPlan
+    shape: int
     values: tuple[Any, ...]
     id: str | None
 
 
-class RowMapper:
-    """Maps row after row with one scope and one memory of instants and texts; not for two threads at once."""
+Reading = Callable[[Row], Any]
+"""What one field of the mapping gives for a row. Raises RowUnusable or EvaluationError."""
 
-    def __init__(self, mapping: TableMapping) -> None:
+
+class RowMapper:
+    """Maps row after row with one scope and one memory of instants and texts; not for two threads at once.
+
+    `all_text`: every value of every row is text, as in CSV. Tables repeat themselves, so what a field made of the same
+    texts is then remembered and not evaluated again.
+    """
+
+    def __init__(self, mapping: TableMapping, *, all_text: bool = False) -> None:
         self._mapping = mapping
+        self._all_text = all_text
+        self.shapes = [Shape(plan.name, plan.names, plan.place) for plan in mapping.events]
         # The clock stands still at an instant that no expression can read: lint refuses now and today in mappings.
         self._scope = Scope({}, now=_EPOCH, zone=mapping.zone, facts=NoFacts())
-        self.instants = Instants(mapping.zone)
+        self._instants = Instants(mapping.zone)
         self._texts: dict[str, str] = {}
+        self._customer = self._reading(mapping.customer, lambda value: self._shared(identifier(value, "the customer")))
+        self._events = [self._event_reading(plan) for plan in mapping.events]
+        self._profile = self._profile_readings(mapping.profile) if mapping.profile is not None else []
 
-    def map(self, row: dict[str, Any]) -> tuple[str, list[MappedEvent]]:
+    def map(self, row: Row) -> tuple[str, list[MappedEvent]]:
         """The customer's id and the events of `row`, in the order of the mapping. Raises RowUnusable."""
-        scope = self._scope
-        scope.results = {ROW: row}
+        self._scope.results = {ROW: row}
         try:
-            customer = self._shared(identifier(self._mapping.customer(scope), "the customer"))
-            events = [
-                self._event(plan) for plan in self._mapping.events if plan.when is None or truth(plan.when(scope))
-            ]
+            customer: str = self._customer(row)
+            events = []
+            for place, (when, at, read_id, values) in enumerate(self._events):
+                if when is None or when(row):
+                    instant = at(row)
+                    made = tuple([read(row) for read in values])
+                    events.append(MappedEvent(instant, place, made, None if read_id is None else read_id(row)))
         except EvaluationError as error:
             raise RowUnusable(f"{error} (in: {error.source})") from None
         return customer, events
 
-    def profile(self, customer: str, created_at: datetime) -> CustomerSpec | None:
-        """The profile that the row mapped last gives its customer; None where the mapping has none.
+    def profile(self, row: Row) -> tuple[Any, ...]:
+        """The values of the profile that `row`, which was mapped last, gives: what `customer_spec` takes.
 
+        (created_at, tags, texts..., attributes...): one flat tuple, of which a table keeps one for each customer.
         Raises RowUnusable.
         """
-        plan = self._mapping.profile
-        if plan is None:
-            return None
         try:
-            return self._profile(plan, customer, created_at)
+            return tuple([read(row) for read in self._profile])
         except EvaluationError as error:
             raise RowUnusable(f"{error} (in: {error.source})") from None
 
-    def _event(self, plan: EventPlan) -> MappedEvent:
-        scope = self._scope
-        at = self.instants.read(plan.at(scope), f"`at` of {plan.name}")
-        values = tuple([self._property(evaluate(scope)) for evaluate in plan.values])
-        message_id = None
-        if plan.id is not None and (given := plan.id(scope)) not in (None, ""):
-            message_id = identifier(given, f"the id of {plan.name}")
-        return MappedEvent(at, plan, values, message_id)
-
-    def _profile(self, plan: ProfilePlan, customer: str, created_at: datetime) -> CustomerSpec:
-        scope = self._scope
-        texts = {name: _text(evaluate(scope), name) for name, evaluate in plan.texts}
-        if plan.created_at is not None:
-            created_at = min(created_at, self.instants.read(plan.created_at(scope), "created_at"))
+    def customer_spec(self, customer: str, first_at: datetime, values: tuple[Any, ...]) -> CustomerSpec:
+        """The customer to create before the event at `first_at`, from what `profile` gave."""
+        plan = self._mapping.profile
+        if plan is None:
+            return CustomerSpec(id=customer, created_at=first_at)
+        created_at, tags, *rest = values
         return CustomerSpec(
             id=customer,
-            created_at=created_at,
-            attributes={name: self._property(evaluate(scope)) for name, evaluate in plan.attributes},
-            tags=_tags(plan.tags(scope)) if plan.tags is not None else (),
+            created_at=created_at or first_at,
+            attributes=dict(zip((name for name, _ in plan.attributes), rest[len(plan.texts) :])),
+            tags=tags,
             consents=plan.consents,
-            **texts,
+            **dict(zip((name for name, _ in plan.texts), rest)),
         )
+
+    def _event_reading(self, plan: EventPlan) -> tuple[Reading | None, Reading, Reading | None, list[Reading]]:
+        """(when, at, id, properties) of one event."""
+        instants, name = self._instants, plan.name
+        return (
+            None if plan.when is None else self._reading(plan.when, truth),
+            self._reading(plan.at, lambda value: instants.read(value, f"`at` of {name}")),
+            None if plan.id is None else self._reading(plan.id, lambda value: _text(value, f"the id of {name}")),
+            [self._reading(field, self._property) for field in plan.values],
+        )
+
+    def _profile_readings(self, plan: ProfilePlan) -> list[Reading]:
+        instants = self._instants
+        created_at = plan.created_at or constant(None)
+        return [
+            self._reading(created_at, lambda value: None if value is None else instants.read(value, "`created_at`")),
+            self._reading(plan.tags or constant(None), _tags),
+            *(self._reading(field, partial(_text, what=f"`{name}`")) for name, field in plan.texts),
+            *(self._reading(field, self._property) for _, field in plan.attributes),
+        ]
+
+    def _reading(self, field: Field, finish: Callable[[Any], Any]) -> Reading:
+        """The field's value after `finish`, remembered by the texts that it comes from where that can be done."""
+        scope, evaluate = self._scope, field.evaluate
+        if not field.columns or not self._all_text:
+            return lambda row: finish(evaluate(scope))
+        texts_of = itemgetter(*field.columns)
+        known: dict[Any, Any] = {}
+
+        def remembered(row: Row) -> Any:
+            texts = texts_of(row)
+            value = known.get(texts, _UNKNOWN)
+            if value is _UNKNOWN:
+                value = finish(evaluate(scope))
+                if len(known) < MOST_ANSWERS and not isinstance(value, (list, dict)):
+                    known[texts] = value
+            return value
+
+        return remembered
 
     def _property(self, value: Value) -> Any:
         kind = type(value)
@@ -188,7 +248,7 @@ def jsonable(value: object) -> Any:
 def _text(value: object, what: str) -> str | None:
     if value is None or value == "":
         return None
-    return identifier(value, f"`{what}`")
+    return identifier(value, what)
 
 
 def _tags(value: object) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ class Converted:
 
 @dataclass(frozen=True)
 class Shorthand(Converted):
-    """A bare value stands for a mapping with just `key`: ``email: cart_first`` for ``email: {template: cart_first}``."""
+    """A bare value stands for a mapping with just `key`: ``email: x`` for ``email: {template: x}``."""
 
     key: str
     schema: Schema = field(default_factory=lambda: {"type": "string"}, hash=False)
@@ -97,7 +97,12 @@ class StepsOrMapping(Converted):
         return {"do": value} if isinstance(value, list) else value
 
     def short(self, full: Schema) -> Schema:
-        return {"type": "array", "items": {"$ref": "#/$defs/Step"}}
+        steps: Schema = full["properties"]["do"]
+        return steps
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
+        full = handler(schema)
+        return {"anyOf": [self.short(handler.resolve_ref_schema(full)), full]}
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ class Document:
         length: int | None = None,
         severity: Literal["error", "warning"] = "error",
     ) -> Problem:
-        """A problem at `path`: at its value, its key, or at `offset` inside its text (then `length` counts from there)."""
+        """A problem at `path`: at its value, at its key, or at `offset` inside its text, `length` characters long."""
         mark = self.position(path, key)
         if offset is not None:
             line, column = self.offset_position(path, offset)

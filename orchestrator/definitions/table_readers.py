@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from orchestrator.definitions.table_lines import LONGEST_LINE, Progress, TableBytes
 from orchestrator.errors import Problem, ProjectInvalid
@@ -31,13 +31,17 @@ _INT_BOUND = 1 << 63
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """A row that was not used: its number from 1 (blank lines are not rows), its line in the file, and why."""
+    """A row that was not used: its number from 1 (blank lines are not rows), its line in the file, and why.
+
+    `line` is None where the row could be read, and what it says could not be used.
+    """
 
     row: int
-    line: int
+    line: int | None
     reason: str
 
 
+Format = Literal["csv", "jsonl", "parquet"]
 OnReject = Callable[[RejectedRow], None]
 
 
@@ -48,7 +52,7 @@ def read_rows(path: Path, *, rejected: OnReject | None = None, progress: Progres
     """
     tell = rejected or _ignore
     with TableBytes(path, progress) as table:
-        kind = _kind(path, table)
+        kind = _format(path, table)
         if kind == "jsonl":
             yield from _json_rows(table, tell)
         elif kind == "csv":
@@ -63,7 +67,13 @@ def _ignore(_: RejectedRow) -> None:
     return None
 
 
-def _kind(path: Path, table: TableBytes) -> str:
+def table_format(path: Path) -> Format:
+    """What the file at `path` is. Raises as `read_rows` does."""
+    with TableBytes(path) as table:
+        return _format(path, table)
+
+
+def _format(path: Path, table: TableBytes) -> Format:
     """The format: by the content's first character, since names lie and `.gz` hides them."""
     head = table.head
     if head.startswith(b"PAR1"):

@@ -14,7 +14,9 @@ from orchestrator.errors import Problem
 LARGEST_FILE = 1024 * 1024
 """Bytes of a YAML or front matter text. A catalog in CSV has its own bound."""
 
-_FORBIDDEN = re.compile("[^\\t\\n\\x20-\\x7e\\xa0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]")
+_FORBIDDEN = re.compile(
+    "[^\\t\\n\\x20-\\x7e\\xa0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]"
+)
 _MOST_NAMED = 5
 _MEANT = {
     "\x00": "the NUL character; the file may be damaged or not be text",
@@ -33,10 +35,10 @@ class DecodedText:
     problems: tuple[Problem, ...] = ()
 
 
-def decode_text(path: str, raw: bytes) -> DecodedText:
-    """Text of a file. UTF-16, bad UTF-8 and files over 1 MiB are problems and give no text."""
-    if len(raw) > LARGEST_FILE:
-        return DecodedText(None, (too_large(path, len(raw)),))
+def decode_text(path: str, raw: bytes, largest: int = LARGEST_FILE) -> DecodedText:
+    """Text of a file. UTF-16, bad UTF-8 and files over `largest` bytes are problems and give no text."""
+    if len(raw) > largest:
+        return DecodedText(None, (too_large(path, len(raw), largest),))
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return DecodedText(None, (_problem(path, 1, 1, "encoding", "the file is saved as UTF-16", "save it as UTF-8"),))
     try:
@@ -106,7 +108,5 @@ def _name(char: str) -> str:
     return f"the control character U+{ord(char):04X}" + (f" ({name.lower()})" if name else "")
 
 
-def _problem(
-    path: str, line: int, column: int, code: str, message: str, hint: str, severity: str = "error"
-) -> Problem:
+def _problem(path: str, line: int, column: int, code: str, message: str, hint: str, severity: str = "error") -> Problem:
     return Problem(path, line, column, code, message, hint, "warning" if severity == "warning" else "error")

@@ -31,7 +31,8 @@ def too_deep_at(text: str) -> tuple[int, int] | None:
             if isinstance(event, (MappingStartEvent, SequenceStartEvent)):
                 depth += 1
                 if depth > DEEPEST:
-                    return event.start_mark.line + 1, event.start_mark.column + 1
+                    mark = event.start_mark
+                    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
             elif isinstance(event, (MappingEndEvent, SequenceEndEvent)):
                 depth -= 1
     except YAMLError:

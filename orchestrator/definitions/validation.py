@@ -193,6 +193,4 @@ def _known_keys(model: type[BaseModel], location: Iterable[str | int]) -> list[s
             fields = [info for m in here for n, info in m.model_fields.items() if element in (info.alias, n)]
             inner = [found for info in fields for found in models_in(info.annotation)]
             here = inner or here
-    return [
-        info.alias or name for m in here if not issubclass(m, RootModel) for name, info in m.model_fields.items()
-    ]
+    return [info.alias or name for m in here if not issubclass(m, RootModel) for name, info in m.model_fields.items()]

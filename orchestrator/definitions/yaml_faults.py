@@ -34,10 +34,11 @@ class _Place:
 
 def translate(path: str, text: str, error: YAMLError) -> Problem:
     """The problem behind a parser's error."""
-    if not isinstance(error, MarkedYAMLError) or (error.problem_mark or error.context_mark) is None:
+    mark = (error.problem_mark or error.context_mark) if isinstance(error, MarkedYAMLError) else None
+    if not isinstance(error, MarkedYAMLError) or mark is None:
         return Problem(path, 1, 1, SYNTAX, "the file is not valid YAML", "compare it with a file that works")
     lines = text.split("\n")
-    place = _place(lines, error.problem_mark or error.context_mark)
+    place = _place(lines, mark)
     context = _place(lines, error.context_mark) if error.context_mark else None
     said = error.problem or ""
     if "\t" in place.text[: len(place.text) - len(place.text.lstrip())]:
@@ -86,7 +87,8 @@ def _colon(path: str, text: str, lines: list[str], place: _Place, context: _Plac
         at = _Place(above.line, glued.start("value") + 1, above.text)
         return _at(path, at, SYNTAX, f"a space is missing behind `{glued['key']}:`", hint)
     if above is not None and _indent(place.text) > _indent(above.text):
-        message = f"this line stands {_indent(place.text)} spaces in, deeper than the line above, which has a value of its own"
+        deep = _indent(place.text)
+        message = f"this line stands {deep} spaces in, deeper than the line above, which has a value of its own"
         hint = f"indent it by {_indent(above.text)} spaces like the line above"
         return _at(path, _start_of(place), "indentation", message, hint)
     return _at(path, place, SYNTAX, "a colon stands where no key can be", "quote the text as a whole")
@@ -111,12 +113,10 @@ def _started_with(path: str, place: _Place) -> Problem:
     """A value that starts with a quote or bracket and goes on behind it."""
     match = _VALUE.match(place.text)
     value = match["value"] if match else ""
-    if match is not None and value[0] in "[{":
+    if match is not None and value[0] in "[{'\"":
         at = _Place(place.line, match.start("value") + 1, place.text)
-        return _at(path, at, cut.CODE, f"the value of `{match['key'].strip()}` is cut at its bracket", cut.BRACKET_START)
-    if match is not None and value[0] in "'\"":
-        at = _Place(place.line, match.start("value") + 1, place.text)
-        return _at(path, at, cut.CODE, f"the value of `{match['key'].strip()}` is cut at its quote", cut.QUOTE_START)
+        what, hint = ("bracket", cut.BRACKET_START) if value[0] in "[{" else ("quote", cut.QUOTE_START)
+        return _at(path, at, cut.CODE, f"the value of `{match['key'].strip()}` is cut at its {what}", hint)
     return _at(path, place, cut.CODE, "the value ends before this", cut.QUOTE_START)
 
 
@@ -128,7 +128,8 @@ def _flow(path: str, text: str, lines: list[str], place: _Place, context: _Place
     rest = place.text[place.column - 1 :].lstrip()
     if place.line != context.line and (not inside.strip() or (rest[:1] == ":" and _WORD.fullmatch(inside))):
         message = f"the {opener} of line {context.line}, column {context.column} is not closed before this line"
-        return _at(path, _start_of(place), SYNTAX, message, f"add the missing {closer}, or the comma between two entries")
+        hint = f"add the missing {closer}, or the comma between two entries"
+        return _at(path, _start_of(place), SYNTAX, message, hint)
     if not rest:
         return _at(path, context, SYNTAX, f"this {opener} is not closed", f"add the missing {closer}")
     raw = inside[context.column - 1 :] if place.line == context.line else inside

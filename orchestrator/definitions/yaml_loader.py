@@ -7,19 +7,20 @@ The text is never handed to a YAML 1.1 reader.
 
 from __future__ import annotations
 
-import re
 from typing import Any, NamedTuple
 
 from yaml import YAMLError
-from yaml._yaml import CParser
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 
 from orchestrator.definitions import expression_cut as cut
 from orchestrator.definitions.source import Document
 from orchestrator.definitions.text_files import LARGEST_FILE, clean_text, first_forbidden, too_large
 from orchestrator.definitions.text_scan import DEEPEST, too_deep_at
+from orchestrator.definitions.yaml_core import FALSE, FLOAT, INT, LIST, MAP, NULL, SCALAR_TAGS, TEXT, TRUE, compose
 from orchestrator.definitions.yaml_faults import braces_problem, translate
 from orchestrator.errors import Problem
+
+_LONGEST_NUMBER = 40
 
 MOST_ALIASED = 10_000
 """Values that aliases (`*name`) may add to a file, all together."""
@@ -29,19 +30,6 @@ MOST_PROBLEMS = 100
 
 ID_KEYS = frozenset({"id", "customer", "order_id", "code", "from", "into"})
 """Under these a number beyond 64 bits, such as the bare id `12e4567`, is left as text instead of refused."""
-
-# Not the usual tag names, so that a tag which an author writes is never taken for one of these.
-_TEXT, _NULL, _TRUE, _FALSE, _INT, _FLOAT, _NOT_FINITE, _LIST, _MAP = (f"\0{n}" for n in range(9))
-_PLAIN_TAGS = frozenset({_TEXT, _NULL, _TRUE, _FALSE, _INT, _FLOAT, _NOT_FINITE})
-_WORDS = {
-    "": _NULL, "~": _NULL, "null": _NULL, "Null": _NULL, "NULL": _NULL,
-    "true": _TRUE, "True": _TRUE, "TRUE": _TRUE, "false": _FALSE, "False": _FALSE, "FALSE": _FALSE,
-}  # fmt: skip
-_NUMBER_STARTS = frozenset("0123456789+-.")
-_INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
-_DECIMAL = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
-_NON_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
-_LONGEST_NUMBER = 40
 
 
 def load_document(path: str, text: str) -> Document:
@@ -58,7 +46,7 @@ def load_document(path: str, text: str) -> Document:
     if too_deep := too_deep_at(clean):
         return Document(path, clean, problems=(*cleaned.problems, _nesting(path, *too_deep)))
     try:
-        root = _compose(clean)
+        root = compose(clean)
     except YAMLError as error:
         return Document(path, clean, problems=(*cleaned.problems, translate(path, clean, error)))
     if root is None:
@@ -71,40 +59,6 @@ def load_document(path: str, text: str) -> Document:
         return Document(path, clean, None, root, (*cleaned.problems, *builder.problems, stop.problem))
     problems = (*cleaned.problems, *builder.problems)
     return Document(path, clean, data, root, problems) if problems else Document(path, clean, data, root)
-
-
-class _Core(CParser):
-    """The C parser with the resolver of the core schema of YAML 1.2."""
-
-    def resolve(self, kind: type[Node], value: str | None, implicit: Any) -> str:
-        if kind is ScalarNode:
-            return _kind_of(value or "") if implicit[0] else _TEXT
-        return _MAP if kind is MappingNode else _LIST
-
-    def descend_resolver(self, parent: Node | None, index: object) -> None:
-        """Paths decide nothing here."""
-
-    def ascend_resolver(self) -> None:
-        """Paths decide nothing here."""
-
-
-def _compose(text: str) -> Node | None:
-    parser = _Core(text)
-    try:
-        root: Node | None = parser.get_single_node()
-        return root
-    finally:
-        parser.dispose()
-
-
-def _kind_of(text: str) -> str:
-    if text[:1] in _NUMBER_STARTS and text:
-        if _INTEGER.fullmatch(text):
-            return _INT
-        if _DECIMAL.fullmatch(text):
-            return _FLOAT
-        return _NOT_FINITE if _NON_FINITE.fullmatch(text) else _TEXT
-    return _WORDS.get(text, _TEXT)
 
 
 class _TooMuchError(Exception):
@@ -162,14 +116,15 @@ class _Builder:
         self._size += built.size
         self._height = max(self._height, depth + built.height)
         if self._aliased > MOST_ALIASED or depth + built.height >= DEEPEST:
-            message = f"aliases (*name) of this part add more than {MOST_ALIASED:,} values or {DEEPEST} levels to the file"
+            message = f"aliases (*name) of this part add more than {MOST_ALIASED:,} values or {DEEPEST} levels"
             raise _TooMuchError(self._problem(node, "alias_bound", message, "write the parts out"))
         return built.data
 
     def _collection(self, node: Node, depth: int, key: str | None) -> Any:
         self._size += 1
         self._height = max(self._height, depth)
-        if node.tag not in (_MAP, _LIST):
+        assert isinstance(node, CollectionNode)
+        if node.tag not in (MAP, LIST):
             self._tag(node)
         if type(node) is MappingNode:
             if node.flow_style and self._is_braces(node):
@@ -190,7 +145,7 @@ class _Builder:
                 self._complex_key(key_node)
                 continue
             key: str = key_node.value
-            if key_node.tag not in _PLAIN_TAGS:
+            if key_node.tag not in SCALAR_TAGS:
                 self._tag(key_node)
             if key == "<<" and not key_node.style:
                 hint = "write the keys out here, or use an alias for the whole value"
@@ -265,17 +220,17 @@ class _Builder:
 
     def _scalar(self, node: ScalarNode, key: str | None) -> Any:
         tag, text = node.tag, node.value
-        if tag == _TEXT:
+        if tag == TEXT:
             if node.style == '"':
                 self._escapes(node)
             elif self._comments and key in cut.EXPRESSION_KEYS:
                 self._comment(node)
             return text
-        if tag == _NULL:
+        if tag == NULL:
             return None
-        if tag == _TRUE or tag == _FALSE:
-            return tag == _TRUE
-        if tag in _PLAIN_TAGS:
+        if tag in (TRUE, FALSE):
+            return tag == TRUE
+        if tag in SCALAR_TAGS:
             return self._number(node, key)
         self._tag(node)
         return text
@@ -283,12 +238,12 @@ class _Builder:
     def _number(self, node: ScalarNode, key: str | None) -> int | float | str:
         text: str = node.value
         number: int | float | None = None
-        if node.tag == _INT and len(text) <= _LONGEST_NUMBER:
+        if node.tag == INT and len(text) <= _LONGEST_NUMBER:
             based = text.startswith(("0o", "0x"))
             number = int(text[2:], 8 if text[1] == "o" else 16) if based else int(text)
             if not -(1 << 63) <= number < 1 << 63:
                 number = None
-        elif node.tag == _FLOAT:
+        elif node.tag == FLOAT:
             number = float(text)
             if number - number != 0:
                 number = None
@@ -336,5 +291,3 @@ def _short(text: str) -> str:
 def _nesting(path: str, line: int, column: int) -> Problem:
     message = f"lists and mappings are nested more than {DEEPEST} levels deep"
     return Problem(path, line, column, "nesting", message, "check the brackets and the indentation")
-
-

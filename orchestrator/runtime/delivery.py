@@ -194,11 +194,12 @@ def requests_once(store: Store, caller: Caller, now: datetime, limit: int = LIMI
     for request in requests:
         cached = store.cached_reply(request.url, now) if request.cache is not None else None
         if cached is not None:
-            status, body, error = *cached, None
+            answer: tuple[int | None, Any, str | None] = (cached[0], cached[1], None)
         else:
-            status, body, error = caller.call(request)
+            answer = caller.call(request)
+            status, body, _ = answer
             if request.cache is not None and status is not None and 200 <= status < 300:
                 store.keep_reply(request.url, status, body, now + request.cache)
-        replies.append((request, Replied(request.id, status, body, error)))
+        replies.append((request, Replied(request.id, *answer)))
     store.settle_requests(replies, now)
     return len(replies)

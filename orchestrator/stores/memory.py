@@ -242,7 +242,7 @@ class MemoryStore:
             for message in queue:
                 at = now if len(times) < throttle.max else max(now, times[-throttle.max] + throttle.per)
                 times.append(at)
-                if message.row.id not in self._outbox.told:
+                if at > now and message.row.id not in self._outbox.told:
                     self._outbox.told.add(message.row.id)
                     told.append((message.row, at))
         return told
@@ -289,7 +289,7 @@ class MemoryStore:
         for request, body in replies:
             self._put(self._records[request.customer_id], now, body)
 
-    def cached_reply(self, url: str, now: datetime) -> Any | None:
+    def cached_reply(self, url: str, now: datetime) -> tuple[int, Any] | None:
         """A fetched answer that may still be used."""
         return self._outbox.cached(url, now)
 

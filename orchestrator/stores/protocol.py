@@ -104,7 +104,7 @@ class Store(Protocol):
     def settle_requests(self, replies: Sequence[tuple[Request, Body]], now: datetime) -> None:
         """Put the answers into the inbox."""
 
-    def cached_reply(self, url: str, now: datetime) -> Any | None:
+    def cached_reply(self, url: str, now: datetime) -> tuple[int, Any] | None:
         """A fetched answer that may still be used: (status, body)."""
 
     def keep_reply(self, url: str, status: int, body: Any, until_at: datetime) -> None:

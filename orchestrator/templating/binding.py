@@ -9,7 +9,7 @@ itself is worked out while rendering.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from jinja2 import nodes
 
@@ -18,10 +18,9 @@ from orchestrator.core.expression.signatures import FILTERS, BadCall, bind, sign
 from orchestrator.templating.canonical import OPERATORS, NotInLanguage, canonical
 from orchestrator.templating.environment import LOOP_NAMES
 from orchestrator.templating.filters import INSTEAD_OF, SIGNATURES, TESTS
+from orchestrator.templating.guards import GUARDS
 
-SPECIAL_NAMES = frozenset(
-    {"brand", "unsubscribe_url", "view_url", "preferences_url", "survey", "message", "locale"}
-)
+SPECIAL_NAMES = frozenset({"brand", "unsubscribe_url", "view_url", "preferences_url", "survey", "message", "locale"})
 """Names that every template may use and that are known only when the message is rendered."""
 
 DEEPEST = 60
@@ -125,17 +124,15 @@ class _Walk:
         match node:
             case nodes.Output():
                 node.nodes = [
-                    item if isinstance(item, nodes.TemplateData) else self.expression(item, local) for item in node.nodes
+                    item if isinstance(item, nodes.TemplateData) else self.expression(item, local)
+                    for item in node.nodes
                 ]
             case nodes.If():
-                node.test = self.expression(node.test, local)
-                node.body = self.statements(node.body, local)
-                node.elif_ = [self.statement(branch, local) for branch in node.elif_]  # type: ignore[misc]
-                node.else_ = self.statements(node.else_, local)
+                self._if(node, local)
             case nodes.For():
                 self._for(node, local)
             case nodes.Assign():
-                node.node = self.expression(node.node, local)
+                node.node = self.expression(cast(nodes.Expr, node.node), local)
                 local.update(self._targets(node.target))
             case nodes.With():
                 node.values = [self.expression(value, local) for value in node.values]
@@ -147,16 +144,28 @@ class _Walk:
                 self._refuse(node)
         return node
 
+    def _if(self, node: nodes.If, local: set[str]) -> None:
+        """A branch does not see what another one sets; what follows sees what any of them set."""
+        node.test = self.expression(cast(nodes.Expr, node.test), local)
+        after, other = set(local), set(local)
+        node.body = self.statements(node.body, after)
+        for branch in node.elif_:
+            own = set(local)
+            self._if(branch, own)
+            after |= own
+        node.else_ = self.statements(node.else_, other)
+        local |= after | other
+
     def _for(self, node: nodes.For, local: set[str]) -> None:
         if node.recursive:
-            self.binding.finding("template_recursion", node, "a loop cannot be recursive", "write one loop for each level")
+            self.binding.finding("template_recursion", node, "a loop cannot be recursive", "write a loop a level")
         targets = self._targets(node.target)
         if "loop" in targets:
             self.binding.finding("template_name", node, "'loop' is the loop's own name", "name the item otherwise")
-        node.iter = self._filter(self.expression(node.iter, local), "_each")
+        node.iter = self._filter(self.expression(cast(nodes.Expr, node.iter), local), "_each")
         inner = local | targets | {"loop"}
         if node.test is not None:
-            node.test = self.expression(node.test, local | targets)
+            node.test = self.expression(cast(nodes.Expr, node.test), local | targets)
         node.body = self.statements(node.body, set(inner))
         node.else_ = self.statements(node.else_, set(local))
 
@@ -179,7 +188,8 @@ class _Walk:
             )
 
     def _refuse(self, node: nodes.Node) -> None:
-        message, hint = _REFUSED.get(type(node), (f"'{type(node).__name__.lower()}' is not available in templates", None))
+        unknown = (f"'{type(node).__name__.lower()}' is not available in templates", None)
+        message, hint = _REFUSED.get(type(node), unknown)
         self.binding.finding("template_syntax", node, message, hint)
 
     # --- expressions --------------------------------------------------------------------------------------------------
@@ -276,7 +286,8 @@ class _Walk:
             return node
         name = node.node.name
         if name in local or name in SPECIAL_NAMES:
-            self.binding.finding("template_call", node, f"'{name}' is a value and cannot be called", f"write {name} without brackets")
+            message, hint = f"'{name}' is a value and cannot be called", f"write {name} without brackets"
+            self.binding.finding("template_call", node, message, hint)
             return node
         try:
             signature_of(name)
@@ -286,9 +297,9 @@ class _Walk:
         open_at = self._openness(node, local)
         if open_at is None:
             return self._use(node)
-        place, reason, hint = open_at
-        code = "template_call_in_loop" if hint is not None else "template_call"
-        self.binding.finding(code, place, f"{name}() is worked out before the template runs, and {reason}", hint)
+        place, reason, way_out = open_at
+        code = "template_call_in_loop" if way_out is not None else "template_call"
+        self.binding.finding(code, place, f"{name}() is worked out before the template runs, and {reason}", way_out)
         return node
 
     def _method(self, node: nodes.Call) -> None:
@@ -299,7 +310,8 @@ class _Walk:
             "strftime": "use the filter: | date('%d %B %Y')",
             "cycle": "write {{ 'odd' if loop.index is odd else 'even' }}",
         }
-        hint = hints.get(called) or (f"use the filter: | {called}" if called in SIGNATURES else "use a filter: x | upper")
+        named = f"use the filter: | {called}" if called in SIGNATURES else "use a filter: x | upper"
+        hint = hints.get(called, named)
         self.binding.finding("template_call", node, f"methods cannot be called: {called}()", hint)
 
     def _filtered(self, node: nodes.Filter, local: set[str]) -> nodes.Expr:
@@ -307,18 +319,19 @@ class _Walk:
             self._refuse(node)
             return node
         inner = self.expression(node.node, local)
+        if node.name in GUARDS and self.binding.internal:
+            return self._filter(inner, node.name, lineno=node.lineno)
         signature = SIGNATURES.get(node.name)
         if signature is None:
             hint = INSTEAD_OF.get(node.name) or did_you_mean(node.name, SIGNATURES)
-            self.binding.finding(
-                "unknown_filter", node, f"there is no filter '{node.name}'", hint or f"filters: {known_words(SIGNATURES, 40)}"
-            )
+            possible = f"filters: {known_words(SIGNATURES, 40)}"
+            self.binding.finding("unknown_filter", node, f"there is no filter '{node.name}'", hint or possible)
             return inner
         if node.dyn_args is not None or node.dyn_kwargs is not None:
             self.binding.finding("filter_arguments", node, "* and ** are not available in arguments", None)
             return inner
         args = [self.expression(arg, local) for arg in node.args]
-        named = [(word.key, self.expression(word.value, local)) for word in node.kwargs]
+        named = [(str(word.key), self.expression(word.value, local)) for word in node.kwargs]
         try:
             bound = bind(node.name, signature, args, named)
         except BadCall as error:
@@ -365,7 +378,7 @@ class _Walk:
     def _filter(self, node: nodes.Expr, name: str, *args: nodes.Expr, lineno: int = 0) -> nodes.Filter:
         return nodes.Filter(node, name, list(args), [], None, None, lineno=lineno or node.lineno)
 
-    # --- what the engine works out --------------------------------------------------------------------------------------
+    # --- what the engine works out ------------------------------------------------------------------------------------
 
     def _use(self, node: nodes.Expr) -> nodes.Expr:
         key = canonical(node)
@@ -388,7 +401,7 @@ class _Walk:
         names = _roots(node)
         for name in names:
             if name.name in local:
-                hint = "let the event or `with:` carry the value, or read it before the loop from a value that is known there"
+                hint = "let the event, or the step's `with:`, carry the value"
                 return name, f"'{name.name}' is made by the template itself", hint
             if name.name in SPECIAL_NAMES:
                 return name, f"'{name.name}' is known only when the message is rendered", None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from orchestrator.templating.failure import ValueRefused
@@ -11,6 +12,7 @@ STEPS = 100_000
 """Passes through loops, items handled by list filters, and thousands of characters handled by text filters."""
 LONGEST_TEXT = 200_000
 LONGEST_HTML = 1_000_000
+_CHUNKS = 256
 
 
 class Budget:
@@ -48,13 +50,26 @@ class Budget:
         raise ValueRefused("{% for %} goes through lists only")
 
 
-def joined(chunks: Iterable[str], longest: int) -> str:
-    """The chunks as one text. Raises ValueRefused as soon as it grows past `longest` characters."""
+def joined(chunks: Iterator[str], longest: int, looping: bool) -> str:
+    """The chunks as one text. Raises ValueRefused when it grows past `longest` characters; with `looping` it is
+    measured on the way, so that a long loop is stopped before it fills the memory."""
+    if not looping:
+        return _measured(list(chunks), longest)
     out: list[str] = []
     size = 0
-    for chunk in chunks:
-        size += len(chunk)
+    while some := list(islice(chunks, _CHUNKS)):
+        size += sum(map(len, some))
         if size > longest:
-            raise ValueRefused(f"the message grows past {longest:,} characters")
-        out.append(chunk)
+            raise _too_long(longest)
+        out += some
     return "".join(out)
+
+
+def _measured(chunks: list[str], longest: int) -> str:
+    if sum(map(len, chunks)) > longest:
+        raise _too_long(longest)
+    return "".join(chunks)
+
+
+def _too_long(longest: int) -> ValueRefused:
+    return ValueRefused(f"the message grows past {longest:,} characters")

@@ -1,4 +1,4 @@
-"""One template variant from its files: front matter, includes, what it needs from the engine, and its finished parts."""
+"""One template variant from its files: front matter, includes, what it needs from the engine, its finished parts."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _Builder:
         self.used: list[str] = []
         self.sound = True
 
-    # --- what is wrong ---------------------------------------------------------------------------------------------------
+    # --- what is wrong ----------------------------------------------------------------------------------------------
 
     def report(self, code: str, mark: int, message: str, hint: str | None = None) -> None:
         place = self.sources.position(mark)
@@ -66,17 +66,25 @@ class _Builder:
             Problem(place.path, place.line, place.column, code, message, hint, "warning" if warning else "error")
         )
 
-    # --- the whole -------------------------------------------------------------------------------------------------------
+    # --- the whole --------------------------------------------------------------------------------------------------
 
     def build(self) -> TemplateVariant:
         files = self.files
         text = files.texts[files.main]
         base = self.sources.add(f"templates/{files.main}", text)
         if files.kind == "yaml":
-            values: Mapping[str, Value] = read_fields(text, None, lambda code, at, *rest: self.report(code, base + at, *rest))
+            values: Mapping[str, Value] = read_fields(
+                text, None, lambda code, at, *rest: self.report(code, base + at, *rest)
+            )
             parts = self._structured(values, base)
         else:
-            known = _EMAIL_KEYS if files.channel == "email" else _TEXT_KEYS if files.channel == "sms" else (*_TEXT_KEYS, "title", "url", "image")
+            known = (
+                _EMAIL_KEYS
+                if files.channel == "email"
+                else _TEXT_KEYS
+                if files.channel == "sms"
+                else (*_TEXT_KEYS, "title", "url", "image")
+            )
             front = read_front_matter(text, known, lambda code, at, *rest: self.report(code, base + at, *rest))
             values = front.values
             parts = self._message(front, text, base)
@@ -118,10 +126,12 @@ class _Builder:
         topic = values["topic"]
         if "{{" in topic.text or "{%" in topic.text:
             base = self.sources.add(f"templates/{self.files.main}", "")
-            self.report("template_syntax", base + topic.offset, "a topic is a plain word", "choose the topic in the step")
+            self.report(
+                "template_syntax", base + topic.offset, "a topic is a plain word", "choose the topic in the step"
+            )
         return topic.text.strip()
 
-    # --- parts -----------------------------------------------------------------------------------------------------------
+    # --- parts ------------------------------------------------------------------------------------------------------
 
     def _structured(self, values: Mapping[str, Value], base: int) -> Parts:
         pieces = {key: self._value(value, base) for key, value in values.items() if key != "topic"}
@@ -131,21 +141,35 @@ class _Builder:
     def _message(self, front: FrontMatter, text: str, base: int) -> Parts:
         values = front.values
         parts = Parts(
-            subject=self._value(values["subject" if "subject" in values else "title"], base) if {"subject", "title"} & values.keys() else None,
+            subject=self._value(values["subject" if "subject" in values else "title"], base)
+            if {"subject", "title"} & values.keys()
+            else None,
             preheader=self._value(values["preheader"], base) if "preheader" in values else None,
             sender=self._value(values["from"], base) if "from" in values else None,
             reply_to=self._value(values["reply_to"], base) if "reply_to" in values else None,
             fields={key: self._value(values[key], base) for key in ("url", "image") if key in values},
         )
         if self.files.channel == "email" and parts.subject is None:
-            self.report("no_subject", base, "the email has no subject of its own", 'begin the file with ---, subject: "...", ---')
+            self.report(
+                "no_subject",
+                base,
+                "the email has no subject of its own",
+                'begin the file with ---, subject: "...", ---',
+            )
         body = self._body(text[front.body :], base + front.body, self.files.kind)
         if self.files.kind == "txt":
             return replace(parts, text=_trimmed(body))
         beside = self._beside()
         finished = self._html(body)
-        return replace(finished, subject=parts.subject, preheader=parts.preheader, sender=parts.sender, reply_to=parts.reply_to,
-                       text=beside if beside is not None else finished.text, text_derived=beside is None)
+        return replace(
+            finished,
+            subject=parts.subject,
+            preheader=parts.preheader,
+            sender=parts.sender,
+            reply_to=parts.reply_to,
+            text=beside if beside is not None else finished.text,
+            text_derived=beside is None,
+        )
 
     def _beside(self) -> list[Piece] | None:
         """The text part written in a file of its own."""
@@ -163,7 +187,13 @@ class _Builder:
 
     def _body(self, text: str, mark: int, kind: str) -> list[Piece]:
         includer = Includer(
-            self.files.channel, kind, self.files.locale, frozenset(self.files.partials), self._partial, self.report, self.used
+            self.files.channel,
+            kind,
+            self.files.locale,
+            frozenset(self.files.partials),
+            self._partial,
+            self.report,
+            self.used,
         )
         pieces = includer.expand(self._split(text, mark))
         if kind != "txt":
@@ -193,13 +223,19 @@ class _Builder:
             if len(self.binding.findings) == known:
                 _check_blocks(tree)
         except TemplateSyntaxError as error:
-            self.report("template_syntax", error.lineno, error.message or "unreadable", _syntax_hint(error.message or ""))
+            self.report(
+                "template_syntax", error.lineno, error.message or "unreadable", _syntax_hint(error.message or "")
+            )
         except (RecursionError, ValueError, MemoryError) as error:
             mark = pieces[0].mark if pieces else 1
-            reason = str(error) if isinstance(error, ValueRefused) else "the tags here nest too deep or hold too large a number"
+            reason = (
+                str(error)
+                if isinstance(error, ValueRefused)
+                else "the tags here nest too deep or hold too large a number"
+            )
             self.report("template_too_deep", mark, reason, "simplify it")
 
-    # --- HTML ------------------------------------------------------------------------------------------------------------
+    # --- HTML -------------------------------------------------------------------------------------------------------
 
     def _html(self, body: list[Piece]) -> Parts:
         scanned = scan(body)
@@ -208,7 +244,9 @@ class _Builder:
         if self.files.kind == "mjml":
             check_mjml(scanned, self.report)
         elif scanned.depth > DEEPEST_HTML:
-            self.report("html_too_deep", scanned.tags[0].mark, f"elements nest more than {DEEPEST_HTML} deep", "close them")
+            self.report(
+                "html_too_deep", scanned.tags[0].mark, f"elements nest more than {DEEPEST_HTML} deep", "close them"
+            )
         if not self.sound:
             return Parts(own_preview=own_preview)
         styled = has_styles(scanned)
@@ -216,7 +254,9 @@ class _Builder:
             styled = any(tag.name == "mj-style" for tag in scanned.tags)
             compiled = self._compiled(scanned)
             if compiled is None:
-                return Parts(html=guarded(scanned, mjml=True), compile_late=True, inline_late=styled, own_preview=own_preview)
+                return Parts(
+                    html=guarded(scanned, mjml=True), compile_late=True, inline_late=styled, own_preview=own_preview
+                )
             scanned = scan(_with_language(compiled, self.files.locale))
         return self._styled(scanned, styled, own_preview)
 
@@ -226,13 +266,17 @@ class _Builder:
             scanned = scan(inlined)
         html = guarded(scanned)
         text = text_once(scan(html))
-        return Parts(html=_with_preheader(html, own_preview), text=text, inline_late=inlined is None, own_preview=own_preview)
+        return Parts(
+            html=_with_preheader(html, own_preview), text=text, inline_late=inlined is None, own_preview=own_preview
+        )
 
     def _compiled(self, scanned: Scan) -> list[Piece] | None:
         try:
             return compile_once(scanned)
         except ValueRefused as error:
-            self.report("mjml_invalid", scanned.tags[0].mark if scanned.tags else 1, str(error), "close every element as in XML")
+            self.report(
+                "mjml_invalid", scanned.tags[0].mark if scanned.tags else 1, str(error), "close every element as in XML"
+            )
             return []
 
 
@@ -247,7 +291,9 @@ def _check_blocks(tree: nodes.Template) -> None:
 
 
 def _loops(node: nodes.Node) -> list[nodes.For]:
-    return [node] if isinstance(node, nodes.For) else [loop for child in node.iter_child_nodes() for loop in _loops(child)]
+    return (
+        [node] if isinstance(node, nodes.For) else [loop for child in node.iter_child_nodes() for loop in _loops(child)]
+    )
 
 
 def _trimmed(pieces: list[Piece]) -> list[Piece]:
@@ -282,7 +328,11 @@ def _with_preheader(pieces: list[Piece], own_preview: bool) -> list[Piece]:
         inside = True
         end = piece.text.find(">", start)
         if end >= 0:
-            split_pieces: list[Piece] = [Data(piece.text[: end + 1], piece.mark), place, Data(piece.text[end + 1 :], piece.mark)]
+            split_pieces: list[Piece] = [
+                Data(piece.text[: end + 1], piece.mark),
+                place,
+                Data(piece.text[end + 1 :], piece.mark),
+            ]
             return [*pieces[:number], *split_pieces, *pieces[number + 1 :]]
     return [place, *pieces]
 

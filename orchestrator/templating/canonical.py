@@ -5,6 +5,8 @@ Two spellings of one expression give the same text, and the text parses to the s
 
 from __future__ import annotations
 
+from typing import Any
+
 from jinja2 import nodes
 
 _ARITHMETIC: dict[type[nodes.Node], str] = {
@@ -98,7 +100,7 @@ def _operand(node: nodes.Expr) -> str:
     return f"({text})"
 
 
-def _arguments(args: list[nodes.Expr], kwargs: list[nodes.Keyword]) -> str:
+def _arguments(args: list[nodes.Expr], kwargs: list[Any]) -> str:
     return ", ".join([*(canonical(arg) for arg in args), *(f"{word.key}={canonical(word.value)}" for word in kwargs)])
 
 

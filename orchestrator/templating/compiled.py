@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, NamedTuple
-
-from jinja2 import Template
-from jinja2.runtime import Context
 
 from orchestrator.errors import EvaluationError
 from orchestrator.templating.binding import Binding
 from orchestrator.templating.budget import joined
+from orchestrator.templating.code import FILE, Code, Values
 from orchestrator.templating.environment import HTML, TEXT, TemplateEnvironment, parse
 from orchestrator.templating.failure import RenderError, ValueRefused
 from orchestrator.templating.missing import Missing, missing
@@ -19,13 +17,11 @@ from orchestrator.templating.pieces import Data, Piece
 from orchestrator.templating.positions import SourceMap
 from orchestrator.templating.templates import Parts, TemplateVariant
 
-_FILE = "<message template>"
-
 
 class Part:
     """One part of a message: text that is always the same, or code."""
 
-    __slots__ = ("_code", "_environment", "_path", "_root", "_sources", "constant")
+    __slots__ = ("_code", "_path", "_sources", "constant")
 
     def __init__(
         self, pieces: list[Piece], environment: TemplateEnvironment, binding: Binding, sources: SourceMap, path: str
@@ -38,17 +34,15 @@ class Part:
         tree = binding.bind(parse(pieces, environment))
         if binding.findings:  # the author's tags were checked before: only our own could be wrong
             raise AssertionError(binding.findings)
-        code = environment.compile(tree, filename=_FILE)
-        self._environment = environment
-        self._code = Template.from_code(environment, code, {})
-        self._root: Callable[[Context], Iterator[str]] = self._code.root_render_func
+        self._code = Code(tree, environment, path)
 
     def render(self, values: dict[str, Any], longest: int) -> str:
         """The part's text. Raises RenderError with the place in the template file."""
         if self.constant is not None:
             return self.constant
+        code = self._code
         try:
-            return joined(self._root(Context(self._environment, values, None, {})), longest)
+            return joined(code.root(Values(code.environment, values)), longest, code.loops)
         except RenderError:
             raise
         except Exception as error:  # whatever data does to a template is one message's failure, never a crash
@@ -58,8 +52,8 @@ class Part:
         mark = 0
         trace: TracebackType | None = error.__traceback__
         while trace is not None:
-            if trace.tb_frame.f_code.co_filename == _FILE:
-                mark = self._code.get_corresponding_lineno(trace.tb_lineno)
+            if trace.tb_frame.f_code.co_filename == FILE:
+                mark = self._code.mark(trace.tb_lineno)
             trace = trace.tb_next
         place = self._sources.position(mark)
         known = isinstance(error, (ValueRefused, EvaluationError)) or hasattr(error, "message")
@@ -78,7 +72,19 @@ class Slot(NamedTuple):
 class Compiled:
     """All parts of one variant, compiled. Raises RenderError where the file has problems that lint reports."""
 
-    __slots__ = ("fields", "html", "parts", "preheader", "reply_to", "sender", "slots", "specials", "subject", "text", "variant")
+    __slots__ = (
+        "fields",
+        "html",
+        "parts",
+        "preheader",
+        "reply_to",
+        "sender",
+        "slots",
+        "specials",
+        "subject",
+        "text",
+        "variant",
+    )
 
     def __init__(self, variant: TemplateVariant) -> None:
         parts: Parts = variant.parts

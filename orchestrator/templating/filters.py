@@ -8,7 +8,9 @@ zone in force and the locale.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from functools import partial
+from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -115,23 +117,26 @@ def _date(name: str, context: Context, value: Any, form: Any) -> Any:
         return _language_filter(name, context, value, form)
     zone = _zone_of(context)
     moment = INTO[name](plain(value), (None,), zone, 0)
-    local = moment.astimezone(zone) if name == "datetime" else moment  # type: ignore[union-attr]
+    local = moment.astimezone(zone) if isinstance(moment, datetime) else moment
+    assert isinstance(local, date)  # both filters give one, or raise
     try:
         return "".join(_chinese(local, piece) for piece in format_pieces(form))
     except ValueError as error:
         raise ValueRefused(str(error)) from None
 
 
-def _chinese(moment: Any, piece: str) -> str:
+def _chinese(moment: date, piece: str) -> str:
     if isinstance(piece, Piece):
         return piece
     if piece not in _CHINESE:
         return write_moment(moment, f"%{piece}")
     if piece in "Aa":
-        return _CHINESE[piece][moment.weekday()]
-    if piece == "p":
-        return _CHINESE[piece][getattr(moment, "hour", 0) >= 12]
-    return _CHINESE[piece][moment.month - 1]
+        number = moment.weekday()
+    elif piece == "p":
+        number = int(getattr(moment, "hour", 0) >= 12)
+    else:
+        number = moment.month - 1
+    return _CHINESE[piece][number]
 
 
 def _writing(body: Callable[[str], Any], context: Context, value: Any) -> Any:
@@ -145,8 +150,8 @@ def _writing(body: Callable[[str], Any], context: Context, value: Any) -> Any:
 
 
 def _title(text: str) -> str:
-    """Each word with a capital; what follows an apostrophe or stands in capitals already is left as it is."""
-    return " ".join(word[:1].upper() + (word[1:] if word[1:].isupper() else word[1:].lower()) for word in text.split(" "))
+    """Each word with a capital; a word in capitals keeps them, and what follows an apostrophe stays small."""
+    return " ".join(word if word.isupper() else word[:1].upper() + word[1:].lower() for word in text.split(" "))
 
 
 def _groups(cut: Callable[[list[Any], int], list[list[Any]]], context: Context, value: Any, size: Any) -> Any:
@@ -167,7 +172,7 @@ def _batch(items: list[Any], size: int) -> list[list[Any]]:
 def _slice(items: list[Any], parts: int) -> list[list[Any]]:
     least, longer = divmod(len(items), parts)
     starts = [place * least + min(place, longer) for place in range(parts + 1)]
-    return [items[start:stop] for start, stop in zip(starts, starts[1:], strict=False)]
+    return [items[start:stop] for start, stop in pairwise(starts)]
 
 
 def _each(context: Context, value: Any) -> Any:
@@ -231,11 +236,22 @@ def filters_for(html: bool) -> dict[str, Callable[..., Any]]:
         **{name: partial(_language_filter, name) for name in INTO},
         **{name: partial(_writing, body) for name, body in writing.items()},
         **{name: partial(_date, name) for name in ("date", "datetime")},
-        "default": _default, "batch": partial(_groups, _batch), "slice": partial(_groups, _slice),
-        "_each": _each, "_flat": _flat, "_compare": _compare, "_calculate": _calculate,
-        "_sign": _sign, "_concat": _concat, **GUARDS,
+        "default": _default,
+        "batch": partial(_groups, _batch),
+        "slice": partial(_groups, _slice),
+        "_each": _each,
+        "_flat": _flat,
+        "_compare": _compare,
+        "_calculate": _calculate,
+        "_sign": _sign,
+        "_concat": _concat,
+        **GUARDS,
     }
     return {name: pass_context(body) for name, body in bodies.items()}
+
+
+def _divides(number: int, value: int) -> bool:
+    return number != 0 and value % number == 0
 
 
 def is_none(value: Any) -> bool:
@@ -249,8 +265,18 @@ TESTS: Mapping[str, Callable[..., bool]] = {
     "defined": lambda value: not is_none(value),
     "odd": lambda value: isinstance(value, int) and value % 2 == 1,
     "even": lambda value: isinstance(value, int) and value % 2 == 0,
-    "divisibleby": lambda value, number: isinstance(value, int) and isinstance(number, int) and number != 0 and value % number == 0,
+    "divisibleby": lambda value, number: isinstance(value, int) and isinstance(number, int) and _divides(number, value),
 }
 """The tests that a template may use after `is`."""
 
-__all__ = ["INSTEAD_OF", "SIGNATURES", "TESTS", "WRITING_FILTERS", "Missing", "budget_of", "filters_for", "is_none", "plain"]
+__all__ = [
+    "INSTEAD_OF",
+    "SIGNATURES",
+    "TESTS",
+    "WRITING_FILTERS",
+    "Missing",
+    "budget_of",
+    "filters_for",
+    "is_none",
+    "plain",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from markupsafe import escape
@@ -10,42 +11,37 @@ from orchestrator.templating.locales import is_chinese, is_traditional
 
 
 class Footer(NamedTuple):
-    """The brand's name and address, and the link, as printed below a message."""
+    """The words below a message, around the unsubscribe link: before it and after it, as HTML and as plain text."""
 
-    brand: str
-    address: str
-    url: str
-    locale: str | None
-
-    @property
-    def word(self) -> str:
-        """'Unsubscribe' in the reader's language: English, or Chinese in either script."""
-        if is_traditional(self.locale):
-            return "取消訂閱"
-        return "退订" if is_chinese(self.locale) else "Unsubscribe"
-
-    def html(self) -> str:
-        """The footer as HTML; everything in it is escaped."""
-        sender = " · ".join(escape(part) for part in (self.brand, self.address) if part)
-        return (
-            '<div style="margin:24px auto 0;padding:16px;max-width:600px;text-align:center;'
-            'font-family:Arial,Helvetica,sans-serif;font-size:12px;line-height:18px;color:#666666;">'
-            f'{sender}<br><a href="{escape(self.url)}" style="color:#666666;">{self.word}</a></div>'
-        )
-
-    def text(self) -> str:
-        """The footer as plain text, below the usual signature line."""
-        sender = " · ".join(part for part in (self.brand, self.address) if part)
-        colon = "：" if is_chinese(self.locale) else ": "
-        return f"-- \n{sender}\n{self.word}{colon}{self.url}\n"
+    html: tuple[str, str]
+    text: tuple[str, str]
 
 
-def with_footer(html: str, text: str, footer: Footer) -> tuple[str, str]:
+@lru_cache(maxsize=64)
+def footer_of(brand: str, address: str, locale: str | None) -> Footer:
+    """The footer of a brand in English, or in Chinese in either script. Everything in it is escaped."""
+    word = "取消訂閱" if is_traditional(locale) else "退订" if is_chinese(locale) else "Unsubscribe"
+    parts = [" ".join(part.split()) for part in (brand, address) if part.strip()]
+    before = (
+        '<div style="margin:24px auto 0;padding:16px;max-width:600px;text-align:center;'
+        'font-family:Arial,Helvetica,sans-serif;font-size:12px;line-height:18px;color:#666666;">'
+        f'{" · ".join(str(escape(part)) for part in parts)}<br><a href="'
+    )
+    colon = "：" if is_chinese(locale) else ": "
+    return Footer(
+        (before, f'" style="color:#666666;">{word}</a></div>'), (f"-- \n{' · '.join(parts)}\n{word}{colon}", "\n")
+    )
+
+
+def with_footer(html: str, text: str, footer: Footer, url: str) -> tuple[str, str]:
     """HTML and text with the footer below each that does not hold the link already."""
-    url = str(escape(footer.url))
-    if url not in html and footer.url not in html:
-        end = html.lower().rfind("</body>")
-        html = f"{html[:end]}{footer.html()}{html[end:]}" if end >= 0 else html + footer.html()
-    if footer.url not in text:
-        text = f"{text.rstrip()}\n\n{footer.text()}"
+    escaped = str(escape(url))
+    if escaped not in html and url not in html:
+        line = f"{footer.html[0]}{escaped}{footer.html[1]}"
+        end = html.rfind("</body>")
+        if end < 0:
+            end = html.lower().rfind("</body>")
+        html = f"{html[:end]}{line}{html[end:]}" if end >= 0 else html + line
+    if url not in text:
+        text = f"{text.rstrip()}\n\n{footer.text[0]}{url}{footer.text[1]}"
     return html, text

@@ -22,7 +22,7 @@ Report = Callable[[str, int, str, str | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A front-matter value. `offset` is where its text begins in the file; `exact`: it stands there letter by letter."""
+    """A front-matter value. `offset` is where its text begins in the file; `exact`: it stands there as it is."""
 
     text: str
     offset: int
@@ -44,7 +44,12 @@ def read_front_matter(text: str, known: Sequence[str], report: Report) -> FrontM
         return FrontMatter({}, 0)
     closing = re.compile(r"^---[ \t]*(?:\n|\Z)", re.MULTILINE).search(text, opening.end())
     if closing is None:
-        report("front_matter", 0, "the front matter that begins here never ends", "close it with a line of three dashes: ---")
+        report(
+            "front_matter",
+            0,
+            "the front matter that begins here never ends",
+            "close it with a line of three dashes: ---",
+        )
         return FrontMatter({}, len(text))
     head = text[opening.end() : closing.start()]
     return FrontMatter(_values(head, opening.end(), known, report), closing.end())
@@ -92,9 +97,18 @@ def _small_enough(head: str, base: int, report: Report) -> bool:
 def _report_unreadable(head: str, base: int, index: int, problem: str, report: Report) -> None:
     bare = re.compile(r"^[\w-]+:[ \t]*(?=\{[{%])", re.MULTILINE).search(head)
     if bare:
-        report("front_matter", base + bare.end(), "a value that begins with a tag needs quotes", 'write it as: subject: "{{ ... }}"')
+        report(
+            "front_matter",
+            base + bare.end(),
+            "a value that begins with a tag needs quotes",
+            'write it as: subject: "{{ ... }}"',
+        )
         return
-    hint = 'put quotes around the whole value: subject: "..."' if "mapping values" in problem or "token" in problem else None
+    hint = (
+        'put quotes around the whole value: subject: "..."'
+        if "mapping values" in problem or "token" in problem
+        else None
+    )
     report("front_matter", base + min(index, len(head)), f"not readable as YAML: {problem}", hint)
 
 

@@ -18,6 +18,8 @@ from orchestrator.templating.printing import as_text
 
 _SCHEME = re.compile(r"[^/?#]*?:")
 _ALLOWED = frozenset({"http", "https", "mailto", "tel", "sms", "cid"})
+_plain_link = re.compile(r"(?:https?|mailto|tel|sms):[A-Za-z0-9:/?#\[\]@!$&'()*+,;=%._~-]*").fullmatch
+_plain_part = re.compile(r"[A-Za-z0-9._~-]*").fullmatch
 _STYLE = re.compile(r"[\w#.,% +-]*")
 _RESERVED = ":/?#[]@!$&'()*+,;=%-._~"
 
@@ -25,10 +27,14 @@ _RESERVED = ":/?#[]@!$&'()*+,;=%-._~"
 def _url(context: Context, value: Any) -> str:
     """A value that begins a link: its scheme must be a harmless one."""
     text = as_text(value).strip()
+    if _plain_link(text):
+        return text
     bare = re.sub(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\ufeff]", "", text)
     scheme = _SCHEME.match(bare)
     if scheme and scheme.group()[:-1].lower() not in _ALLOWED:
-        raise ValueRefused(f"a link may not begin with {scheme.group()[:30]!r}; expected https, http, mailto, tel or sms")
+        raise ValueRefused(
+            f"a link may not begin with {scheme.group()[:30]!r}; expected https, http, mailto, tel or sms"
+        )
     return quote(text, safe=_RESERVED)
 
 
@@ -39,7 +45,8 @@ def _url_path(context: Context, value: Any) -> str:
 
 def _url_part(context: Context, value: Any) -> str:
     """A value after the `?` of a link: one parameter's value and nothing more."""
-    return quote(as_text(value), safe="")
+    text = as_text(value)
+    return text if _plain_part(text) else quote(text, safe="")
 
 
 def _style(context: Context, value: Any) -> str:

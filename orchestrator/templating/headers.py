@@ -50,7 +50,8 @@ def address_line(text: str, several: bool = False) -> str:
     line = one_line(text)
     found = getaddresses([line])
     if not found or len(found) > (MOST_ADDRESSES if several else 1):
-        raise HeaderRefused(f"expected {'addresses' if several else 'one address'} such as Name <name@example.com>, found {line[:60]!r}")
+        wanted = "addresses" if several else "one address"
+        raise HeaderRefused(f"expected {wanted} such as Name <name@example.com>, found {line[:60]!r}")
     for _, address in found:
         if not _ADDRESS.fullmatch(address):
             raise HeaderRefused(f"{(address or line)[:60]!r} is no address; expected one such as name@example.com")
@@ -73,14 +74,14 @@ def address_header(line: str) -> tuple[Address, ...]:
 
 
 def checked_bytes(message: EmailMessage, intended: Mapping[str, str]) -> bytes:
-    """The message as bytes for SMTP, after reading them back: each header of `intended` stands there once and unchanged.
+    """The message as bytes for SMTP, after reading them back: each `intended` header stands there once and unchanged.
 
     Raises HeaderRefused where what a reader would see differs from what was meant, or a header came in that is not in
     `message`.
     """
     data = message.as_bytes(policy=SMTP)
     read = message_from_bytes(data, policy=SMTP)
-    if sorted(name.lower() for name in read.keys()) != sorted(name.lower() for name in message.keys()):
+    if sorted(name.lower() for name, _ in read.items()) != sorted(name.lower() for name, _ in message.items()):
         raise HeaderRefused("a value would add a header of its own")
     for name, value in intended.items():
         there = read.get_all(name, [])

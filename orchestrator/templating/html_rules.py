@@ -34,9 +34,19 @@ def _check_place(atom: Atom, place: Where, report: Report) -> None:
     if in_script or (place.place == "value" and place.attribute.startswith("on")):
         report("value_in_script", atom.mark, "a value cannot stand inside a script", "write it into the text")
     elif place.place == "tag":
-        report("value_in_tag", atom.mark, "a value cannot stand inside a tag by itself", 'write it as attribute="{{ ... }}"')
+        report(
+            "value_in_tag",
+            atom.mark,
+            "a value cannot stand inside a tag by itself",
+            'write it as attribute="{{ ... }}"',
+        )
     elif place.place == "value" and not place.quote:
-        report("unquoted_attribute", atom.mark, f"the value of {place.attribute} needs quotes", f'write {place.attribute}="{{{{ ... }}}}"')
+        report(
+            "unquoted_attribute",
+            atom.mark,
+            f"the value of {place.attribute} needs quotes",
+            f'write {place.attribute}="{{{{ ... }}}}"',
+        )
 
 
 def guarded(scanned: Scan, mjml: bool = False) -> list[Piece]:

@@ -14,7 +14,9 @@ from orchestrator.templating.pieces import Atom, Data, Piece
 
 Place: TypeAlias = Literal["text", "tag", "value", "raw"]
 
-VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"])
+VOID = frozenset(
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
+)
 RAW = frozenset({"script", "style", "title", "textarea", "mj-style"})
 
 _NEXT = re.compile(r"<!--|<!\[endif\]-->|</?[A-Za-z][^\s/>]*|<[!?]", re.IGNORECASE)

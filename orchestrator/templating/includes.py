@@ -53,8 +53,13 @@ class Includer:
                 size += len(piece.text) if isinstance(piece, Data) else 0
                 continue
             out += self._included(piece, within)
-            if len(out) > MOST_PIECES or size + sum(len(p.text) for p in out if isinstance(p, Data)) > 2 * MOST_CHARACTERS:
-                self.report("include_too_large", piece.mark, "the included files are too large together", "include less")
+            if (
+                len(out) > MOST_PIECES
+                or size + sum(len(p.text) for p in out if isinstance(p, Data)) > 2 * MOST_CHARACTERS
+            ):
+                self.report(
+                    "include_too_large", piece.mark, "the included files are too large together", "include less"
+                )
                 return out
         return out
 
@@ -80,12 +85,18 @@ class Includer:
         folder, _, file = path.rpartition("/")
         stem, _, suffix = file.rpartition(".")
         if not file.startswith("_"):
-            hint = f"did you mean '_{file}'?" if f"{folder}/_{file}" in self.partials else "partials begin with an underscore"
+            hint = (
+                f"did you mean '_{file}'?"
+                if f"{folder}/_{file}" in self.partials
+                else "partials begin with an underscore"
+            )
             self.report("include", mark, f"'{name}' is no partial", hint)
             return None
         if suffix not in _KINDS.get(self.kind, frozenset()):
             possible = " or ".join(f".{kind}" for kind in sorted(_KINDS.get(self.kind, ())))
-            self.report("include", mark, f"a .{self.kind} template cannot include '{name}'", f"it includes {possible} files")
+            self.report(
+                "include", mark, f"a .{self.kind} template cannot include '{name}'", f"it includes {possible} files"
+            )
             return None
         for locale in fallbacks(self.locale) if self.locale else ():
             if f"{folder}/{stem}.{locale}.{suffix}" in self.partials:

@@ -44,9 +44,23 @@ def load_templates(root: Path) -> TemplateLibrary:
         if relative.parts[0] == "assets" or any(part.startswith(".") for part in relative.parts) or not path.is_file():
             continue
         if not path.resolve().is_relative_to(top):
-            problems.append(_problem(relative.as_posix(), "template_file", "this link leads out of the templates folder", "copy the file here"))
+            problems.append(
+                _problem(
+                    relative.as_posix(),
+                    "template_file",
+                    "this link leads out of the templates folder",
+                    "copy the file here",
+                )
+            )
         elif path.stat().st_size > LARGEST_FILE:
-            problems.append(_problem(relative.as_posix(), "template_file", f"the file has more than {LARGEST_FILE:,} bytes", "make it smaller"))
+            problems.append(
+                _problem(
+                    relative.as_posix(),
+                    "template_file",
+                    f"the file has more than {LARGEST_FILE:,} bytes",
+                    "make it smaller",
+                )
+            )
         else:
             contents[relative.as_posix()] = path.read_bytes()
     return _library(contents, problems)
@@ -54,7 +68,9 @@ def load_templates(root: Path) -> TemplateLibrary:
 
 def load_template_files(files: Mapping[str, str | bytes]) -> TemplateLibrary:
     """The same from texts by their path below `templates`, such as TemplateVariant.files."""
-    contents = {path: text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text for path, text in files.items()}
+    contents = {
+        path: text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text for path, text in files.items()
+    }
     return _library(contents, [])
 
 
@@ -95,25 +111,49 @@ def _named(path: str, problems: list[Problem]) -> _File | None:
     if not rest or channel not in CHANNELS:
         if rest or not path.lower().startswith("readme"):
             hint = did_you_mean(channel, [*CHANNELS, "assets"]) or f"folders: {', '.join(CHANNELS)}, assets"
-            problems.append(_problem(path, "template_folder", "the file lies in no channel's folder", hint, severity="warning"))
+            problems.append(
+                _problem(path, "template_folder", "the file lies in no channel's folder", hint, severity="warning")
+            )
         return None
     if len(rest) > 1:
-        problems.append(_problem(path, "template_folder", "templates lie directly in their channel's folder", f"move it to {FOLDER}/{channel}/", severity="warning"))
+        problems.append(
+            _problem(
+                path,
+                "template_folder",
+                "templates lie directly in their channel's folder",
+                f"move it to {FOLDER}/{channel}/",
+                severity="warning",
+            )
+        )
         return None
     stem, _, kind = rest[0].rpartition(".")
     kind = "yaml" if kind == "yml" else kind
     if kind not in _KINDS[channel]:
         if not rest[0].lower().startswith("readme"):
             possible = ", ".join(f".{kind}" for kind in _KINDS[channel])
-            problems.append(_problem(path, "template_file", f"no template of '{channel}' ends like this", f"possible: {possible}", severity="warning"))
+            problems.append(
+                _problem(
+                    path,
+                    "template_file",
+                    f"no template of '{channel}' ends like this",
+                    f"possible: {possible}",
+                    severity="warning",
+                )
+            )
         return None
     name, _, locale_text = stem.partition(".")
     locale = normal_locale(locale_text) if locale_text else None
     if not _NAME.fullmatch(name):
-        problems.append(_problem(path, "template_file", f"'{name}' is no name for a template", "use letters, digits, _ and -"))
+        problems.append(
+            _problem(path, "template_file", f"'{name}' is no name for a template", "use letters, digits, _ and -")
+        )
         return None
     if locale_text and locale is None:
-        problems.append(_problem(path, "template_locale", f"'{locale_text}' is no locale", "write one such as zh, pt-BR or zh-Hant-TW"))
+        problems.append(
+            _problem(
+                path, "template_locale", f"'{locale_text}' is no locale", "write one such as zh, pt-BR or zh-Hant-TW"
+            )
+        )
         return None
     return _File(channel, name, locale, kind, path)
 
@@ -126,16 +166,24 @@ def _variants(
         kinds = grouped.setdefault((file.channel, file.name, file.locale), {})
         if file.kind in kinds or (file.kind in ("html", "mjml") and {"html", "mjml"} & kinds.keys()):
             other = next(iter(kinds.values())).path
-            problems.append(_problem(file.path, "duplicate_template", f"the same template as {FOLDER}/{other}", "keep one of the two"))
+            problems.append(
+                _problem(
+                    file.path, "duplicate_template", f"the same template as {FOLDER}/{other}", "keep one of the two"
+                )
+            )
             continue
         kinds[file.kind] = file
     built: list[TemplateVariant] = []
-    for (channel, name, locale), kinds in sorted(grouped.items(), key=lambda item: (item[0][0], item[0][1], item[0][2] or "")):
+    for (channel, name, locale), kinds in sorted(
+        grouped.items(), key=lambda item: (item[0][0], item[0][1], item[0][2] or "")
+    ):
         main = kinds.get("mjml") or kinds.get("html") or kinds.get("yaml") or kinds["txt"]
         beside = kinds.get("txt") if main.kind != "txt" else None
         built.append(
             build_variant(
-                VariantFiles(channel, name, locale, main.kind, main.path, beside.path if beside else None, texts, partials),
+                VariantFiles(
+                    channel, name, locale, main.kind, main.path, beside.path if beside else None, texts, partials
+                ),
                 problems,
             )
         )
@@ -159,4 +207,6 @@ def _sets(variants: list[TemplateVariant], problems: list[Problem]) -> dict[tupl
 def _problem(
     path: str, code: str, message: str, hint: str | None, line: int = 1, column: int = 1, severity: str = "error"
 ) -> Problem:
-    return Problem(f"{FOLDER}/{path}", line, column, code, message, hint, "warning" if severity == "warning" else "error")
+    return Problem(
+        f"{FOLDER}/{path}", line, column, code, message, hint, "warning" if severity == "warning" else "error"
+    )

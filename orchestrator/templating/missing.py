@@ -31,8 +31,9 @@ class Missing(Undefined):
     def _never(self, *_: Any) -> bool:
         return False
 
-    __lt__ = __le__ = __gt__ = __ge__ = __contains__ = _never
-    __str__ = __iter__ = __len__ = __getitem__ = Undefined._fail_with_undefined_error  # type: ignore[assignment]
+    __lt__ = __le__ = __gt__ = __ge__ = _never  # type: ignore[assignment]
+    __contains__ = _never
+    __str__ = __iter__ = __len__ = Undefined._fail_with_undefined_error
 
 
 def missing(what: str) -> Missing:

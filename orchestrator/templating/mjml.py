@@ -57,12 +57,16 @@ def check_mjml(scanned: Scan, report: Report) -> None:
         report("mjml_invalid", 1, "there is no <mjml> element", "an MJML file is <mjml><mj-body>...</mj-body></mjml>")
         return
     if scanned.depth > DEEPEST_HTML:
-        report("mjml_invalid", scanned.tags[0].mark, f"elements nest more than {DEEPEST_HTML} deep", "close what is open")
+        report(
+            "mjml_invalid", scanned.tags[0].mark, f"elements nest more than {DEEPEST_HTML} deep", "close what is open"
+        )
         return
     for tag in scanned.tags:
         _check_tag(tag.name, tag.parent, tag.mark, tag.attributes, report)
     if scanned.open is not None:
-        report("mjml_invalid", scanned.open.mark, f"<{scanned.open.name}> is never closed", f"add </{scanned.open.name}>")
+        report(
+            "mjml_invalid", scanned.open.mark, f"<{scanned.open.name}> is never closed", f"add </{scanned.open.name}>"
+        )
 
 
 def _check_tag(name: str, parent: Element | None, mark: int, attributes: dict[str, str], report: Report) -> None:
@@ -76,15 +80,24 @@ def _check_tag(name: str, parent: Element | None, mark: int, attributes: dict[st
         if name not in PARENTS and name not in _ATTRIBUTES_ONLY:
             report("mjml_invalid", mark, f"<{name}> is unknown to MJML", did_you_mean(name, PARENTS, ""))
     elif name not in PARENTS:
-        report("mjml_invalid", mark, f"<{name}> is unknown to MJML", did_you_mean(name, PARENTS, "") or "see the list of MJML components")
+        report(
+            "mjml_invalid",
+            mark,
+            f"<{name}> is unknown to MJML",
+            did_you_mean(name, PARENTS, "") or "see the list of MJML components",
+        )
     elif inside_html:
-        report("mjml_invalid", mark, f"<{name}> cannot stand inside a text component", "end the component around it first")
+        report(
+            "mjml_invalid", mark, f"<{name}> cannot stand inside a text component", "end the component around it first"
+        )
     elif (parent.name if parent else None) not in (PARENTS[name] or (None,)):
         where = " or ".join(f"<{outer}>" for outer in PARENTS[name]) or "at the top of the file"
         report("mjml_invalid", mark, f"<{name}> cannot stand here", f"it stands in {where}")
     if name in ("mj-social-element", "mj-accordion") and not {"src", "icon-wrapped-url"} & attributes.keys():
         attribute = "src" if name == "mj-social-element" else "icon-wrapped-url and icon-unwrapped-url"
-        report("remote_image", mark, f"<{name}> shows an icon from a foreign server", f"give it {attribute} of your own")
+        report(
+            "remote_image", mark, f"<{name}> shows an icon from a foreign server", f"give it {attribute} of your own"
+        )
 
 
 def compile_once(scanned: Scan) -> list[Piece] | None:
@@ -132,4 +145,3 @@ def compile_mjml(source: str) -> str:
 def _as_xml(source: str) -> str:
     """HTML lets `<br>` and `<img>` stand open; the compiler, which reads XML, is given them closed."""
     return re.sub(rf"<({'|'.join(sorted(VOID))})\b([^<>]*?)(?<!/)>", r"<\1\2/>", source)
-

@@ -87,7 +87,9 @@ def split(text: str, mark: int, lexer: Lexer, exact: bool = True) -> list[Piece]
     try:
         tokens = _located(text, mark, lexer, exact)
     except TemplateSyntaxError as error:
-        raise PieceError(error.message or "unreadable tag", _line_mark(text, mark, error, exact), _hint(error)) from None
+        raise PieceError(
+            error.message or "unreadable tag", _line_mark(text, mark, error, exact), _hint(error)
+        ) from None
     return _grouped(tokens, mark)
 
 
@@ -139,7 +141,9 @@ def _atom(tag: list[RawToken]) -> Atom:
         if kind == "operator":
             depth += (value in "([{") - (value in ")]}")
             if depth > DEEPEST_BRACKETS:
-                raise PieceError(f"brackets are nested more than {DEEPEST_BRACKETS} deep", at, "simplify the expression")
+                raise PieceError(
+                    f"brackets are nested more than {DEEPEST_BRACKETS} deep", at, "simplify the expression"
+                )
     if len(tag) > MOST_TOKENS:
         raise PieceError(f"this tag has more than {MOST_TOKENS} words", mark, "simplify the expression")
     if tag[0][1] == "variable_begin":

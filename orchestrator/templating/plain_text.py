@@ -15,9 +15,13 @@ from orchestrator.templating.pieces import Atom, Piece
 
 _HIDDEN = frozenset({"head", "style", "script", "title", "template"})
 _APART = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre"})
-_OWN_LINE = frozenset({"div", "table", "tr", "li", "section", "article", "header", "footer", "center", "dt", "dd", "hr"})
+_OWN_LINE = frozenset(
+    {"div", "table", "tr", "li", "section", "article", "header", "footer", "center", "dt", "dd", "hr"}
+)
 _VOID = frozenset({"br", "img", "hr", "input", "meta", "link", "col", "wbr", "area", "base", "source"})
 _NOT_SHOWN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+_spaces_before_break = re.compile(r"[ \t]+\n").sub
+_many_breaks = re.compile(r"\n{3,}").sub
 _BLOCK = "\x01"
 """Marks a block tag in the HTML that the writer is given: it takes no room of its own."""
 
@@ -130,7 +134,7 @@ def text_of(html: str) -> str:
 
 def tidy(text: str) -> str:
     """Text without spaces at line ends and without more than one empty line in a row."""
-    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text)).strip() + "\n"
+    return _many_breaks("\n\n", _spaces_before_break("\n", text)).strip() + "\n"
 
 
 def text_once(scanned: Scan) -> list[Piece] | None:

@@ -13,8 +13,10 @@ from markupsafe import Markup
 from orchestrator.core.time.iso import format_instant
 from orchestrator.templating.failure import ValueRefused
 
-_CONTROL = {code: None for code in (*range(0x20), 0x7F, *range(0x80, 0xA0)) if chr(code) not in "\t\n"}
-_CONTROL |= dict.fromkeys(range(55296, 57344), "�")  # type: ignore[misc]
+_CONTROL: dict[int, str | None] = {
+    **dict.fromkeys(code for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"),
+    **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),
+}
 
 
 def clean_text(text: str) -> str:

@@ -14,7 +14,7 @@ from orchestrator.templating.binding import SPECIAL_NAMES
 from orchestrator.templating.budget import LONGEST_HTML, LONGEST_TEXT, Budget
 from orchestrator.templating.compiled import Compiled, Part
 from orchestrator.templating.failure import RenderError, ValueRefused
-from orchestrator.templating.footer import Footer, with_footer
+from orchestrator.templating.footer import footer_of, with_footer
 from orchestrator.templating.headers import HeaderRefused, address_line, one_line
 from orchestrator.templating.inlining import inline_rendered
 from orchestrator.templating.mjml import compile_rendered
@@ -111,7 +111,12 @@ class Renderer:
                 place = code.variant.positions.get(key, ())
                 line, column = (place[0].line, place[0].column) if place else (1, 1)
                 path = place[0].path if place else code.variant.path
-                raise RenderError(f"'{key}' is not among the message's values; the row was written for another version", path, line, column)
+                raise RenderError(
+                    f"'{key}' is not among the message's values; the row was written for another version",
+                    path,
+                    line,
+                    column,
+                )
             values[name] = value
         for name in code.specials:
             if name in extras:
@@ -154,10 +159,12 @@ class Renderer:
     ) -> tuple[str | None, str]:
         url = extras.get("unsubscribe_url")
         if not url:
-            raise RenderError("there is no unsubscribe link for this message; it is not sent without one", code.variant.path)
+            raise RenderError(
+                "there is no unsubscribe link for this message; it is not sent without one", code.variant.path
+            )
         brand = extras.get("brand") or self._brand
-        footer = Footer(str(brand.get("name") or ""), str(brand.get("address") or ""), str(url), locale)
-        with_html, with_text = with_footer(html or "", text, footer)
+        footer = footer_of(str(brand.get("name") or ""), str(brand.get("address") or ""), locale)
+        with_html, with_text = with_footer(html or "", text, footer, str(url))
         return (None if html is None else with_html), with_text
 
 

@@ -175,7 +175,10 @@ class Checker(Desk):
         message, hint = {
             "event": ("there is no 'event' here", "'event' is the event being looked at; what let in is 'entry'"),
             "entry": ("there is no 'entry' here", "'entry' is known inside a journey only"),
-            "it": ("there is no 'it' here", "'it' is the past event inside where=, as in count('e', where=it.total > 9)"),
+            "it": (
+                "there is no 'it' here",
+                "'it' is the past event inside where=, as in count('e', where=it.total > 9)",
+            ),
         }[node.name]
         self.complain(node.offset, len(node.name), "unknown_name", message, hint)
         return UNKNOWN
@@ -208,7 +211,11 @@ class Checker(Desk):
                 return UNKNOWN
         hint = "a list is asked by a filter, as in x | first" if isinstance(target, ListOf) else None
         self.complain(
-            offset, len(name), "unknown_property", f"{type_name(target)} has no property '{name}'; only objects have", hint
+            offset,
+            len(name),
+            "unknown_property",
+            f"{type_name(target)} has no property '{name}'; only objects have",
+            hint,
         )
         return UNKNOWN
 
@@ -239,7 +246,7 @@ class Checker(Desk):
         return UNKNOWN
 
 
-def _literal_type(value: None | bool | int | float | str) -> Type:
+def _literal_type(value: bool | int | float | str | None) -> Type:
     match value:
         case None:
             return NONE

@@ -35,7 +35,9 @@ def check_history(desk: Desk, node: History, infer_where: Callable[[Node, str], 
     name, types = node.event.text, desk.types
     desk.expect_word(node.event, frozenset({*types.events, *EVENTS}), "event", "schema.yaml")
     if node.since_entry and types.entry is None:
-        desk.complain(node.offset, len(node.function), "unknown_name", "there is no entry here that 'since_entry' could mean")
+        desk.complain(
+            node.offset, len(node.function), "unknown_name", "there is no entry here that 'since_entry' could mean"
+        )
     if node.where is not None:
         infer_where(node.where, name)
     match node.function:

@@ -96,7 +96,9 @@ def _check_in(desk: Desk, item: Node, container: Node, one: Type, two: Type) -> 
         case ListOf(item=inner):
             families = {family(one), family(inner)}
             if "anything" not in families and len(families) > 1 and families != {"moment", "string"}:
-                desk.clash(item, f"{type_name(one)} can never be among items that are {type_name(inner)}", _bridge(families))
+                desk.clash(
+                    item, f"{type_name(one)} can never be among items that are {type_name(inner)}", _bridge(families)
+                )
             _check_enum(desk, one, container.items if isinstance(container, ListNode) else ())
             _check_enum(desk, inner, (item,))
         case _ if family(two) == "string":

@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 from orchestrator.core.expression.context import Context
 from orchestrator.core.expression.date_formats import read_moment_by
 from orchestrator.core.expression.filters import INTO
-from orchestrator.core.expression.moments import DAY, as_day, as_moment, local_wall, to_utc
+from orchestrator.core.expression.moments import DAY, as_day, as_moment, local_wall
 from orchestrator.core.expression.nodes import Call, CatalogRow, Filter, Literal, Name, Node
 from orchestrator.core.expression.scope import Evaluator, Scope, Value
 from orchestrator.core.expression.signatures import WEEKDAYS
 from orchestrator.core.expression.types import Enum
 from orchestrator.core.expression.values import describe, is_number, printed
 from orchestrator.core.time.durations import parse_fixed
-from orchestrator.core.time.zones import local_midnight_after
+from orchestrator.core.time.zones import local_midnight_after, to_utc
 from orchestrator.errors import BadDate, EvaluationError
 
 
@@ -203,7 +203,9 @@ def compile_filter(node: Filter, context: Context) -> Evaluator:
     by_day = node.name == "date" and node.args == (None,)
     target = _compile_day(node.target, context) if by_day else context.compile(node.target)
     if all(arg is None or isinstance(arg, Literal) for arg in node.args):
-        constant = tuple(None if arg is None else arg.value for arg in node.args if arg is None or isinstance(arg, Literal))
+        constant = tuple(
+            None if arg is None else arg.value for arg in node.args if arg is None or isinstance(arg, Literal)
+        )
 
         def with_constants(scope: Scope) -> Value:
             value = target(scope)

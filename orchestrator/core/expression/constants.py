@@ -41,10 +41,10 @@ def _constant(node: Node) -> Value:
         case Sign(sign=sign, operand=operand):
             return signed(sign, _constant(operand), node.offset)
         case Arithmetic(first=first, rest=rest):
-            value = _number_or_duration(_constant(first))
+            total = _number_or_duration(_constant(first))
             for operator, term in rest:
-                value = calculate(operator, value, _number_or_duration(_constant(term)), _ANY_ZONE, node.offset)
-            return value
+                total = calculate(operator, total, _number_or_duration(_constant(term)), _ANY_ZONE, node.offset)
+            return total
         case Call(function="duration" | "days" | "hours" as function, args=(argument,)) if argument is not None:
             return span(function)(_constant(argument), node.offset)
         case Call(function="date", args=(Literal(value=str() as text), None)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import lru_cache
 from typing import Final
 
@@ -73,7 +73,7 @@ def has_time(form: str) -> bool:
 
 def write_moment(moment: date | datetime, form: str) -> str:
     """A date, or a datetime (in the zone it has), by a format. Raises ValueError for an unknown letter."""
-    clock = moment if isinstance(moment, datetime) else datetime(moment.year, moment.month, moment.day)
+    clock = moment if isinstance(moment, datetime) else datetime.combine(moment, time(0))
     return "".join(piece if isinstance(piece, Piece) else _written(clock, piece) for piece in format_pieces(form))
 
 
@@ -90,9 +90,17 @@ def _written(clock: datetime, letter: str) -> str:
         case "z" | "Z":
             return _written_offset(clock.utcoffset(), letter, clock)
     number = {
-        **{"Y": clock.year, "y": clock.year % 100, "m": clock.month, "d": clock.day, "e": clock.day},
-        **{"H": clock.hour, "I": clock.hour % 12 or 12, "M": clock.minute, "S": clock.second},
-        **{"j": clock.timetuple().tm_yday, "f": clock.microsecond},
+        "Y": clock.year,
+        "y": clock.year % 100,
+        "m": clock.month,
+        "d": clock.day,
+        "e": clock.day,
+        "H": clock.hour,
+        "I": clock.hour % 12 or 12,
+        "M": clock.minute,
+        "S": clock.second,
+        "j": clock.timetuple().tm_yday,
+        "f": clock.microsecond,
     }[letter]
     return str(number) if plain or letter == "e" else str(number).zfill(_DIGITS[letter])
 
@@ -195,7 +203,8 @@ def _assembled(found: _Found, with_time: bool) -> date | datetime:
         if not 1 <= hour <= 12:
             raise ValueError(f"found the hour {hour}; %I goes from 1 to 12, %H from 0 to 23")
         hour = hour % 12 + 12 * number.get("p", 0)
-    moment = datetime(year, day.month, day.day, hour, number.get("M", 0), number.get("S", 0), number.get("f", 0))
+    clock = time(hour, number.get("M", 0), number.get("S", 0), number.get("f", 0))
+    moment = datetime.combine(day, clock)
     if found.offset is None:
         return moment
     try:

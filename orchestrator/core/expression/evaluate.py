@@ -7,6 +7,7 @@ as nothing. While the scope is tracking, whatever time alone can change notes wh
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final, assert_never
 
 from orchestrator.core.expression.check import kinds_of
@@ -54,7 +55,8 @@ def compile_node(
     """The evaluator of an expression. Names mean, in this order: the reserved ones, `vars`, results of the scope.
 
     With `types`, texts of properties declared as date or datetime are read when they are accessed, and `rank` knows
-    its enum. `quiet`: for a value that moves steadily with `now` and is noted elsewhere. The evaluator raises EvaluationError, and lets NotLoaded and FactUnavailable of the facts through.
+    its enum. `quiet`: for a value that moves steadily with `now` and is noted elsewhere. The evaluator raises
+    EvaluationError, and lets NotLoaded and FactUnavailable of the facts through.
     """
     kinds = {} if types is None else kinds_of(node, types)
     return _compile(node, Context(_compile, vars, types, kinds, quiet=quiet))
@@ -127,16 +129,14 @@ def _name(name: str, context: Context) -> Evaluator:
         return lambda scope: scope.results.get(name)
     steadiness = steadiness_of(variable)
     if context.quiet and steadiness is not None and steadiness.steady:
-        variable = steadiness.quiet
+        return steadiness.quiet  # not remembered: the comparison around it asks at several instants
     return _hoisted(name, variable) if context.hoisting else variable
 
 
 def _now(scope: Scope) -> Value:
     if scope.tracking:
-        try:
+        with suppress(OverflowError):  # the calendar ends within this minute
             scope.note(scope.now + MINUTE)
-        except OverflowError:  # the calendar ends within this minute
-            pass
     return scope.now
 
 
@@ -192,7 +192,8 @@ def _item(target: Evaluator, key: Evaluator, offset: int) -> Evaluator:
         if isinstance(value, list) and isinstance(place, int) and not isinstance(place, bool):
             return value[place] if -len(value) <= place < len(value) else None
         raise EvaluationError(
-            f"{describe(value)} has no item {describe(place)}; objects have texts, lists have whole numbers", offset=offset
+            f"{describe(value)} has no item {describe(place)}; objects have texts, lists have whole numbers",
+            offset=offset,
         )
 
     return item

@@ -59,7 +59,7 @@ class Expr:
 
 
 def compiled(
-    source: str, node: Node, *, types: Types | None = None, vars: Mapping[str, Expr] | Mapping[str, Evaluator] = NO_VARS
+    source: str, node: Node, *, types: Types | None = None, vars: Mapping[str, Expr | Evaluator] = NO_VARS
 ) -> Expr:
     """An expression from its tree. `vars` are the variables it may use: expressions, or bare evaluators, of which
     neither needs nor work are known. Raises TooMuchWork."""

@@ -36,10 +36,10 @@ _ROUNDINGS = {"common": ROUND_HALF_UP, "ceil": ROUND_CEILING, "floor": ROUND_FLO
 _MOST_PLACES: Final = 15
 _PRECISION: Final = 400  # more digits than the longest float has
 # ISO 4217: the currencies whose smallest unit is not a hundredth.
-_PLACES_OF: Mapping[str, int] = {
-    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(), 0),
-    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
-}
+_WITHOUT_CENTS: Final = frozenset(
+    {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW"} | {"PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"}
+)
+_WITH_THOUSANDTHS: Final = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 
 
 def _text(name: str, value: Value, offset: int) -> str:
@@ -156,7 +156,8 @@ def _abs(value: Value, args: Args, zone: ZoneInfo, offset: int) -> Value:
 
 def _money(value: Value, args: Args, zone: ZoneInfo, offset: int) -> Value:
     currency = _text("money", args[0], offset) if args[0] is not None else ""
-    amount = _rounded(_number("money", value, offset), _PLACES_OF.get(currency, 2), ROUND_HALF_UP, offset)
+    places = 0 if currency in _WITHOUT_CENTS else 3 if currency in _WITH_THOUSANDTHS else 2
+    amount = _rounded(_number("money", value, offset), places, ROUND_HALF_UP, offset)
     amount = abs(amount) if amount == 0 else amount
     return bounded_text(f"{amount:f} {currency}".rstrip(), offset)
 

@@ -150,7 +150,10 @@ def _fingerprint(value: Value, zone: ZoneInfo, offset: int, depth: int) -> objec
         case list():
             return ("list", tuple(_fingerprint(item, zone, offset, depth + 1) for item in value))
         case dict():
-            return ("dict", frozenset((key, _fingerprint(item, zone, offset, depth + 1)) for key, item in value.items()))
+            return (
+                "dict",
+                frozenset((key, _fingerprint(item, zone, offset, depth + 1)) for key, item in value.items()),
+            )
         case timedelta():
             return ("duration", value)
         case _:
@@ -180,7 +183,9 @@ def _select(name: str, wanted: bool) -> Callable[[Value, Args, ZoneInfo, int], V
         path = _path(name, args[0], offset)
         operator = SELECTORS.get(args[1]) if isinstance(args[1], str) else None
         if args[1] is not None and operator is None:
-            raise EvaluationError(f"'{name}' compares by {', '.join(_OPERATORS)}; found {describe(args[1])}", offset=offset)
+            raise EvaluationError(
+                f"'{name}' compares by {', '.join(_OPERATORS)}; found {describe(args[1])}", offset=offset
+            )
         return [
             item for item in items if _holds(operator, at_path(item, path, offset), args[2], zone, offset) is wanted
         ]

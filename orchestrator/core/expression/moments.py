@@ -87,7 +87,9 @@ def shifted(moment: date | datetime, by: timedelta, zone: ZoneInfo, offset: int)
             return moment + by
         return as_instant(moment, zone, offset) + by
     except OverflowError:
-        raise EvaluationError("the result lies outside the years 1 to 9999; use a date within them", offset=offset) from None
+        raise EvaluationError(
+            "the result lies outside the years 1 to 9999; use a date within them", offset=offset
+        ) from None
 
 
 def between(later: date | datetime, earlier: date | datetime, zone: ZoneInfo, offset: int) -> int | timedelta:

@@ -1,4 +1,4 @@
-"""The one tree of an expression, which evaluator, checker and list of facts all read (the language reference, section 4).
+"""The one tree of an expression, read by evaluator, checker and list of facts (the language reference, section 4).
 
 Every node knows its `offset`, the position in the source at which lint points its caret; it takes no part in equality,
 so that two spellings of one expression are equal. The tree is in normal form: chains of `and`, `or` and of operators
@@ -17,7 +17,16 @@ Operator = OneOf["+", "-", "*", "/", "//", "%", "~"]
 Comparison = OneOf["==", "!=", "<", "<=", ">", ">=", "in", "not in"]
 HistoryName = OneOf["did", "count", "sum", "avg", "min", "max", "first", "last"]
 FactName = OneOf[
-    "in_segment", "consented", "reachable", "received", "opened", "clicked", "redeemed", "visits", "entered", "in_journey"
+    "in_segment",
+    "consented",
+    "reachable",
+    "received",
+    "opened",
+    "clicked",
+    "redeemed",
+    "visits",
+    "entered",
+    "in_journey",
 ]
 
 
@@ -29,7 +38,7 @@ def _offset() -> int:
 class Literal:
     """A number, text, true, false or none."""
 
-    value: None | bool | int | float | str
+    value: bool | int | float | str | None
     offset: int = _offset()
 
 

@@ -80,7 +80,7 @@ def compare(left: Value, right: Value, zone: ZoneInfo, offset: int, operator: st
         return (left > right) - (left < right) if left == left and right == right else None
     if isinstance(left, (date, str)) and isinstance(right, (date, str)):
         one, two = comparable(as_moment(left, zone, offset), as_moment(right, zone, offset), zone, offset)
-        return (one > two) - (one < two)  # type: ignore[operator]  # both are dates, or both are instants
+        return (one > two) - (one < two)
     if isinstance(left, timedelta) and isinstance(right, timedelta):
         return (left > right) - (left < right)
     way_out = ""
@@ -103,11 +103,15 @@ def contains(item: Value, container: Value, zone: ZoneInfo, offset: int) -> bool
                 return False
             if isinstance(item, str):
                 return item in container
-            raise EvaluationError(f"{describe(item)} cannot be in {describe(container)}; only a text can", offset=offset)
+            raise EvaluationError(
+                f"{describe(item)} cannot be in {describe(container)}; only a text can", offset=offset
+            )
         case dict():
             return isinstance(item, str) and item in container
         case _:
-            raise EvaluationError(f"nothing can be in {describe(container)}; expected a list, text or object", offset=offset)
+            raise EvaluationError(
+                f"nothing can be in {describe(container)}; expected a list, text or object", offset=offset
+            )
 
 
 def joined(left: Value, right: Value, offset: int) -> str:
@@ -131,7 +135,7 @@ def calculate(operator: Operator, left: Value, right: Value, zone: ZoneInfo, off
             f"{describe(left)} {operator} {describe(right)} lies beyond all bounds", offset=offset
         ) from None
     if result is not NotImplemented:
-        return result  # type: ignore[no-any-return]
+        return result
     raise EvaluationError(
         f"'{operator}' has no meaning for {describe(left)} and {describe(right)}{_way_out(operator, left, right)}",
         offset=offset,
@@ -206,4 +210,3 @@ def signed(sign: str, value: Value, offset: int) -> Value:
             raise EvaluationError("the duration lies beyond all bounds", offset=offset) from None
         return bounded_number(result, offset) if isinstance(result, (int, float)) else result
     raise EvaluationError(f"'{sign}' has no meaning before {describe(value)}", offset=offset)
-

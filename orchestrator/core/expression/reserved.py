@@ -1,4 +1,4 @@
-"""What `customer`, `event`, `entry`, `it` and `loop` hold without being declared (the language reference, section 4)."""
+"""What `customer`, `event`, `entry`, `it`, `loop` hold without being declared (the language reference, section 4)."""
 
 from __future__ import annotations
 

@@ -40,7 +40,9 @@ class Signature:
 class BadCall(Exception):
     """A call that fits no signature. `at` names the parameter or the position (from 0) of the argument to blame."""
 
-    def __init__(self, message: str, hint: str | None = None, at: str | int | None = None, code: str = "syntax") -> None:
+    def __init__(
+        self, message: str, hint: str | None = None, at: str | int | None = None, code: str = "syntax"
+    ) -> None:
         self.message, self.hint, self.at, self.code = message, hint, at, code
         super().__init__(message)
 
@@ -65,8 +67,22 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """Names of the days, Monday first."""
 
 SELECTORS: Mapping[str, str] = {
-    **{"eq": "==", "equalto": "==", "==": "==", "ne": "!=", "!=": "!=", "lt": "<", "lessthan": "<", "<": "<"},
-    **{"le": "<=", "<=": "<=", "gt": ">", "greaterthan": ">", ">": ">", "ge": ">=", ">=": ">=", "in": "in"},
+    "eq": "==",
+    "equalto": "==",
+    "==": "==",
+    "ne": "!=",
+    "!=": "!=",
+    "lt": "<",
+    "lessthan": "<",
+    "<": "<",
+    "le": "<=",
+    "<=": "<=",
+    "gt": ">",
+    "greaterthan": ">",
+    ">": ">",
+    "ge": ">=",
+    ">=": ">=",
+    "in": "in",
     "none": "none",
 }
 """The comparisons of selectattr and rejectattr, by the names that Jinja knows them under."""
@@ -186,7 +202,9 @@ def signature_of(function: str) -> Signature:
     if hint is None and function in FILTERS:
         hint = f"it is a filter: {FILTERS[function].example}"
     raise BadCall(
-        f"there is no function '{function}'", hint or f"functions: {known_words(FUNCTIONS, 40)}", code="unknown_function"
+        f"there is no function '{function}'",
+        hint or f"functions: {known_words(FUNCTIONS, 40)}",
+        code="unknown_function",
     )
 
 
@@ -199,9 +217,7 @@ def filter_signature(name: str) -> Signature:
     raise BadCall(f"there is no filter '{name}'", hint or f"filters: {known_words(FILTERS, 40)}", code="unknown_filter")
 
 
-def bind(
-    name: str, signature: Signature, args: Iterable[T], named: Iterable[tuple[str, T]]
-) -> tuple[T | None, ...]:
+def bind(name: str, signature: Signature, args: Iterable[T], named: Iterable[tuple[str, T]]) -> tuple[T | None, ...]:
     """Arguments in the order of the parameters, None for those left out. Raises BadCall."""
     bound: dict[str, T] = {}
     positional = [param for param in signature.params if not param.by_name]

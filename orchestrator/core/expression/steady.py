@@ -145,7 +145,11 @@ def _crossing(probe: _Probe, now: datetime, limit: datetime | None) -> datetime 
     guess = _estimate(probe, now, _STEP if last is None else min(_STEP, last - now))
     if guess is not None:
         for candidate in (guess, guess + _SMALLEST):
-            if candidate > now and changed(candidate) and (candidate - _SMALLEST <= now or not changed(candidate - _SMALLEST)):
+            if (
+                candidate > now
+                and changed(candidate)
+                and (candidate - _SMALLEST <= now or not changed(candidate - _SMALLEST))
+            ):
                 return candidate
     high = last if last is not None else (None if guess is None else guess + _NEAR)
     if high is None or not changed(high):

@@ -113,7 +113,7 @@ def _operand(node: Node, place: int) -> str:
     return text if binds >= place else f"({text})"
 
 
-def _literal(value: None | bool | int | float | str) -> tuple[int, str]:
+def _literal(value: bool | int | float | str | None) -> tuple[int, str]:
     match value:
         case None:
             return _PRIMARY, "none"

@@ -39,7 +39,7 @@ def describe(value: object) -> str:
             return f"the number {shown}"
         case str():
             cut = value if len(value) <= _SHOWN else value[: _SHOWN - 3] + "..."
-            return f"the text '{cut}'" if cut.isprintable() else f"the text {ascii(cut)}"
+            return f"the text '{cut}'" if cut.isprintable() else f"the text {cut!a}"
         case datetime():
             return f"the instant {value.isoformat()}"
         case date():

@@ -67,11 +67,11 @@ def run_repeat_again(turn: CustomerTurn, e: Enrollment, journey: Journey, step: 
     """The body's end: begin the next pass, `every` x passes after the first one began, or go on."""
     repeat = journey_repeat(turn, e, step)
     state = e.loops[repeat.id]
-    if state.index >= repeat.times:
+    if state.number >= repeat.times:
         return finish_loop(e, repeat)
     if repeat.every is None:
         return next_pass(turn, e, repeat)
-    end = repeat.every.after(state.anchor_at, turn.zone_of(e, repeat.timezone).zone, times=state.index)
+    end = repeat.every.after(state.anchor_at, turn.zone_of(e, repeat.timezone).zone, times=state.number)
     e.base_at = turn.t
     e.past = False
     e.until_at = max(end, turn.t)
@@ -83,7 +83,7 @@ def run_repeat_again(turn: CustomerTurn, e: Enrollment, journey: Journey, step: 
 def next_pass(turn: CustomerTurn, e: Enrollment, repeat: Repeat) -> int:
     """Count up and walk into the body again."""
     state = e.loops[repeat.id]
-    e.loops[repeat.id] = state._replace(index=state.index + 1)
+    e.loops[repeat.id] = state._replace(number=state.number + 1)
     return _pass(turn, e, repeat)
 
 

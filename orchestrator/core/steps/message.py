@@ -182,6 +182,7 @@ def write(
         throttled=journey.throttle is not None,
         coupon=e.pending.pop(step.id, None),
         survey=survey,
+        zone=turn.zone_of(e, step.timezone).zone.key,
     )
     turn.append_message(LoadedMessage(row))
     record = turn.entry_record(e.journey, e.key)

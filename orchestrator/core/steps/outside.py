@@ -45,6 +45,12 @@ def run_webhook(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Webho
     scope = turn.scope_of(e)
     headers = {name: template.text(scope) for name, template in step.headers}
     body = step.body.value(scope) if step.body is not None else None
+    if step.in_exit:  # nobody waits for the answer: the enrollment is over
+        _ask(turn, e, step, "webhook", step.method, step.url.url(scope), headers, body, None)
+        said = {"url": (e.outcome or {}).get("url"), "method": step.method, "body": body}
+        e.outcome, e.standing = None, None
+        turn.say("webhook", said, e, step.id)
+        return step.next
     _ask(turn, e, step, "webhook", step.method, step.url.url(scope), headers, body, None)
     return STOP
 

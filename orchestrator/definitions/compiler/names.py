@@ -29,11 +29,13 @@ class Names:
 
     types: Types
     vars: Mapping[str, Expr] = field(default_factory=dict)
+    hushed: frozenset[str] = frozenset()
+    """Codes of findings that say nothing, because the file that would know could not be read."""
     outcomes: dict[str, Outcome] = field(default_factory=dict, repr=False)
 
     def seeing_event(self, event: Type | None) -> Names:
         """The same place while an event with these properties is looked at."""
-        return Names(replace(self.types, event=event), self.vars)
+        return Names(replace(self.types, event=event), self.vars, self.hushed)
 
     def read(self, source: str) -> Outcome:
         """Parse, check and compile an expression. Never raises: what is wrong with it is among the findings."""
@@ -46,7 +48,8 @@ class Names:
         node = _tree(source)
         if isinstance(node, ExpressionSyntax):
             return Outcome(None, UNKNOWN, (_finding(node),))
-        kind, findings = check(node, self.types)
+        kind, found = check(node, self.types)
+        findings = [finding for finding in found if finding.code not in self.hushed]
         if any(finding.severity == "error" for finding in findings):
             return Outcome(None, kind, tuple(findings))
         try:
@@ -54,6 +57,12 @@ class Names:
         except TooMuchWork as error:
             finding = Finding(0, len(source), "expression_too_large", str(error), "simplify the variables")
             return Outcome(None, kind, (*findings, finding))
+
+
+def tree_or_none(source: str) -> Node | None:
+    """The tree of an expression; None where it cannot be read."""
+    node = _tree(source)
+    return None if isinstance(node, ExpressionSyntax) else node
 
 
 def _finding(error: ExpressionSyntax) -> Finding:

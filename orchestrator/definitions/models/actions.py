@@ -1,4 +1,5 @@
 """Steps that do something beside sending: `fetch`, `webhook`, `coupon`, `task`, `set` ... (section 3)."""
+# ruff: noqa: RUF012  (a model copies its defaults)
 
 from __future__ import annotations
 
@@ -7,8 +8,6 @@ from typing import Annotated, ClassVar, Literal
 from orchestrator.definitions.field_kinds import (
     AttributePath,
     Data,
-    DurationText,
-    FixedDuration,
     Flag,
     Name,
     OneOf,
@@ -20,6 +19,7 @@ from orchestrator.definitions.field_kinds import (
 from orchestrator.definitions.models.base import FileModel
 from orchestrator.definitions.models.steps import StepBase
 from orchestrator.definitions.shapes import OneOrMany, Shorthand, TextOr
+from orchestrator.definitions.time_kinds import DurationText, FixedDuration
 
 OnErrorOrDefault = Annotated[Literal["fail", "continue", "exit", "default"], OneOf()]
 

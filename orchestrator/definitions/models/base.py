@@ -103,9 +103,8 @@ class FileModel(BaseModel):
         try:
             made = handler(kept)
         except ValidationError as error:
-            for details in error.errors(include_url=False):
-                if not _follows(details, silent):
-                    errors.append(_again(details))
+            others = error.errors(include_url=False)
+            errors += [_again(details) for details in others if not _follows(details, silent)]
         else:
             if not errors:
                 return made

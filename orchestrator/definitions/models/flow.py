@@ -1,4 +1,5 @@
 """Steps that branch, wait and repeat, and `Step`: any step (the language reference, section 3)."""
+# ruff: noqa: RUF012  (a model copies its defaults)
 
 from __future__ import annotations
 
@@ -9,14 +10,7 @@ from pydantic import model_validator
 from typing_extensions import TypeAliasType
 
 from orchestrator.definitions.faults import fault
-from orchestrator.definitions.field_kinds import (
-    DurationText,
-    Expression,
-    Name,
-    Percent,
-    Positive,
-    PositiveAmount,
-)
+from orchestrator.definitions.field_kinds import Expression, Name, Percent, Positive, PositiveAmount
 from orchestrator.definitions.models.actions import (
     AddTagStep,
     CouponStep,
@@ -46,6 +40,7 @@ from orchestrator.definitions.models.messages import (
 from orchestrator.definitions.models.steps import StepBase
 from orchestrator.definitions.models.waits import Wait
 from orchestrator.definitions.shapes import ByKey, EmptyWhenNull, StepsOrMapping
+from orchestrator.definitions.time_kinds import DurationText
 
 Steps = Annotated[list["Step"], EmptyWhenNull()]
 """A list of steps; nothing behind the colon is an empty one."""
@@ -68,7 +63,9 @@ class WaitStep(StepBase):
             for field, key in (("then", "then"), ("else_", "else")):
                 if field in self.model_fields_set:
                     hint = "write the steps below the wait, in the same list"
-                    raise fault("bad_value", f"`{key}` stands only with a wait for an event, when, segment or any", hint, at=key)
+                    raise fault(
+                        "bad_value", f"`{key}` stands only with a wait for an event, when, segment or any", hint, at=key
+                    )
         return self
 
 
@@ -153,7 +150,9 @@ class Split(FileModel):
     @model_validator(mode="after")
     def _has_variants(self) -> Split:
         if not self.variants:
-            raise fault("missing_key", "a split needs at least one variant", "write {a: [...], b: [...]}", at="variants")
+            raise fault(
+                "missing_key", "a split needs at least one variant", "write {a: [...], b: [...]}", at="variants"
+            )
         if "control" in self.variants:
             hint = "call it something else, or use `control: 10` beside `variants`"
             raise fault("bad_value", "no variant can be called 'control'", hint, at="variants")

@@ -1,4 +1,4 @@
-"""The front matter of a template: what stands between the `---` lines at its top (the language reference, section 12)."""
+"""The front matter of a template: what stands between the `---` lines at its top (language reference, section 12)."""
 
 from __future__ import annotations
 

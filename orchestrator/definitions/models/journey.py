@@ -1,4 +1,5 @@
 """A journey file (the language reference, section 2)."""
+# ruff: noqa: RUF012  (a model copies its defaults)
 
 from __future__ import annotations
 
@@ -10,7 +11,6 @@ from typing_extensions import TypeAliasType
 from orchestrator.definitions.field_kinds import (
     Data,
     Expression,
-    FixedDuration,
     Flag,
     Name,
     OneOf,
@@ -25,6 +25,7 @@ from orchestrator.definitions.models.base import FileModel
 from orchestrator.definitions.models.flow import Step
 from orchestrator.definitions.models.triggers import Trigger
 from orchestrator.definitions.shapes import ByKey, EmptyWhenNull, OneOrMany
+from orchestrator.definitions.time_kinds import FixedDuration
 
 
 class ExitBase(FileModel):

@@ -1,4 +1,5 @@
 """Steps that send: the channels, `send`, `survey` (the language reference, sections 3 and 7)."""
+# ruff: noqa: RUF012  (a model copies its defaults)
 
 from __future__ import annotations
 
@@ -9,7 +10,6 @@ from pydantic import model_validator
 
 from orchestrator.definitions.faults import fault, listed
 from orchestrator.definitions.field_kinds import (
-    DurationText,
     Name,
     OneOf,
     Plain,
@@ -22,6 +22,7 @@ from orchestrator.definitions.field_kinds import (
 from orchestrator.definitions.models.base import FileModel
 from orchestrator.definitions.models.steps import StepBase
 from orchestrator.definitions.shapes import OneOrMany, Shorthand
+from orchestrator.definitions.time_kinds import DurationText
 
 CHANNELS = ("email", "sms", "push", "whatsapp", "wechat", "inbox")
 """The channels of the language. Where one is not configured nobody is reachable on it."""

@@ -1,4 +1,5 @@
 """offers.yaml: coupon offers (the language reference, sections 8 and 12)."""
+# ruff: noqa: RUF012  (a model copies its defaults)
 
 from __future__ import annotations
 
@@ -11,9 +12,6 @@ from orchestrator.definitions.faults import fault, listed
 from orchestrator.definitions.field_kinds import (
     Amount,
     CurrencyCode,
-    DateOrInstant,
-    DurationText,
-    FixedDuration,
     Flag,
     Name,
     Plain,
@@ -24,6 +22,7 @@ from orchestrator.definitions.field_kinds import (
 from orchestrator.definitions.models.base import FileModel
 from orchestrator.definitions.models.messages import Channel
 from orchestrator.definitions.shapes import OneOrMany, Shorthand
+from orchestrator.definitions.time_kinds import DateOrInstant, DurationText, FixedDuration
 
 
 class Discount(FileModel):

@@ -1,24 +1,16 @@
 """project.yaml: what all journeys share (the language reference, section 12)."""
+# ruff: noqa: RUF012  (a model copies its defaults)
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from orchestrator.definitions.field_kinds import (
-    CurrencyCode,
-    Expression,
-    FixedDuration,
-    Name,
-    OneOf,
-    Plain,
-    Positive,
-    TimeOfDay,
-    Zone,
-)
+from orchestrator.definitions.field_kinds import CurrencyCode, Expression, Name, OneOf, Plain, Positive, Zone
 from orchestrator.definitions.models.base import FileModel
 from orchestrator.definitions.models.messages import Channel
 from orchestrator.definitions.shapes import EmptyWhenNull, ListOrMapping, OneOrMany
+from orchestrator.definitions.time_kinds import FixedDuration, TimeOfDay
 
 MessageClass = Annotated[Literal["promotional", "service", "transactional"], OneOf()]
 DEFAULT_STAGES = ("awareness", "consideration", "decision", "use", "loyalty")

@@ -1,4 +1,5 @@
-"""schema.yaml: the tracking plan, that is, typed customer attributes and events (the language reference, section 12)."""
+"""schema.yaml: the tracking plan, that is, typed customer attributes and events (language reference, section 12)."""
+# ruff: noqa: RUF012  (a model copies its defaults)
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ from typing import Annotated, ClassVar, Literal
 from orchestrator.definitions.field_kinds import (
     Amount,
     CurrencyCode,
-    DurationText,
     Expression,
     Name,
     OneOf,
@@ -16,6 +15,7 @@ from orchestrator.definitions.field_kinds import (
     ZoneOrExpression,
 )
 from orchestrator.definitions.models.base import FileModel
+from orchestrator.definitions.time_kinds import DurationText
 
 OnErrorWord = Literal["fail", "continue", "exit", "default"]
 

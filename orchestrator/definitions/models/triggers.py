@@ -1,4 +1,5 @@
 """How a journey is entered: `enter`, one trigger or a list (the language reference, section 2)."""
+# ruff: noqa: RUF012  (a model copies its defaults)
 
 from __future__ import annotations
 
@@ -8,22 +9,19 @@ from typing_extensions import TypeAliasType
 
 from orchestrator.definitions.field_kinds import (
     AttributePath,
-    CronText,
     CustomerOrZone,
     Data,
     DurationOrExpression,
     Expression,
-    FixedDuration,
     Flag,
-    LocalDateTime,
     Name,
     OneOf,
     OnlyTrue,
     Plain,
-    TimeOfDay,
 )
 from orchestrator.definitions.models.base import FileModel
 from orchestrator.definitions.shapes import ByKey, OneOrMany, Shorthand, TextOr
+from orchestrator.definitions.time_kinds import CronText, FixedDuration, LocalDateTime, TimeOfDay
 
 
 class ReentryAfter(FileModel):

@@ -8,21 +8,18 @@ from typing_extensions import TypeAliasType
 
 from orchestrator.definitions.faults import fault
 from orchestrator.definitions.field_kinds import (
-    Days,
     DurationOrExpression,
-    DurationText,
     Expression,
     Name,
     OneOf,
     Plain,
     ResultName,
-    TimeOfDay,
     UntilText,
-    WindowText,
     ZoneOrExpression,
 )
 from orchestrator.definitions.models.base import FileModel
 from orchestrator.definitions.shapes import ByKey
+from orchestrator.definitions.time_kinds import Days, DurationText, TimeOfDay, WindowText
 
 IfPast = Annotated[Literal["continue", "skip_next", "exit"], OneOf()]
 

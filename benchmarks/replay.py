@@ -1,0 +1,46 @@
+"""All bookings through five reminders: the real engine in memory, messages rendered, every line printed."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from orchestrator.definitions.event_tables import replay_events
+from orchestrator.definitions.load import load_project
+from orchestrator.definitions.mapping import load_mapping_file
+from orchestrator.testing.simulation import simulate_events
+
+HERE = Path(__file__).resolve().parent
+
+
+def run(table_path: Path, out: Any) -> dict[str, Any]:
+    """Returns the figures of one replay."""
+    started = time.perf_counter()
+    loaded = load_project(HERE / "reminders")
+    table = replay_events(table_path, load_mapping_file(HERE / "hotel.mapping.yaml"))
+    mapped = time.perf_counter()
+    dumps = json.JSONEncoder(ensure_ascii=False).encode
+    write = out.write
+
+    def emit(line: dict[str, Any]) -> None:
+        write(dumps(line) + "\n")
+
+    summary = simulate_events(loaded, table, emit)
+    ended = time.perf_counter()
+    return {
+        "seconds": ended - started,
+        "mapping_seconds": mapped - started,
+        "transitions": sum(summary.lines.values()),
+        "messages": summary.lines["message"],
+        "events": summary.events,
+        "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+if __name__ == "__main__":
+    with open("/dev/null", "w") as sink:
+        print(json.dumps(run(Path(sys.argv[1]), sink)))

@@ -1,0 +1,163 @@
+"""How a journey is entered: each kind of trigger by one small function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, time, timedelta
+from typing import Any, Final, NamedTuple
+
+from orchestrator.core.program import (
+    ALWAYS,
+    NEVER,
+    OnApi,
+    OnAttribute,
+    OnceAt,
+    OnDate,
+    OnEvent,
+    OnInactive,
+    OnSchedule,
+    OnSegment,
+    OnStage,
+    Reentry,
+    Trigger,
+    ZoneRule,
+)
+from orchestrator.definitions.compiler.fields import Fields
+from orchestrator.definitions.compiler.names import Names
+from orchestrator.definitions.compiler.types import trigger_event
+from orchestrator.definitions.models.triggers import (
+    ApiTrigger,
+    AttributeTrigger,
+    DateTrigger,
+    EventTrigger,
+    InactiveTrigger,
+    OnceTrigger,
+    ReentryAfter,
+    ScheduleTrigger,
+    SegmentTrigger,
+    StageTrigger,
+    TriggerBase,
+)
+from orchestrator.definitions.source import Path
+
+_CUSTOMER: Final = "customer."
+
+
+class _Door(NamedTuple):
+    """A trigger's surroundings. `shared` are the fields that all triggers have, ready for the core's class."""
+
+    fields: Fields
+    path: Path
+    journey_zone: ZoneRule
+    shared: dict[str, Any]
+
+
+def compile_trigger(model: TriggerBase, path: Path, fields: Fields, names: Names, journey_zone: ZoneRule) -> Trigger:
+    """One trigger. `names` are those of the journey's door: no entry, no results; `journey_zone` is its `timezone`."""
+    names = names.seeing_event(trigger_event(model, names.types))
+    shared = {
+        "id": model.id or model.kind,
+        "where": fields.optional(model.where, (*path, "where"), names),
+        "key": fields.optional(model.key, (*path, "key"), names),
+        "reentry": _reentry(model, path, fields),
+        "overlap": model.overlap or "refuse",
+        "unless_in": tuple(model.unless_in),
+        "include_existing": getattr(model, "existing", "exclude") == "include",
+    }
+    return _COMPILERS[type(model)](model, _Door(fields, path, journey_zone, shared))
+
+
+def _reentry(model: TriggerBase, path: Path, fields: Fields) -> Reentry:
+    match model.reentry:
+        case ReentryAfter(after=after, since=since):
+            return Reentry(after=fields.fixed(after, (*path, "reentry", "after")), since=since)
+        case "always":
+            return ALWAYS
+        case "never":
+            return NEVER
+        case _:
+            return ALWAYS if model.overlap in ("restart", "parallel") else NEVER
+
+
+def _on_event(model: EventTrigger, door: _Door) -> OnEvent:
+    return OnEvent(event=model.event, **door.shared)
+
+
+def _on_segment(model: SegmentTrigger, door: _Door) -> OnSegment:
+    return OnSegment(segment=model.segment, edge=model.edge, **door.shared)
+
+
+def _on_attribute(model: AttributeTrigger, door: _Door) -> OnAttribute:
+    return OnAttribute(
+        attribute=model.attribute.removeprefix(_CUSTOMER),
+        has_from=model.has_from,
+        from_value=model.from_,
+        has_to=model.has_to,
+        to_value=model.to,
+        **door.shared,
+    )
+
+
+def _on_schedule(model: ScheduleTrigger, door: _Door) -> OnSchedule:
+    cron = door.fields.cron(model.schedule, (*door.path, "schedule"))
+    return OnSchedule(cron=cron, segment=model.segment, zone=_clock(model, door), **door.shared)
+
+
+def _once_at(model: OnceTrigger, door: _Door) -> OnceAt:
+    return OnceAt(
+        local=datetime.fromisoformat(model.once),  # a local time: the field's check refuses zones
+        segment=model.segment,
+        zone=_clock(model, door),
+        spread=door.fields.fixed(model.spread, (*door.path, "spread")) or timedelta(0),
+        **door.shared,
+    )
+
+
+def _clock(model: ScheduleTrigger | OnceTrigger, door: _Door) -> Any:
+    """Whose clock: the trigger's own zone, else the journey's if it is a fixed one, else (None) each customer's."""
+    if model.timezone is None:
+        return door.journey_zone.zone
+    return door.fields.zone(model.timezone, (*door.path, "timezone"))
+
+
+def _on_date(model: DateTrigger, door: _Door) -> OnDate:
+    offset = door.fields.duration(model.offset, (*door.path, "offset"), negative=True)
+    if offset is not None and offset.has_elapsed and "at" in model.model_fields_set:
+        door.fields.offset_beside_at(offset, (*door.path, "offset"))
+    return OnDate(
+        attribute=model.date.removeprefix(_CUSTOMER),
+        offset=offset,
+        at=door.fields.time_of_day(model.at, (*door.path, "at")) or time(0),
+        every=model.every,
+        calendar=model.calendar,
+        if_missed=model.if_missed,
+        **door.shared,
+    )
+
+
+def _on_inactive(model: InactiveTrigger, door: _Door) -> OnInactive:
+    inactive = model.inactive
+    idle_for = door.fields.fixed(inactive.for_, (*door.path, "inactive", "for")) or timedelta(0)
+    return OnInactive(event=inactive.event, idle_for=idle_for, or_never=inactive.or_never, **door.shared)
+
+
+def _on_stage(model: StageTrigger, door: _Door) -> OnStage:
+    return OnStage(to=model.stage.to, from_stage=model.stage.from_, **door.shared)
+
+
+def _on_api(model: ApiTrigger, door: _Door) -> OnApi:
+    return OnApi(**door.shared)
+
+
+_COMPILERS: Final[dict[type[TriggerBase], Callable[[Any, _Door], Trigger]]] = {
+    EventTrigger: _on_event,
+    SegmentTrigger: _on_segment,
+    AttributeTrigger: _on_attribute,
+    ScheduleTrigger: _on_schedule,
+    OnceTrigger: _once_at,
+    DateTrigger: _on_date,
+    InactiveTrigger: _on_inactive,
+    StageTrigger: _on_stage,
+    ApiTrigger: _on_api,
+}
+"""One function a kind of trigger."""

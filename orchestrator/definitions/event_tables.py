@@ -1,0 +1,183 @@
+"""A table of events for replay: read, mapped, sorted, and kept small enough to hold whole.
+
+Events are sorted by (instant, row, place in the mapping). A row that cannot be used gives nothing, and is counted and
+reported with its number and reason; it never ends the replay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from orchestrator.definitions.mapping import TableMapping
+from orchestrator.definitions.mapping_rows import RowMapper, RowUnusable
+from orchestrator.definitions.nearest import did_you_mean
+from orchestrator.definitions.plain_rows import NEEDED, PlainRows
+from orchestrator.definitions.scenario_items import CustomerSpec
+from orchestrator.definitions.table_lines import Progress
+from orchestrator.definitions.table_readers import ROW_NUMBER, OnReject, RejectedRow, Row, read_rows, table_format
+from orchestrator.errors import Problem, ProjectInvalid
+
+MOST_REJECTS_KEPT = 1_000
+
+
+class ReplayEvent(NamedTuple):
+    """One event in the order of the replay. `profile` stands at a customer's first event only: create him with it, in
+    silence, before the event; None where he exists already."""
+
+    at: datetime
+    customer: str
+    name: str
+    properties: dict[str, Any]
+    message_id: str
+    profile: CustomerSpec | None
+
+
+Kept = tuple[datetime, str, int, tuple[Any, ...], int | str]
+"""An event as it is kept: instant, customer, shape, values, and the row's number or the id that the table gives.
+
+A plain tuple of plain values, because the collector of cycles forgets about those, and there are hundreds of thousands.
+"""
+
+
+@dataclass
+class Rejects:
+    """Rows that were not used: how many, for which reasons, and the first thousand of them."""
+
+    count: int = 0
+    last: int = 0
+    """The number of the last one."""
+    first: list[RejectedRow] = field(default_factory=list)
+    tell: OnReject | None = None
+
+    def add(self, rejected: RejectedRow) -> None:
+        """Counts one, keeps it where there is room, and hands it on."""
+        self.count += 1
+        self.last = rejected.row
+        if len(self.first) < MOST_REJECTS_KEPT:
+            self.first.append(rejected)
+        if self.tell is not None:
+            self.tell(rejected)
+
+
+class ReplayTable:
+    """All events of a table in their order. Iterating makes each event anew: what is kept stays small.
+
+    `rows` counts those of the table, used or not; `customers` those who have an event; `rejects` what was not used.
+    """
+
+    def __init__(self, name: str, mapper: RowMapper | PlainRows, rejects: Rejects) -> None:
+        self.name = name
+        self.rows = 0
+        self.rejects = rejects
+        self._mapper = mapper
+        self._events: list[Kept] = []
+        self._profiles: dict[str, tuple[datetime, tuple[Any, ...]]] = {}
+
+    def add(self, row: Row) -> None:
+        """Maps one row and keeps its events; a row that cannot be used goes to the rejects."""
+        number: int = row[ROW_NUMBER]
+        try:
+            customer, events = self._mapper.map(row)
+            if not events:
+                return
+            first_at = min(event.at for event in events)
+            known = self._profiles.get(customer)
+            if known is None or first_at < known[0]:
+                self._profiles[customer] = (first_at, self._mapper.profile(row))
+        except RowUnusable as error:
+            self.rejects.add(RejectedRow(number, None, str(error)))
+            return
+        for at, shape, values, message_id in events:
+            self._events.append((at, customer, shape, values, number if message_id is None else message_id))
+
+    def sort(self) -> None:
+        """Brings the events into their order. They were added by row and place, and sorting is stable."""
+        self._events.sort(key=itemgetter(0))
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    @property
+    def customers(self) -> int:
+        """How many customers have an event."""
+        return len(self._profiles)
+
+    @property
+    def first_at(self) -> datetime | None:
+        """The instant of the first event: where the clock of a replay starts. None where there is no event."""
+        return self._events[0].at if self._events else None
+
+    @property
+    def last_at(self) -> datetime | None:
+        """The instant of the last event."""
+        return self._events[-1].at if self._events else None
+
+    def __iter__(self) -> Iterator[ReplayEvent]:
+        created: set[str] = set()
+        shapes = self._mapper.shapes
+        for at, customer, shape, values, source in self._events:
+            profile = None
+            if customer not in created:
+                created.add(customer)
+                profile = self._mapper.customer_spec(customer, *self._profiles[customer])
+            name, names, place = shapes[shape]
+            message_id = source if isinstance(source, str) else f"{self.name}:{source}:{place}"
+            yield ReplayEvent(at, customer, name, dict(zip(names, values)), message_id, profile)
+
+
+def replay_events(
+    path: Path,
+    mapping: TableMapping | None,
+    *,
+    zone: ZoneInfo | None = None,
+    progress: Progress | None = None,
+    rejected: OnReject | None = None,
+) -> ReplayTable:
+    """All events of the table at `path`, by `mapping`; without one by the columns at, customer and event.
+
+    `zone` is that of times without a zone, where there is no mapping (default UTC). `rejected` is told every row that
+    was not used, in order. Raises UsageError and ProjectInvalid as `read_rows` does; the latter also where a column
+    that the mapping reads does not exist, and where not one row could be used.
+    """
+    rejects = Rejects(tell=rejected)
+    kind = table_format(path)
+    mapper = PlainRows(zone or ZoneInfo("UTC")) if mapping is None else RowMapper(mapping, all_text=kind == "csv")
+    table = ReplayTable(path.name.removesuffix(".gz"), mapper, rejects)
+    last = 0
+    for row in read_rows(path, rejected=rejects.add, progress=progress):
+        if not last and kind != "jsonl":
+            _check_columns(path, mapping, row)
+        last = row[ROW_NUMBER]
+        table.add(row)
+    table.rows = max(last, rejects.last)
+    table.sort()
+    if not table and rejects.count:
+        first = rejects.first[0]
+        message = f"not one of {table.rows:,} rows could be used; the first, row {first.row}: {first.reason}"
+        hint = "give a mapping, or mend it" if mapping is None else f"mend {mapping.path}, or the table"
+        raise ProjectInvalid([Problem(str(path), first.line or 1, 1, "table_unusable", message, hint)])
+    return table
+
+
+def _check_columns(path: Path, mapping: TableMapping | None, row: Row) -> None:
+    """Where every row has the same columns, one that is missing is a mistake in the mapping, not in every row."""
+    if mapping is None:
+        missing = [name for name in NEEDED if name not in row]
+        if missing:
+            message = f"the table has no column {' and no column '.join(map(repr, missing))}"
+            hint = f"give a mapping (--mapping FILE), or name columns {', '.join(NEEDED)}"
+            raise ProjectInvalid([Problem(str(path), 1, 1, "unknown_column", message, hint)])
+        return
+    problems = [
+        replace(problem, hint=did_you_mean(column, row) or f"it has {', '.join(list(row)[:12])}")
+        for column, problem in mapping.columns.items()
+        if column not in row
+    ]
+    if problems:
+        raise ProjectInvalid(problems)

@@ -1,0 +1,59 @@
+"""From a ledger row to a message's texts: the variant that the row pins, its frozen values, and the signed links."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.core.ledger import Message
+from orchestrator.core.links import token
+from orchestrator.core.project import Project
+from orchestrator.templating.failure import RenderError
+from orchestrator.templating.render import Rendered, Renderer
+from orchestrator.templating.templates import TemplateLibrary, TemplateVariant
+
+
+class LedgerRenderer:
+    """Renders rows written for the templates of any library it was given; the newest stands for the brand.
+
+    `base_url` is where this installation's public pages answer; `secret` signs the links to them.
+    """
+
+    def __init__(self, library: TemplateLibrary, project: Project, base_url: str, secret: bytes) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._secret = secret
+        self._variants: dict[str, TemplateVariant] = {}
+        self.deploy(library, project)
+
+    def deploy(self, library: TemplateLibrary, project: Project) -> None:
+        """Another project is live; rows that pin older templates still render."""
+        self._project = project
+        self._renderer = Renderer(library, project.brand, project.locale)
+        self._variants.update((variant.content_hash, variant) for variant in library.variants())
+
+    def render(self, row: Message) -> Rendered:
+        """The texts of a message. Raises RenderError."""
+        variant = self._variants.get(row.template_hash)
+        if variant is None:
+            raise RenderError(f"the template {row.channel}/{row.template} is not there any more", row.template, 1, 1)
+        return self._renderer.render(variant, row.values, self._extras(row), append_footer=row.klass != "transactional")
+
+    def _extras(self, row: Message) -> dict[str, Any]:
+        base, secret = self._base_url, self._secret
+        defaults = self._project.channels.get(row.channel, {})
+        extras: dict[str, Any] = {
+            "message": {"id": row.id, "channel": row.channel},
+            "timezone": row.zone,
+            "unsubscribe_url": f"{base}/u/{token(secret, 'unsubscribe', row.id)}",
+            "preferences_url": f"{base}/u/{token(secret, 'preferences', row.id)}",
+            "view_url": f"{base}/v/{token(secret, 'view', row.id)}",
+        }
+        if row.survey is not None:
+            url = f"{base}/s/{token(secret, 'survey', row.id)}"
+            links = [{"score": score, "url": f"{url}?score={score}"} for score in range(11)]
+            extras["survey"] = {"name": row.survey, "url": url, "links": links}
+        for name, value in (("subject", row.subject), ("from", row.sender), ("reply_to", row.reply_to)):
+            if value is not None:
+                extras[name] = value
+            elif name != "subject" and defaults.get(name):
+                extras.setdefault(name, defaults[name])
+        return extras

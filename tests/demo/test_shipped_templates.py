@@ -1,0 +1,154 @@
+"""The shipped templates: each renders in each language, for a guest we know and for one we know nothing about."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.demo import bookings
+from orchestrator.templating.loading import load_templates
+from orchestrator.templating.render import Rendered, Renderer
+from orchestrator.templating.templates import TemplateVariant
+
+ROOT = Path(bookings.__file__).parents[2]
+LIBRARY = load_templates(ROOT)
+BRAND = {"name": "Blue Harbour", "url": "https://blueharbour.example.com", "address": "Rua da Alfândega 12, Lisboa"}
+RENDERER = Renderer(LIBRARY, BRAND)
+EXTRAS = {
+    "unsubscribe_url": "https://mail.example.com/u/1",
+    "survey": {"url": "https://mail.example.com/s/1"},
+    "timezone": "Europe/Lisbon",
+}
+GSM = set(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
+    "abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+"""The basic alphabet of a text message, 160 characters of which are one segment."""
+
+VALUES: dict[str, Any] = {
+    "customer.first_name": "Mariana",
+    "entry.booking_id": "B104422",
+    "entry.cart_id": "c1",
+    "entry.check_in": "2026-06-20",
+    "entry.check_out": "2026-06-22",
+    "entry.currency": "EUR",
+    "entry.items": [{"sku": "BH-ROBE", "title": "Waffle bathrobe", "quantity": 2}, {"sku": "BH-SOAP"}],
+    "entry.total": 260.5,
+    "coupon.code": "BASKETABC234",
+    "coupon.expires_at": "2026-09-30T23:30:00Z",
+    "gift.code": "MISSYOUABC234",
+    "gift.expires_at": "2026-09-30T23:30:00Z",
+}
+
+
+def hotels() -> dict[str, dict[str, str]]:
+    with (ROOT / "journeys/catalogs/hotels.csv").open(newline="", encoding="utf-8") as lines:
+        return {row["hotel_id"]: row for row in csv.DictReader(lines)}
+
+
+def frozen(variant: TemplateVariant, hotel: str, sky: str, named: bool = True) -> dict[str, Any]:
+    """What the engine would freeze into the row of a message."""
+    values = {}
+    for key, _ in variant.uses:
+        weather = re.search(r"== '(\w+)'$", key)
+        column = re.fullmatch(r"catalog\('hotels', entry.hotel_id\)\.(\w+)", key)
+        if weather:
+            values[key] = weather.group(1) == sky
+        elif column:
+            values[key] = hotels()[hotel][column.group(1)]
+        elif key == "entry.hotel_id":
+            values[key] = hotel
+        elif key == "customer.first_name" and not named:
+            values[key] = None
+        else:
+            values[key] = VALUES[key]
+    return values
+
+
+def rendered(variant: TemplateVariant, hotel: str = "lisbon", sky: str = "rain", named: bool = True) -> Rendered:
+    return RENDERER.render(variant, frozen(variant, hotel, sky, named), EXTRAS)
+
+
+def name_of(variant: TemplateVariant) -> str:
+    return f"{variant.channel}-{variant.name}-{variant.locale or 'en'}"
+
+
+EMAILS = [variant for variant in LIBRARY.variants() if variant.channel == "email"]
+TEXTS = [variant for variant in LIBRARY.variants() if variant.channel == "sms"]
+
+
+def test_the_files_have_no_problems() -> None:
+    assert [problem.headline() for problem in LIBRARY.problems] == []
+
+
+def test_every_template_is_there_in_english_and_chinese() -> None:
+    assert len(LIBRARY.sets) == 31
+    for found in LIBRARY.sets.values():
+        assert found.variants.keys() == {None, "zh"}
+
+
+@pytest.mark.parametrize("variant", LIBRARY.variants(), ids=name_of)
+def test_nothing_is_missing_for_a_guest_without_a_name(variant: TemplateVariant) -> None:
+    for sky in ("rain", "sun", "snow", "unknown"):
+        for named in (True, False):
+            message = rendered(variant, sky=sky, named=named)
+            for text in (message.subject or "", message.preheader or "", message.text, message.html or ""):
+                assert not re.search(r"\b(None|none|undefined)\b|\{\{|\{%", re.sub(r"<[^>]*>", "", _body(text)))
+            assert not re.search(r"^[ ,，]|[ ,，]$|[,，] *[,，]", message.subject or "")
+
+
+def _body(html: str) -> str:
+    return html.rpartition("</style>")[2]
+
+
+@pytest.mark.parametrize("variant", EMAILS, ids=name_of)
+def test_emails_look_right_everywhere(variant: TemplateVariant) -> None:
+    message = rendered(variant)
+    assert message.html is not None and message.subject and message.preheader
+    assert len(message.html) < 60_000
+    assert 0 < len(message.subject) <= 65
+    assert len(re.findall(r'<td[^>]*class="cta"', message.html)) == 1
+    assert 'name="color-scheme"' in message.html
+    assert "prefers-color-scheme: dark" in message.html
+    assert re.search(r'<html[^>]*lang="(en|zh-CN)"', message.html)
+    images = re.findall(r"<img[^>]*>", message.html)
+    assert images and all(re.search(r'alt="[^"]+"', image) for image in images)
+    assert "max-width:600px" in message.html.replace(" ", "")
+
+
+@pytest.mark.parametrize("variant", EMAILS, ids=name_of)
+def test_all_but_messages_about_a_booking_can_be_unsubscribed(variant: TemplateVariant) -> None:
+    about_a_booking = variant.name in {"booking_confirmation", "booking_cancelled"}
+    assert variant.places_unsubscribe_url is not about_a_booking
+
+
+@pytest.mark.parametrize("variant", EMAILS, ids=name_of)
+def test_chinese_mails_are_chinese(variant: TemplateVariant) -> None:
+    message = rendered(variant)
+    chinese = bool(re.search(r"[\u4e00-\u9fff]", f"{message.subject}{message.preheader}{message.text}"))
+    assert chinese is (variant.locale == "zh")
+
+
+@pytest.mark.parametrize("variant", TEXTS, ids=name_of)
+def test_a_text_is_one_segment(variant: TemplateVariant) -> None:
+    for hotel in hotels():
+        for sky in ("rain", "sun", "unknown"):
+            text = rendered(variant, hotel, sky).text
+            if variant.locale == "zh":
+                assert text.startswith("【蓝港】") and text.endswith("R")
+                assert len(text) <= 70
+            else:
+                assert "Blue Harbour" in text and text.endswith("Reply STOP to opt out")
+                assert set(text) <= GSM
+                assert len(text) <= 160
+
+
+@pytest.mark.parametrize("variant", LIBRARY.variants(), ids=name_of)
+def test_images_that_are_shown_exist(variant: TemplateVariant) -> None:
+    message = rendered(variant)
+    for source in re.findall(r'src="(assets/[^"]+)"', message.html or ""):
+        assert (ROOT / "templates" / source).is_file()
