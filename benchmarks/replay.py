@@ -11,7 +11,8 @@ from typing import Any
 
 from orchestrator.definitions.event_tables import replay_events
 from orchestrator.definitions.load import load_project
-from orchestrator.definitions.mapping import load_mapping_file
+from orchestrator.definitions.mapping import load_mapping
+from orchestrator.definitions.yaml_loader import load_document
 from orchestrator.testing.simulation import simulate_events
 
 HERE = Path(__file__).resolve().parent
@@ -21,7 +22,10 @@ def run(table_path: Path, out: Any) -> dict[str, Any]:
     """Returns the figures of one replay."""
     started = time.perf_counter()
     loaded = load_project(HERE / "reminders")
-    table = replay_events(table_path, load_mapping_file(HERE / "hotel.mapping.yaml"))
+    path = HERE / "hotel.mapping.yaml"
+    mapping, problems = load_mapping(load_document(path.name, path.read_text()), loaded.project.timezone)
+    assert mapping is not None, problems
+    table = replay_events(table_path, mapping)
     mapped = time.perf_counter()
     dumps = json.JSONEncoder(ensure_ascii=False).encode
     write = out.write

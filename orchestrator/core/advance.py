@@ -22,6 +22,8 @@ FACT_RETRIES = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30
 """When a fact that could not be read is tried again, before the enrollment is parked."""
 
 StepFunction = Callable[["CustomerTurn", Enrollment, Journey, Any], int]
+MOST_STEPS: Final = 2_000
+"""Steps of one enrollment in one turn."""
 STEPS: dict[type[StepBase], StepFunction] = {}
 """Filled by orchestrator.core.steps.table, so that the walk does not import every step and every step the walk."""
 
@@ -36,11 +38,13 @@ def advance(turn: CustomerTurn, e: Enrollment, index: int, t: datetime) -> None:
                 complete(turn, e)
             return
         step = journey.steps[index]
-        turn.steps_left -= 1
-        if turn.steps_left < 0:
+        taken = turn.steps_taken[e.id] = turn.steps_taken.get(e.id, 0) + 1
+        if taken > MOST_STEPS:
             fail(turn, e, step, DecisionError("too many steps without a wait in one turn: the journey runs in a circle"))
             return
         index = arrive(turn, e, journey, step, t)
+        if e.status != "running" and not step.in_exit:
+            return  # what the step did to the profile ended this very enrollment
 
 
 def arrive(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Step, t: datetime) -> int:
@@ -51,7 +55,7 @@ def arrive(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Step, t: d
     e.outcome = None
     e.attempts = 0
     e.sent_ways = ()
-    e.first_due_at = t
+    e.first_due_at = t if turn.lateness_from is None else turn.lateness_from
     if e.loops and len(step.loops) < len(e.loops):
         e.loops = {id: state for id, state in e.loops.items() if id in step.loops or id == step.id}
     try:
@@ -110,6 +114,7 @@ def complete(turn: CustomerTurn, e: Enrollment) -> None:
     """The end of the journey was reached."""
     _end(turn, e, "completed", None)
     turn.say("completed", {}, e)
+    _let_go_of_coupons(turn, e, None)
 
 
 def leave(
@@ -128,9 +133,7 @@ def leave(
     _end(turn, e, "exited", reason)
     e.ended_by_rule = by_rule
     turn.say("exited", {"reason": reason}, e, step, values)
-    for coupon_id in e.pending.values():
-        release_coupon(turn, e, coupon_id, step)
-    e.pending = {}
+    _let_go_of_coupons(turn, e, step)
 
 
 def _end(turn: CustomerTurn, e: Enrollment, status: Any, reason: str | None) -> None:
@@ -141,6 +144,13 @@ def _end(turn: CustomerTurn, e: Enrollment, status: Any, reason: str | None) -> 
     e.due_at = e.look_at = e.until_at = None
     record = turn.entry_record(e.journey, e.key)
     turn.out.entries[e.journey, e.key] = record._replace(exited_at=turn.t)
+
+
+def _let_go_of_coupons(turn: CustomerTurn, e: Enrollment, step: str | None) -> None:
+    """The messages that were to carry these codes will certainly not be sent."""
+    for coupon_id in e.pending.values():
+        release_coupon(turn, e, coupon_id, step)
+    e.pending = {}
 
 
 def release_coupon(turn: CustomerTurn, e: Enrollment | None, coupon_id: str, step: str | None) -> None:

@@ -48,15 +48,14 @@ def decide_customer(view: View, pools: WorkingPools, record: CustomerView, now: 
             turn.depth = 0
             _begin(turn, taken.received_at)
             take_item(turn, taken.body, taken.received_at)
+        elif isinstance(taken[0], int):
+            _take_inner(turn, *taken)
         elif len(taken) == 3:
             _run_timer(turn, *taken)
         else:
-            first, second = taken
-            if isinstance(first, str):
-                turn.depth = 0
-                fire(turn, first, second)
-            else:
-                _take_inner(turn, first, second)
+            turn.depth = 0
+            _begin(turn, taken[1])
+            fire(turn, *taken)
     return turn.finish()
 
 
@@ -64,7 +63,7 @@ def _fill(turn: CustomerTurn, record: CustomerView) -> None:
     """Queue what is due; when the engine is further behind than `late_tolerance`, events come before all timers."""
     now = turn.now
     earliest = min(
-        [item.received_at for item in record.inbox[:1]]
+        [item.received_at for item in record.inbox]
         + [
             e.due_at
             for e in record.enrollments
@@ -84,17 +83,17 @@ def _fill(turn: CustomerTurn, record: CustomerView) -> None:
 
 
 def _begin(turn: CustomerTurn, at: datetime) -> None:
+    turn.came_from = at
     turn.t = turn.instant(at)
     turn.lateness_from = None
     turn.looked_at = None
 
 
-def _take_inner(turn: CustomerTurn, depth: int, body: Body) -> None:
+def _take_inner(turn: CustomerTurn, depth: int, body: Body, made_at: datetime) -> None:
     """Something that a decision of this turn made, for the same instant."""
     turn.depth = depth
-    made_at = body.event.at if hasattr(body, "event") else turn.t
     _begin(turn, made_at)
-    take_item(turn, body, turn.t)
+    take_item(turn, body, made_at)
 
 
 def _run_timer(turn: CustomerTurn, kind: str, name: str, timer: Timer) -> None:

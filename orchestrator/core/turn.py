@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from heapq import heappop, heappush
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 from orchestrator.core.changes import CustomerChanges, MarkMessage, SuppressAddress
 from orchestrator.core.customer import Customer, Timer
@@ -28,8 +28,6 @@ from orchestrator.errors import DecisionError, EvaluationError
 
 DEEPEST = 100
 """How many events may follow from one another at one instant before the engine takes it for a loop."""
-MOST_STEPS = 2_000
-"""Steps of one customer in one turn."""
 
 
 class CustomerTurn:
@@ -60,12 +58,15 @@ class CustomerTurn:
         self._n = 0
         self._seq = view.ordinal * 100_000
         self.depth = 0
-        self.steps_left = MOST_STEPS
+        self.steps_taken: dict[str, int] = {}
         self.behind = False
+        self.came_from: datetime | None = None
+        """When what is being taken was due or arrived, before `t` was moved by an engine that came late."""
         self.lateness_from: datetime | None = None
         self.updated: set[str] = set()
         self.looked_at: dict[str, Any] | None = None
         self._suppressed: dict[tuple[str, str], set[str]] = {}
+        self._occasions: dict[str, int] = {}
 
     # --- the queue -------------------------------------------------------------------------------------------------
 
@@ -81,7 +82,13 @@ class CustomerTurn:
         if self.depth >= DEEPEST:
             raise DecisionError(f"{DEEPEST} events followed from one another at one instant: the journeys feed each other")
         self._n += 1
-        heappush(self._heap, (0, self.t, 0, 0, "", self._n, (self.depth + 1, body)))
+        heappush(self._heap, (0, self.t, 0, 0, "", self._n, (self.depth + 1, body, self.t)))
+
+    def occasion(self, *parts: str) -> str:
+        """An identity for something that happens at the present instant: a repeated turn gives the same one again."""
+        text = ":".join((*parts, self.t.isoformat()))
+        count = self._occasions[text] = self._occasions.get(text, 0) + 1
+        return text if count == 1 else f"{text}:{count}"
 
     def emit_event(self, name: str, properties: Mapping[str, Any], identity: str) -> None:
         """Queue an event of this customer for the same instant."""
@@ -90,7 +97,9 @@ class CustomerTurn:
     def put_enrollment(self, e: Enrollment) -> None:
         """Queue an enrollment's timer, if it is due and its journey is not paused."""
         due_at = e.due_at
-        if due_at is None or due_at > self.now or e.journey in self.view.switches.paused:
+        if due_at is None or due_at > self.now:
+            return
+        if e.status == "running" and e.journey in self.view.switches.paused:
             return
         self._n += 1
         journey = self.program(e)
@@ -154,7 +163,11 @@ class CustomerTurn:
 
     def running(self) -> list[Enrollment]:
         """The running enrollments by journey priority, then journey id, then entry."""
-        found = [e for e in self.enrollments.values() if e.status == "running"]
+        return self.in_order(e for e in self.enrollments.values() if e.status == "running")
+
+    def in_order(self, enrollments: Iterable[Enrollment]) -> list[Enrollment]:
+        """Enrollments by journey priority, then journey id, then entry."""
+        found = list(enrollments)
         if len(found) > 1:
             found.sort(key=lambda e: (-self.program(e).priority, e.journey, e.entered_at, e.id))
         return found

@@ -111,7 +111,7 @@ class _CsvRows:
 
     def _good(self, line: int, cells: list[str]) -> bool:
         if len(cells) != len(self.columns):
-            message = f"this row has {len(cells)} cells, the first line has {len(self.columns)} columns"
+            message = f"this row does not fit the {len(self.columns)} columns: it has {len(cells)}"
             hint = "quote cells that hold a comma"
             self.problems.append(_problem(self.path, line, "catalog_row", message, hint))
             return False

@@ -86,7 +86,7 @@ class ReplayTable:
             customer, events = self._mapper.map(row)
             if not events:
                 return
-            first_at = min(event.at for event in events)
+            first_at = min([event.at for event in events])
             known = self._profiles.get(customer)
             if known is None or first_at < known[0]:
                 self._profiles[customer] = (first_at, self._mapper.profile(row))
@@ -111,12 +111,12 @@ class ReplayTable:
     @property
     def first_at(self) -> datetime | None:
         """The instant of the first event: where the clock of a replay starts. None where there is no event."""
-        return self._events[0].at if self._events else None
+        return self._events[0][0] if self._events else None
 
     @property
     def last_at(self) -> datetime | None:
         """The instant of the last event."""
-        return self._events[-1].at if self._events else None
+        return self._events[-1][0] if self._events else None
 
     def __iter__(self) -> Iterator[ReplayEvent]:
         created: set[str] = set()

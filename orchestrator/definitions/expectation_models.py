@@ -3,6 +3,7 @@
 There is one model for each output line, made from the tables in `expectation.py`, so that a key of another line is
 found here and the nearest right one is told.
 """
+# ruff: noqa: RUF012  (a model copies its defaults)
 
 from __future__ import annotations
 
@@ -14,8 +15,9 @@ from typing_extensions import TypeAliasType
 from orchestrator.definitions.expectation import COMMON_KEYS, INSTANT_KEYS, LINE_KEYS, MAIN_KEYS
 from orchestrator.definitions.field_kinds import OnlyTrue, whole
 from orchestrator.definitions.models.base import FileModel
+from orchestrator.definitions.scenario_item_models import ItemModel
 from orchestrator.definitions.scenario_kinds import Given, Ident, When
-from orchestrator.definitions.scenario_models import CustomerModel, ItemModel, RunModel
+from orchestrator.definitions.scenario_models import CustomerModel, RunModel
 from orchestrator.definitions.shapes import ByKey
 
 
@@ -44,9 +46,9 @@ LINES: dict[str, type[FileModel]] = {kind: _line_model(kind) for kind in MAIN_KE
 
 _COMMON = frozenset({"at", "count"}) | COMMON_KEYS.union(*LINE_KEYS.values())
 
-LineModel = TypeAliasType(
-    "LineModel", Annotated[Any, ByKey("an expected line", lambda: LINES, ("no_expectation", "two_expectations"), common=_COMMON)]
-)
+_CODES = ("no_expectation", "two_expectations")
+
+LineModel = TypeAliasType("LineModel", Annotated[Any, ByKey("an expected line", lambda: LINES, _CODES, common=_COMMON)])
 
 
 class NotModel(FileModel):
@@ -81,10 +83,7 @@ EXPECTATIONS: dict[str, type[FileModel]] = {
 
 ExpectModel = TypeAliasType(
     "ExpectModel",
-    Annotated[
-        Any,
-        ByKey("an expectation", lambda: EXPECTATIONS, ("no_expectation", "two_expectations"), common=_COMMON),
-    ],
+    Annotated[Any, ByKey("an expectation", lambda: EXPECTATIONS, _CODES, common=_COMMON)],
 )
 
 

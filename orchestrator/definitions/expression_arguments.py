@@ -72,7 +72,7 @@ class Arguments:
 
     def _blamed(self, error: BadCall, node: jinja.Call | jinja.Filter, offset: int, bracket: int) -> int:
         if isinstance(error.at, int) and error.at < len(node.args):
-            return self._node(node.args[error.at]).offset
+            return our.start_of(self._node(node.args[error.at]))
         if isinstance(error.at, str):
             depth = 0
             for token, following in zip(self._tokens[bracket:], self._tokens[bracket + 1 :], strict=False):
@@ -90,7 +90,9 @@ class Arguments:
             case "word":
                 if not isinstance(constant, str) or not constant:
                     hint = f"write {signature.example}"
-                    raise ExpressionSyntax(f"the {param.name} of '{name}' is a name in quotes", node.offset, hint)
+                    raise ExpressionSyntax(
+                        f"the {param.name} of '{name}' is a name in quotes", our.start_of(node), hint
+                    )
                 return our.Word(constant, offset=node.offset)
             case "within":
                 return _within(node, constant)
@@ -104,7 +106,9 @@ class Arguments:
             case "value":
                 if param.choices and constant is not None and constant not in param.choices:
                     hint = f"one of {', '.join(param.choices)}"
-                    raise ExpressionSyntax(f"'{name}' does not know {param.name} '{constant}'", node.offset, hint)
+                    raise ExpressionSyntax(
+                        f"'{name}' does not know {param.name} '{constant}'", our.start_of(node), hint
+                    )
                 return node
 
 

@@ -157,7 +157,7 @@ _OPERATORS: Final = frozenset({"+", "-", "*", "/", "//", "%", "~", "==", "!=", "
 
 def _nesting(token: Token, after_operand: bool) -> tuple[int, int | None]:
     """How many of (chain, nots, elses) a token ends, from the first on, and which of them it makes one deeper."""
-    if token.kind in (".", "|"):
+    if token.kind in (".", "|") or (token.kind == "[" and after_operand):
         return 0, _CHAIN
     if token.kind in ("+", "-") and not after_operand:
         return 0, _CHAIN

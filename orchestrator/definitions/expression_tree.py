@@ -81,23 +81,25 @@ class Translator:
                 return self._arithmetic(node)
             case jinja.Concat():
                 first, *rest = (self.node(part) for part in node.nodes)
-                return our.Arithmetic(first, tuple(("~", part) for part in rest), offset=first.offset)
+                return our.Arithmetic(first, tuple(("~", part) for part in rest), offset=our.start_of(first))
             case jinja.Compare():
                 first = self.node(node.expr)
                 pairs = tuple((_COMPARISONS[operand.op], self.node(operand.expr)) for operand in node.ops)
-                return our.Compare(first, pairs, offset=first.offset)
+                return our.Compare(first, pairs, offset=our.start_of(first))
             case jinja.Not():
                 return our.Not(self.node(node.node), offset=node.lineno)
             case jinja.And():
                 operands = tuple(self.node(part) for part in _chain(node, jinja.And))
-                return our.And(operands, offset=operands[0].offset)
+                return our.And(operands, offset=our.start_of(operands[0]))
             case jinja.Or():
                 operands = tuple(self.node(part) for part in _chain(node, jinja.Or))
-                return our.Or(operands, offset=operands[0].offset)
+                return our.Or(operands, offset=our.start_of(operands[0]))
             case jinja.CondExpr():
                 then, test = self.node(node.expr1), self.node(node.test)
-                otherwise = our.Literal(None, offset=then.offset) if node.expr2 is None else self.node(node.expr2)
-                return our.Conditional(test, then, otherwise, offset=then.offset)
+                otherwise = (
+                    our.Literal(None, offset=our.start_of(then)) if node.expr2 is None else self.node(node.expr2)
+                )
+                return our.Conditional(test, then, otherwise, offset=our.start_of(then))
             case jinja.Test():
                 return self._test(node)
             case jinja.Call():
@@ -137,7 +139,7 @@ class Translator:
                 f"the list has more than {LONGEST_LIST} items", node.lineno, code="expression_too_large"
             )
         items = tuple(self.node(item) for item in node.items)
-        offset = node.lineno if isinstance(node, jinja.List) or not items else items[0].offset
+        offset = node.lineno if isinstance(node, jinja.List) or not items else our.start_of(items[0])
         return our.ListNode(items, offset=offset)
 
     def _dict(self, node: jinja.Dict) -> Node:
@@ -159,12 +161,12 @@ class Translator:
     def _item(self, node: jinja.Getitem) -> Node:
         target, key = self.node(node.node), self.node(node.arg)
         if isinstance(node.arg, jinja.Tuple):
-            raise ExpressionSyntax("one key stands in the brackets", key.offset)
+            raise ExpressionSyntax("one key stands in the brackets", our.start_of(key))
         if isinstance(key, our.Literal) and isinstance(key.value, str):
             if key.value.startswith("__"):
                 raise ExpressionSyntax(f"'{key.value}' is refused", key.offset, "properties are plain data")
             if _IDENTIFIER.fullmatch(key.value) and not key.value.startswith("_"):
-                return our.Attribute(target, key.value, offset=key.offset)
+                return our.Attribute(target, key.value, offset=key.offset + 1)
         return our.Item(target, key, offset=key.offset)
 
     def _sign(self, node: jinja.Neg | jinja.Pos) -> Node:
@@ -184,7 +186,7 @@ class Translator:
             rest.append((_ARITHMETIC[type(left)], self.node(left.right)))
             left = left.left
         first = self.node(left)
-        return our.Arithmetic(first, tuple(reversed(rest)), offset=first.offset)
+        return our.Arithmetic(first, tuple(reversed(rest)), offset=our.start_of(first))
 
     def _test(self, node: jinja.Test) -> Node:
         name, offset = node.name, self._after(node.lineno)
@@ -194,7 +196,7 @@ class Translator:
         if node.args or node.kwargs or node.dyn_args or node.dyn_kwargs:
             raise ExpressionSyntax("'is none' takes nothing behind it", offset, "put it in brackets: (x is none)")
         operand = self.node(node.node)
-        return our.IsNone(operand, offset=operand.offset)
+        return our.IsNone(operand, offset=our.start_of(operand))
 
     # Functions and filters ------------------------------------------------------------------------------------------
 

@@ -270,15 +270,15 @@ def _percent(value: object) -> float:
         value = float(match[1][:20])
     number = _number(value, expected)
     if not 0 <= number <= 100:
-        raise fault("bad_value", f"{{it}} takes {expected}, not {number}")
+        raise fault("bad_value", f"{{it}} takes {expected}, not {number:g}")
     return float(number)
 
 
 def _flag(value: object) -> bool:
     if type(value) is not bool:
         yes_no = {"yes": "true", "on": "true", "no": "false", "off": "false"}
-        meant = yes_no.get(value.lower()) if isinstance(value, str) else None
-        raise wrong_type(value, "true or false", f"write {meant}" if meant else None)
+        meant = (yes_no | {"true": "true", "false": "false"}).get(value.lower()) if isinstance(value, str) else None
+        raise wrong_type(value, "true or false", f"write {meant}, without quotes" if meant else None)
     return value
 
 
@@ -322,8 +322,7 @@ class OneOf:
         def check(value: object) -> object:
             if isinstance(value, str) and value in words:
                 return value
-            text = str(value).lower() if isinstance(value, (str, bool)) else ""
-            hint = did_you_mean(shown(text), words)
+            hint = did_you_mean(shown(value), words) if isinstance(value, str) else None
             raise fault(
                 "bad_value",
                 f"{{it}} takes {listed([*words, *filter(None, [self.beside])])}, not {described(value)}",

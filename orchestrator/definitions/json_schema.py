@@ -17,6 +17,7 @@ from pydantic_core import core_schema
 from orchestrator.definitions.expectation_models import TestModel, TestsModel
 from orchestrator.definitions.field_docs import field_docs
 from orchestrator.definitions.field_kinds import KIND_KEY
+from orchestrator.definitions.mapping_models import MappingModel
 from orchestrator.definitions.models.front_matter import FrontMatter
 from orchestrator.definitions.models.journey import JourneyModel
 from orchestrator.definitions.models.offers import OffersModel
@@ -24,6 +25,7 @@ from orchestrator.definitions.models.project import ProjectModel
 from orchestrator.definitions.models.schema import SchemaModel
 from orchestrator.definitions.models.segments import SegmentsModel
 from orchestrator.definitions.scenario_models import ScenarioModel
+from orchestrator.definitions.shapes import SHORT_FOR
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -35,6 +37,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "offers": OffersModel,
     "tests": TestsModel,
     "scenario": ScenarioModel,
+    "mapping": MappingModel,
     "front_matter": FrontMatter,
 }
 """Kinds of files and their models."""
@@ -59,8 +62,19 @@ def _schema(name: str, model: type[BaseModel]) -> dict[str, Any]:
     title = f"{name.replace('_', ' ')} file"
     schema = {"$schema": DIALECT, "title": title, **schema}
     for part in _parts(schema):
+        _spell_short_form(part, schema.get("$defs", {}))
         _tell_kind(part)
     return schema
+
+
+def _spell_short_form(part: dict[str, Any], definitions: dict[str, Any]) -> None:
+    """A short form is checked like the key of the full form that it stands for."""
+    short = part.get("then")
+    if isinstance(short, dict) and (key := short.get(SHORT_FOR)):
+        full = part["else"]
+        full = definitions[full["$ref"].rsplit("/", 1)[-1]] if "$ref" in full else full
+        meant = full["properties"][key]
+        part["then"] = {name: value for name, value in meant.items() if name not in ("description", "default")}
 
 
 def _add_tests(schema: dict[str, Any]) -> None:
@@ -144,6 +158,7 @@ _FILES: dict[str, Callable[[Path], list[str]]] = {
     "offers": lambda root: ["journeys/offers.yaml"],
     "tests": lambda root: ["journeys/tests/*.yaml", "journeys/tests/**/*.yaml"],
     "scenario": lambda root: ["scenarios/*.yaml", "*.scenario.yaml"],
+    "mapping": lambda root: ["*.mapping.yaml"],
     "journey": lambda root: [f"journeys/{area}/*.yaml" for area in _areas(root)],
 }
 

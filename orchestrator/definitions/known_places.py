@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 from pydantic import BaseModel
 from typing_extensions import TypeAliasType, TypeIs
 
+from orchestrator.definitions.faults import listed
+
 if TYPE_CHECKING:
     from orchestrator.definitions.models.base import FileModel
 
@@ -35,10 +37,25 @@ def belongs_hint(model: type[FileModel], key: str, present: Iterable[str]) -> st
         # A list of steps takes nearly every key somewhere: to point there would help nobody.
         if any(key in inner.known_keys() and not hasattr(inner, "VERB") for inner in below.get(field, ())):
             return f"`{key}` belongs under `{field}`"
-    for parent, field in _parents().get(model, ()):
+    parents = _parents().get(model, ())
+    for parent, field in parents:
+        with_it = [
+            telling
+            for other in models_below(parent)[field]
+            if key in other.known_keys() and (telling := _telling_key(other))
+        ]
+        if with_it:
+            return f"`{key}` stands only with {listed([f'`{other}`' for other in with_it])}"
+    for parent, field in parents:
         if key in parent.known_keys():
             return f"`{key}` belongs beside `{field}`, not below it"
     return None
+
+
+def _telling_key(model: type[FileModel]) -> str | None:
+    """The key that tells a mapping of this model from its siblings: the first that it needs."""
+    needed = [name.rstrip("_") for name, info in model.model_fields.items() if info.is_required()]
+    return needed[0] if needed else None
 
 
 def elsewhere_hint(key: str) -> str | None:

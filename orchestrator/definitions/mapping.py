@@ -16,6 +16,7 @@ from orchestrator.definitions.mapping_expressions import ExpressionReader, Field
 from orchestrator.definitions.mapping_models import MappedEventModel, MappingModel, ProfileModel
 from orchestrator.definitions.scenario_findings import Findings, Where
 from orchestrator.definitions.scenario_items import ConsentState
+from orchestrator.definitions.scenario_models import plain_consents
 from orchestrator.definitions.scenario_verbatim import with_source_text
 from orchestrator.definitions.source import Document
 from orchestrator.definitions.validation import validate
@@ -97,9 +98,7 @@ def _event(reader: ExpressionReader, model: MappedEventModel, place: int) -> Eve
         when=reader.field(model.when, (*where, "when")) if model.when is not None else None,
         id=reader.field(model.id, (*where, "id")) if model.id is not None else None,
         names=tuple(model.properties),
-        values=tuple(
-            reader.nested(value, (*where, "properties", name)) for name, value in model.properties.items()
-        ),
+        values=tuple(reader.nested(value, (*where, "properties", name)) for name, value in model.properties.items()),
     )
 
 
@@ -122,5 +121,5 @@ def _profile(reader: ExpressionReader, model: ProfileModel) -> ProfilePlan:
             (name, reader.nested(value, (*where, "attributes", name))) for name, value in model.attributes.items()
         ),
         tags=reader.nested(tags, (*where, "tags")) if tags else None,
-        consents=model.consents,
+        consents=plain_consents(model.consents),
     )

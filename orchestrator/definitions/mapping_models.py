@@ -1,4 +1,5 @@
-"""The shape of mapping files, for checking and for the published JSON Schema; the expressions are read in `mapping.py`."""
+"""The shape of mapping files, for checking and for the published JSON Schema; `mapping.py` reads the expressions."""
+# ruff: noqa: RUF012  (a model copies its defaults)
 
 from __future__ import annotations
 

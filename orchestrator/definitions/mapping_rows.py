@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
-from operator import itemgetter
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -19,7 +18,7 @@ from orchestrator.core.expression.values import truth
 from orchestrator.core.time.iso import format_instant, read_date
 from orchestrator.core.time.zones import to_utc
 from orchestrator.definitions.mapping import EventPlan, ProfilePlan, TableMapping
-from orchestrator.definitions.mapping_expressions import ROW, Field, constant
+from orchestrator.definitions.mapping_expressions import Field, by_texts, constant, row_results
 from orchestrator.definitions.scenario_items import CustomerSpec
 from orchestrator.definitions.table_readers import Row
 from orchestrator.errors import BadDate, EvaluationError
@@ -28,9 +27,6 @@ NOON = time(12)
 LONGEST_ID = 500
 MOST_REMEMBERED = 1 << 16
 """Texts and instants that are shared."""
-MOST_ANSWERS = 1 << 12
-"""Values that one field remembers."""
-_UNKNOWN: Any = object()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -47,8 +43,10 @@ class Shape(NamedTuple):
 
 
 class MappedEvent(NamedTuple):
-    """One event of a row. `shape` is an index into the mapper's shapes, to which `values` belong. `id` None: it is to be
-    made from table, row and place."""
+    """One event of a row. `shape` is an index into the mapper's shapes, to which `values` belong.
+
+    `id` None: it is to be made from table, row and place.
+    """
 
     at: datetime
     shape: int
@@ -81,7 +79,7 @@ class RowMapper:
 
     def map(self, row: Row) -> tuple[str, list[MappedEvent]]:
         """The customer's id and the events of `row`, in the order of the mapping. Raises RowUnusable."""
-        self._scope.results = {ROW: row}
+        self._scope.results = row_results(row, all_text=self._all_text)
         try:
             customer: str = self._customer(row)
             events = []
@@ -143,21 +141,7 @@ class RowMapper:
     def _reading(self, field: Field, finish: Callable[[Any], Any]) -> Reading:
         """The field's value after `finish`, remembered by the texts that it comes from where that can be done."""
         scope, evaluate = self._scope, field.evaluate
-        if not field.columns or not self._all_text:
-            return lambda row: finish(evaluate(scope))
-        texts_of = itemgetter(*field.columns)
-        known: dict[Any, Any] = {}
-
-        def remembered(row: Row) -> Any:
-            texts = texts_of(row)
-            value = known.get(texts, _UNKNOWN)
-            if value is _UNKNOWN:
-                value = finish(evaluate(scope))
-                if len(known) < MOST_ANSWERS and not isinstance(value, (list, dict)):
-                    known[texts] = value
-            return value
-
-        return remembered
+        return by_texts(field.columns if self._all_text else None, lambda row: finish(evaluate(scope)))
 
     def _property(self, value: Value) -> Any:
         kind = type(value)

@@ -69,9 +69,16 @@ class ProjectFiles:
         return frozenset(self.journeys) | self.broken_journeys
 
     def lines_of(self, path: str) -> list[str]:
-        """The lines of a YAML file of the project, for showing a problem; none where it could not be read."""
-        document = self.documents.get(path)
-        return document.lines if document else []
+        """The lines of a file of the project, for showing a problem; none where it cannot be read."""
+        if document := self.documents.get(path):
+            return document.lines
+        place = self.root / path
+        try:
+            if not place.is_file() or place.stat().st_size > LARGEST_CATALOG:
+                return []
+            return place.read_text(encoding="utf-8", errors="replace").splitlines()
+        except (OSError, ValueError):
+            return []
 
 
 def load_project_files(root: Path) -> ProjectFiles:

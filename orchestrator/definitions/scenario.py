@@ -17,9 +17,10 @@ from pydantic import TypeAdapter, ValidationError
 from orchestrator.core.time.zones import zone_names, zone_or_none
 from orchestrator.definitions.nearest import did_you_mean
 from orchestrator.definitions.scenario_findings import Findings, Where
+from orchestrator.definitions.scenario_item_models import ItemBase, ItemModel
 from orchestrator.definitions.scenario_items import CustomerSpec, FetchAnswer, PastSpec, Scenario, TimelineItem
 from orchestrator.definitions.scenario_kinds import When
-from orchestrator.definitions.scenario_models import CustomerModel, ItemBase, ItemModel, PastModel, ScenarioModel
+from orchestrator.definitions.scenario_models import CustomerModel, PastModel, ScenarioModel, plain_consents
 from orchestrator.definitions.scenario_timeline import ItemReader, Place
 from orchestrator.definitions.scenario_verbatim import RUN_PATTERNS, with_source_text
 from orchestrator.definitions.source import Document
@@ -131,7 +132,7 @@ class RunReader:
             currency=model.currency,
             attributes=model.attributes,
             stage=model.stage,
-            consents=model.consents,
+            consents=plain_consents(model.consents),
             tags=tuple(model.tags),
             created_at=created_at,
             line=self.findings.line(where),
@@ -175,7 +176,8 @@ class RunReader:
             hint = "give a later instant, or put what is past below history"
             self.findings.error(where, "before_start", message, hint)
         elif until is not None and at > until:
-            self.findings.warning(where, "after_until", "this lies after until, and will not happen", "move one of them")
+            message = "this lies after until, and will not happen"
+            self.findings.warning(where, "after_until", message, "move one of them")
 
     def _force(self) -> Mapping[str, str | bool]:
         force = self._mapping((*self.where, "force"))
@@ -212,7 +214,10 @@ class RunReader:
     def _mapping(self, where: Where) -> dict[str, Any]:
         value: Any = self.findings.document.data
         for key in where:
-            value = value.get(key) if isinstance(value, dict) else value[key]
+            if isinstance(value, dict):
+                value = value.get(key)
+            else:
+                value = value[key] if isinstance(value, list) and isinstance(key, int) else None
         return value if isinstance(value, dict) else {}
 
 

@@ -75,4 +75,4 @@ def _shifted(start: datetime, offset: timedelta) -> datetime:
     try:
         return start + offset
     except OverflowError:
-        raise ValueError(f"the offset leads from {start.year} out of the years 0001 to 9999; use a smaller one") from None
+        raise ValueError("the offset leads out of the years 0001 to 9999; use a smaller one") from None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from orchestrator.core.time.durations import parse_fixed
 from orchestrator.core.time.iso import parse_instant, parse_offset
 from orchestrator.definitions.faults import fault, quoted, wrong_type
-from orchestrator.definitions.field_kinds import Kind, Schema
+from orchestrator.definitions.field_kinds import Kind, OneOf, Schema
 
 LONGEST_IDENT = 500
 _SIGNS = ("+", "-")
@@ -113,8 +113,10 @@ When = Annotated[
 StallFor = Annotated[
     str, Kind("plain", _stall, {**_TEXT, "pattern": "^([0-9]+[smhdw])+$", "description": "A duration; d is 24 hours."})
 ]
+State = Annotated[Literal["in", "out"], OneOf()]
 Number = Annotated[int | float, Kind("plain", _number, {"type": "number"})]
 Forced = Annotated[
-    str | bool, Kind("plain", _forced, {"type": ["string", "number", "boolean"], "description": "A variant, or a switch."})
+    str | bool,
+    Kind("plain", _forced, {"type": ["string", "number", "boolean"], "description": "A variant, or a switch."}),
 ]
 Given = Annotated[object, Kind("plain", _given, {"description": "The value; true: whatever it is."})]

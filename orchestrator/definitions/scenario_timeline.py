@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from orchestrator.core.time.durations import parse_fixed
+from orchestrator.definitions import scenario_item_models as models
 from orchestrator.definitions import scenario_items as items
-from orchestrator.definitions import scenario_models as models
 from orchestrator.definitions.scenario_findings import Findings, Where
 
 
@@ -66,9 +66,7 @@ def _consent(read: ItemReader, model: models.ConsentModel, where: Where, place: 
     customer = read.whose(model, choice.customer, where)
     if customer is None:
         return None
-    return items.ConsentItem(
-        **place, customer=customer, topic=choice.topic, channel=choice.channel, state=choice.state
-    )
+    return items.ConsentItem(**place, customer=customer, topic=choice.topic, channel=choice.channel, state=choice.state)
 
 
 def _provider(read: ItemReader, model: models.ProviderModel, where: Where, place: Place) -> items.TimelineItem | None:
@@ -161,9 +159,7 @@ def _lift(read: ItemReader, model: models.LiftModel, where: Where, place: Place)
     return target and items.LiftItem(**place, scope=target[0], name=target[1])
 
 
-def _target(
-    read: ItemReader, switch: models.Switch | str, where: Where
-) -> tuple[items.SwitchScope, str | None] | None:
+def _target(read: ItemReader, switch: models.Switch | str, where: Where) -> tuple[items.SwitchScope, str | None] | None:
     if not isinstance(switch, models.Switch):
         return ("all", None)
     if (switch.channel is None) == (switch.journey is None):

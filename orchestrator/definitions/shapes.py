@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from orchestrator.definitions.faults import fault, listed, wrong_type
+from orchestrator.definitions.faults import fault, listed, shown, wrong_type
 from orchestrator.definitions.field_kinds import Schema
 from orchestrator.definitions.nearest import did_you_mean, nearest
+
+SHORT_FOR = "x-short-for"
+"""Marks, in a JSON Schema being made, a short form by the key of the full form that it stands for."""
 
 TAG = "="
 """Starts the names of branches in error locations, where they are skipped."""
@@ -26,6 +29,8 @@ class Converted:
     """A value is converted before it is checked; `short` is the JSON Schema of what is converted."""
 
     nullable = False
+    tell_short: ClassVar[Schema] = {"not": {"type": "object"}}
+    """What values in the short form have in common, so that editors complain about the form that is meant."""
 
     def convert(self, value: Any) -> Any:
         """The full form of a value; what has no short form comes back as it is."""
@@ -40,26 +45,31 @@ class Converted:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
         full = handler(schema)
-        return {"anyOf": [self.short(full), full]}
+        return {"if": self.tell_short, "then": self.short(full), "else": full}
 
 
 @dataclass(frozen=True)
 class Shorthand(Converted):
-    """A bare value stands for a mapping with just `key`: ``email: x`` for ``email: {template: x}``."""
+    """A bare value stands for a mapping with just `key`: ``email: x`` for ``email: {template: x}``.
+
+    `schema` is the JSON Schema of the bare value where it is not that of the key.
+    """
 
     key: str
-    schema: Schema = field(default_factory=lambda: {"type": "string"}, hash=False)
+    schema: Schema | None = field(default=None, hash=False)
 
     def convert(self, value: Any) -> Any:
         return value if isinstance(value, (dict, list)) or value is None else {self.key: value}
 
     def short(self, full: Schema) -> Schema:
-        return dict(self.schema)
+        return self.schema or {SHORT_FOR: self.key}
 
 
 @dataclass(frozen=True)
 class OneOrMany(Converted):
     """One item stands for a list of one."""
+
+    tell_short: ClassVar[Schema] = {"not": {"type": "array"}}
 
     def convert(self, value: Any) -> Any:
         return value if isinstance(value, list) or value is None else [value]
@@ -72,6 +82,8 @@ class OneOrMany(Converted):
 @dataclass(frozen=True)
 class ListOrMapping(Converted):
     """A list of names stands for a mapping of these names to nothing."""
+
+    tell_short: ClassVar[Schema] = {"type": "array"}
 
     def convert(self, value: Any) -> Any:
         if not isinstance(value, list):
@@ -93,16 +105,13 @@ class ListOrMapping(Converted):
 class StepsOrMapping(Converted):
     """A list of steps stands for a mapping with just `do`."""
 
+    tell_short: ClassVar[Schema] = {"type": "array"}
+
     def convert(self, value: Any) -> Any:
         return {"do": value} if isinstance(value, list) else value
 
     def short(self, full: Schema) -> Schema:
-        steps: Schema = full["properties"]["do"]
-        return steps
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
-        full = handler(schema)
-        return {"anyOf": [self.short(handler.resolve_ref_schema(full)), full]}
+        return {SHORT_FOR: "do"}
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,7 @@ class EmptyWhenNull(Converted):
     """Nothing behind the colon is an empty list or mapping."""
 
     nullable = True
+    tell_short: ClassVar[Schema] = {"type": "null"}
     empty: Callable[[], Any] = list
 
     def convert(self, value: Any) -> Any:
@@ -133,7 +143,8 @@ class TextOr:
         )
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
-        return {"anyOf": handler(schema)["oneOf"]}
+        bare, full = handler(schema)["oneOf"]
+        return {"if": {"type": ["object", "array"]}, "then": full, "else": bare}
 
 
 @dataclass(frozen=True)
@@ -143,7 +154,7 @@ class ByKey:
     `noun` names such a mapping with its article; `codes` are the problems for none and for several of these keys.
     `yields` maps a key to those beside which it is a mere option (`segment` beside `schedule`). `later` are keys that
     are planned, each with the words that say so. `scalar` makes a mapping of a bare value, whose JSON Schema is `bare`.
-    `several` is the way out where there are several of these keys.
+    `what` is what its telling key is called; `several` is the way out where there are several of these keys.
     """
 
     noun: str
@@ -154,6 +165,7 @@ class ByKey:
     later: Mapping[str, str] = field(default_factory=dict, hash=False)
     scalar: Callable[[Any], Any] | None = field(default=None, hash=False)
     bare: Schema | None = field(default=None, hash=False)
+    what: str = "kind"
     several: str = "make them separate entries, each with its own dash"
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -168,9 +180,9 @@ class ByKey:
         branches: list[Schema] = []
         for key, ref in zip(choices, refs, strict=True):
             over = self.yields.get(key, frozenset())
-            tell: Schema = {"required": [key]}
+            tell: Schema = {"type": "object", "required": [key]}
             if over:
-                tell = {"required": [key], "not": {"anyOf": [{"required": [other]} for other in sorted(over)]}}
+                tell["not"] = {"anyOf": [{"required": [other]} for other in sorted(over)]}
             branches.append({"if": tell, "then": ref})
         full: Schema = {
             "type": "object",
@@ -178,7 +190,7 @@ class ByKey:
             "anyOf": [{"required": [key]} for key in choices],
             "allOf": branches,
         }
-        return {"anyOf": [self.bare, full]} if self.bare else full
+        return {"if": {"type": "object"}, "then": full, "else": self.bare} if self.bare else full
 
     def _found(self, value: dict[str, Any], choices: Mapping[str, Any]) -> list[str]:
         found = [key for key in value if key in choices]
@@ -200,7 +212,8 @@ class ByKey:
         first = found[0]
         if value[first] is None and all(knows_below(choices[first], first, key) for key in found[1:]):
             return value
-        message = f"{self.noun} has one of these, and this has {len(found)}: {', '.join(f'`{key}`' for key in found)}"
+        named = listed([f"`{key}`" for key in found]).replace(" or ", " and ")
+        message = f"{self.noun} has one {self.what}, and this has {len(found)}: {named}"
         raise fault(self.codes[1], message, self.several, at=found[1])
 
     def _no_mapping(self, value: Any, choices: Mapping[str, Any]) -> Exception:
@@ -208,7 +221,7 @@ class ByKey:
             word = value.split(":")[0].strip()
             meant = word if word in choices else nearest(word, choices)
             hint = f"write `{meant}: ...`" if meant else f"it has one of {listed(list(choices))}"
-            return fault("wrong_type", f"{self.noun} is a mapping, not the text {value!r}"[:120], hint)
+            return fault("wrong_type", f"{self.noun} is a mapping, not the text '{shown(value)}'", hint)
         return wrong_type(value, f"{self.noun}, which is a mapping", f"it has one of {listed(list(choices))}")
 
     def _none(self, value: dict[str, Any], choices: Mapping[str, Any]) -> Exception:
@@ -218,11 +231,11 @@ class ByKey:
         strange = [key for key in value if key not in self.common]
         for key in strange:
             if hint := did_you_mean(key, choices):
-                return fault(self.codes[0], f"`{key}` is not known here", hint, at=key)
+                return fault(self.codes[0], f"`{shown(key)}` is not known here", hint, at=key)
         hint = f"it has one of {listed(list(choices))}"
         if strange:
-            return fault(self.codes[0], f"`{strange[0]}` is not known here", hint, at=strange[0])
-        return fault(self.codes[0], f"{self.noun} is missing what it does", hint)
+            return fault(self.codes[0], f"`{shown(strange[0])}` is not known here", hint, at=strange[0])
+        return fault(self.codes[0], f"{self.noun} has a {self.what}, and this has none", hint)
 
 
 def _first_line(model: type) -> str:

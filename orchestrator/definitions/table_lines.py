@@ -44,15 +44,18 @@ class TableBytes:
             packed = self._file.read(2) == _GZIP_MAGIC
             self._file.seek(0)
         except OSError as error:
-            raise UsageError(
-                f"{path} cannot be read ({error.strerror or error}); give the path of a table of events", "table_missing"
-            ) from None
+            reason = error.strerror or error
+            raise UsageError(f"{path} cannot be read ({reason}); give the path of a table", "table_missing") from None
         self.packed = packed
         self._stream: BinaryIO = cast(BinaryIO, gzip.GzipFile(fileobj=self._file)) if packed else self._file
         self._unpacked = 0
         self._next_look = LOOK_EVERY
         self.line = 0
-        self._head = self._read_head()
+        try:
+            self._head = self._read_head()
+        except ProjectInvalid:
+            self.close()
+            raise
 
     def __enter__(self) -> TableBytes:
         return self
@@ -73,8 +76,7 @@ class TableBytes:
 
     def _read_head(self) -> bytes:
         try:
-            if isinstance(self._stream, gzip.GzipFile):
-                return self._stream.peek(4096)[:4096]
+            # Both kinds of stream can be looked into; their common type does not say so.
             return cast(io.BufferedReader, self._stream).peek(4096)[:4096]
         except (EOFError, OSError, zlib.error) as error:
             self._refuse(error)

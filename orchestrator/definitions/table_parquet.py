@@ -19,7 +19,7 @@ SLICE_ROWS = 20_000
 
 
 def parquet_rows(path: Path, tell: OnReject, progress: Progress | None) -> Iterator[Row]:
-    """Rows in the file's order. NaN, which other tools write for "missing", is none; dates and instants keep their type.
+    """Rows in the file's order. NaN, which other tools write for "missing", is none; dates and instants stay such.
 
     A datetime without a zone becomes ISO 8601 text, which a mapping reads in its own zone.
     """

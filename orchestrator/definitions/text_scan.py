@@ -17,6 +17,15 @@ _SURELY_FLAT = 1_000
 """So few characters that could open a level cannot harm the parser; the exact bound is then checked on the tree."""
 
 
+MOST_SEPARATORS = 400_000
+"""Commas, colons, brackets and lines of a text, all together: what values stand between, so that reading ends soon."""
+
+
+def too_many_values(text: str) -> bool:
+    """Whether a text may hold more values than are read."""
+    return sum(text.count(char) for char in ",:[{\n") > MOST_SEPARATORS
+
+
 def too_deep_at(text: str) -> tuple[int, int] | None:
     """The line and column (from 1) where nesting passes DEEPEST, or None where the text may be handed to the parser."""
     if sum(text.count(opener) for opener in "[{-?") <= _SURELY_FLAT:

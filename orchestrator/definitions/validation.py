@@ -62,6 +62,7 @@ def _empty_file(document: Document, error: ValidationError) -> Problem:
 
 def _problems(document: Document, model: type[BaseModel], error: ValidationError) -> list[Problem]:
     told: dict[tuple[Path, str], Problem] = {}
+    broken = [problem for problem in document.problems if problem.severity == "error"]
     cut_at: set[Path] = set()
     for details in error.errors(include_url=False):
         place = _Place(document, details["loc"])
@@ -70,9 +71,22 @@ def _problems(document: Document, model: type[BaseModel], error: ValidationError
             if place.path[:-1] in cut_at:
                 continue
             cut_at.add(place.path[:-1])
+        if broken and _follows(document, place.path, problem, broken):
+            continue
         # Branches of a union that the model does not tell apart itself: the first is said, the others are noise.
         told.setdefault((place.path, "" if place.in_union else problem.code + problem.message), problem)
     return list(told.values())
+
+
+def _follows(document: Document, path: Path, problem: Problem, broken: list[Problem]) -> bool:
+    """Whether a problem only follows from what could not be read, there or (for what is missing) anywhere inside."""
+    found = document.locate(path)
+    if found is None:
+        return False
+    start, end = found.node.start_mark, found.node.end_mark
+    if problem.code in ("missing_key", "no_value") and path:
+        return any((start.line, start.column) <= (p.line - 1, p.column - 1) <= (end.line, end.column) for p in broken)
+    return any((p.line - 1, p.column - 1) == (start.line, start.column) for p in broken)
 
 
 class _Place:
@@ -160,6 +174,8 @@ def _translated(
         return "unknown_key", f"unknown key `{details['loc'][-1]}`", hint, True
     if kind in _TAKES:
         hint = quoted(value) if kind == "string_type" else None
+        if kind == "list_type" and isinstance(value, dict) and any(key.startswith("-") for key in value):
+            hint = "write a space behind each dash"
         return "wrong_type", f"{place.subject()} takes {_TAKES[kind]}, not {described(value)}", hint, False
     if kind in ("too_short", "string_too_short"):
         return "bad_value", f"{place.subject()} is empty", "add an entry, or remove it", False

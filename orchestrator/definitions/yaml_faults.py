@@ -13,6 +13,7 @@ from yaml.error import Mark as YamlMark
 from yaml.error import MarkedYAMLError
 
 from orchestrator.definitions import expression_cut as cut
+from orchestrator.definitions.faults import listed
 from orchestrator.errors import Problem
 
 SYNTAX = "yaml_syntax"
@@ -87,9 +88,9 @@ def _colon(path: str, text: str, lines: list[str], place: _Place, context: _Plac
         at = _Place(above.line, glued.start("value") + 1, above.text)
         return _at(path, at, SYNTAX, f"a space is missing behind `{glued['key']}:`", hint)
     if above is not None and _indent(place.text) > _indent(above.text):
-        deep = _indent(place.text)
-        message = f"this line stands {deep} spaces in, deeper than the line above, which has a value of its own"
-        hint = f"indent it by {_indent(above.text)} spaces like the line above"
+        deep = _spaces(_indent(place.text))
+        message = f"this line stands {deep} in, deeper than the line above, which has a value of its own"
+        hint = f"indent it by {_spaces(_column_of_key(above.text))} like the line above"
         return _at(path, _start_of(place), "indentation", message, hint)
     return _at(path, place, SYNTAX, "a colon stands where no key can be", "quote the text as a whole")
 
@@ -99,14 +100,16 @@ def _block(path: str, text: str, lines: list[str], place: _Place, context: _Plac
         return None
     if place.text[: place.column - 1].strip(" -"):
         return _started_with(path, place)
+    if place.text[place.column - 1 :].startswith(":"):
+        return _at(path, place, SYNTAX, "there is no key before this colon", "write `key: value`")
     above = _line_above(lines, place.line)
     dash = _DASH_WORD.match(above.text) if above else None
     if above is not None and dash:
         at = _Place(above.line, dash.start("word") + 1, above.text)
         return _at(path, at, SYNTAX, "a space is missing behind the dash", f"write `- {dash['word']}`")
-    started = f" (it began in line {context.line}, {context.column - 1} spaces in)" if context else ""
-    message = f"this line stands {_indent(place.text)} spaces in, where nothing above it stands{started}"
-    return _at(path, _start_of(place), "indentation", message, "line it up with the lines that it belongs to")
+    open_above = listed([str(depth) for depth in _indents_above(lines, place.line)])
+    message = f"this line stands {_spaces(_indent(place.text))} in, and lines above stand {open_above} in"
+    return _at(path, _start_of(place), "indentation", message, "line it up with one of them")
 
 
 def _started_with(path: str, place: _Place) -> Problem:
@@ -121,7 +124,9 @@ def _started_with(path: str, place: _Place) -> Problem:
 
 
 def _flow(path: str, text: str, lines: list[str], place: _Place, context: _Place | None, said: str) -> Problem | None:
-    if context is None or not ("did not find expected ','" in said or "did not find expected key" in said):
+    if "did not find expected node content" in said:
+        return _unfinished(path, lines, place)
+    if context is None or "did not find expected ','" not in said:
         return None
     opener, closer = ("{", "}") if "'}'" in said else ("[", "]")
     inside = place.text[: place.column - 1]
@@ -140,6 +145,20 @@ def _flow(path: str, text: str, lines: list[str], place: _Place, context: _Place
     if inside.rstrip().endswith(("'", '"')):
         return _at(path, place, cut.CODE, "the value is cut at its quote", cut.QUOTE_START)
     return _at(path, place, SYNTAX, f"a comma or {closer} is missing before this", "check the brackets and commas")
+
+
+def _unfinished(path: str, lines: list[str], place: _Place) -> Problem:
+    """The file, or a line, ends where brackets still expect a value."""
+    rest = place.text[place.column - 1 :].strip()
+    if rest:
+        return _at(path, place, SYNTAX, f"a value is missing before {rest[0]}", "check the brackets and commas")
+    depth = [(number, text.rfind(char)) for number, text in enumerate(lines, 1) for char in "[{" if char in text]
+    line, column = max((at for at in depth if at[0] <= place.line), default=(place.line, place.column - 1))
+    at = _Place(line, column + 1, lines[line - 1])
+    closer = {"{": "}", "[": "]"}.get(at.text[column : column + 1], "bracket")
+    return _at(
+        path, at, SYNTAX, f"this {at.text[column : column + 1] or 'bracket'} is not closed", f"add the missing {closer}"
+    )
 
 
 def _start_character(
@@ -168,6 +187,10 @@ def _scalars(
 ) -> Problem | None:
     if "could not find expected ':'" in said:
         at = context or place
+        if glued := _NO_SPACE.match(at.text):
+            hint = f"write `{glued['key']}: {glued['value'].strip()}`"
+            place = _Place(at.line, glued.start("value") + 1, at.text)
+            return _at(path, place, SYNTAX, f"a space is missing behind `{glued['key']}:`", hint)
         shown = at.text.strip()[:40]
         return _at(path, at, SYNTAX, f"there is no colon behind `{shown}`", "write `key: value`")
     if "unknown escape character" in said or "did not find expected hexdecimal number" in said:
@@ -232,6 +255,28 @@ def _line_above(lines: list[str], line: int) -> _Place | None:
 
 def _indent(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
+
+
+def _column_of_key(line: str) -> int:
+    """How far in the key of a line stands, behind its dashes."""
+    return len(line) - len(line.lstrip(" -"))
+
+
+def _indents_above(lines: list[str], line: int) -> list[int]:
+    """How far in the lines stand, from the line above outwards, that a line can belong to."""
+    found: list[int] = []
+    while (above := _line_above(lines, line)) is not None:
+        line = above.line
+        for depth in sorted({_column_of_key(above.text), _indent(above.text)}, reverse=True):
+            if not found or depth < min(found):
+                found.append(depth)
+        if found and min(found) == 0:
+            break
+    return sorted(found)
+
+
+def _spaces(count: int) -> str:
+    return "1 space" if count == 1 else f"{count} spaces"
 
 
 def _start_of(place: _Place) -> _Place:

@@ -15,7 +15,7 @@ from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 from orchestrator.definitions import expression_cut as cut
 from orchestrator.definitions.source import Document
 from orchestrator.definitions.text_files import LARGEST_FILE, clean_text, first_forbidden, too_large
-from orchestrator.definitions.text_scan import DEEPEST, too_deep_at
+from orchestrator.definitions.text_scan import DEEPEST, too_deep_at, too_many_values
 from orchestrator.definitions.yaml_core import FALSE, FLOAT, INT, LIST, MAP, NULL, SCALAR_TAGS, TEXT, TRUE, compose
 from orchestrator.definitions.yaml_faults import braces_problem, translate
 from orchestrator.errors import Problem
@@ -41,8 +41,13 @@ def load_document(path: str, text: str) -> Document:
         return Document(path, "", problems=(too_large(path, len(text.encode("utf-8", "surrogatepass"))),))
     cleaned = clean_text(path, text)
     if cleaned.text is None:
-        return Document(path, "", problems=cleaned.problems)
+        shown = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+        return Document(path, shown, problems=cleaned.problems)
     clean = cleaned.text
+    if too_many_values(clean):
+        hint = "split the file, or make it a catalog in CSV"
+        message = "the file holds more values than are read"
+        return Document(path, clean, problems=(*cleaned.problems, Problem(path, 1, 1, "file_too_large", message, hint)))
     if too_deep := too_deep_at(clean):
         return Document(path, clean, problems=(*cleaned.problems, _nesting(path, *too_deep)))
     try:

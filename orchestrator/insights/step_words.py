@@ -251,7 +251,7 @@ def exit_words(rule: ExitRule, journey: Journey) -> Words:
     """What ends an enrollment at any time, and what is still done then."""
     title = f"exit on {rule.event}" if rule.event is not None else f"exit when {_source(rule.when)}"
     reason = None if rule.reason in (rule.event, "when") else rule.reason
-    done = []
+    done: list[str] = []
     index = rule.do
     while 0 <= index < len(journey.steps) and len(done) < len(journey.steps):
         step = journey.steps[index]

@@ -28,7 +28,9 @@ from orchestrator.insights.svg_boxes import (
 from orchestrator.insights.svg_text import visible
 
 MARGIN = 32.0
-ROW_GAP = 20.0
+ROW_GAP = 22.0
+TIP = 8.0
+"""The last pixels of an edge run straight down, so that its tip points at the box."""
 RULE_GAP = 12.0
 
 _SANS = (
@@ -71,7 +73,7 @@ class _Picture:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._boxes = [box_of(n.kind, n.id if n.verb else None, n.title, n.lines) for n in graph.nodes]
-        self._rules = [box_of("rule", rule.kind, rule.title, rule.lines) for rule in graph.rules]
+        self._rules = [box_of("rule", None, rule.title, rule.lines) for rule in graph.rules]
         self._edges = [edge for edge in graph.edges if edge.source != edge.target]
         self._labels = [label_of(edge) for edge in self._edges]
         places = {node.id: number for number, node in enumerate(graph.nodes)}
@@ -150,8 +152,9 @@ class _Picture:
             top = self._tops[cells[passed].row]
             points += [(cells[passed].x, top), (cells[passed].x, top + self._row_height(cells[passed].row))]
         end_x = _port(self._layers, last, chain.cells[-2], below=False)
-        points += [(end_x, self._tops[cells[last].row]), (end_x, self._top_of(last, cells[last].height))]
-        if chain.turned:
+        points += [(end_x, self._tops[cells[last].row] - TIP), (end_x, self._top_of(last, cells[last].height))]
+        if chain.turned:  # it points up: the tip is at the other end
+            points[1] = (start_x, points[1][1] + TIP)
             points.reverse()
         style = "edge loop" if edge.loop or chain.turned else "edge"
         return f'<path class="{style}" d="{_curve(points)}" marker-end="url(#tip)"/>'

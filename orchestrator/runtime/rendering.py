@@ -35,11 +35,18 @@ class LedgerRenderer:
         variant = self._variants.get(row.template_hash)
         if variant is None:
             raise RenderError(f"the template {row.channel}/{row.template} is not there any more", row.template, 1, 1)
-        return self._renderer.render(variant, row.values, self._extras(row), append_footer=row.klass != "transactional")
+        footer = row.klass != "transactional"
+        rendered = self._renderer.render(variant, row.values, self._extras(row), append_footer=footer)
+        # The step's own sender comes first, then the template's, then the project's. Only an email's is an address
+        # line; elsewhere it is a name or a number that the provider knows.
+        defaults = self._project.channels.get(row.channel, {})
+        own = rendered.from_ if row.channel == "email" else row.sender
+        return rendered._replace(
+            from_=own or _text(defaults.get("from")), reply_to=rendered.reply_to or _text(defaults.get("reply_to"))
+        )
 
     def _extras(self, row: Message) -> dict[str, Any]:
         base, secret = self._base_url, self._secret
-        defaults = self._project.channels.get(row.channel, {})
         extras: dict[str, Any] = {
             "message": {"id": row.id, "channel": row.channel},
             "timezone": row.zone,
@@ -51,9 +58,14 @@ class LedgerRenderer:
             url = f"{base}/s/{token(secret, 'survey', row.id)}"
             links = [{"score": score, "url": f"{url}?score={score}"} for score in range(11)]
             extras["survey"] = {"name": row.survey, "url": url, "links": links}
-        for name, value in (("subject", row.subject), ("from", row.sender), ("reply_to", row.reply_to)):
-            if value is not None:
-                extras[name] = value
-            elif name != "subject" and defaults.get(name):
-                extras.setdefault(name, defaults[name])
+        if row.subject is not None:
+            extras["subject"] = row.subject
+        if row.channel == "email":
+            for name, value in (("from", row.sender), ("reply_to", row.reply_to)):
+                if value is not None:
+                    extras[name] = value
         return extras
+
+
+def _text(value: object) -> str | None:
+    return str(value) if value else None

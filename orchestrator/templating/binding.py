@@ -14,16 +14,16 @@ from typing import NamedTuple, cast
 from jinja2 import nodes
 
 from orchestrator.core.expression.nearest import did_you_mean, known_words
-from orchestrator.core.expression.signatures import FILTERS, BadCall, bind, signature_of
-from orchestrator.templating.canonical import OPERATORS, NotInLanguage, canonical
+from orchestrator.core.expression.signatures import BadCall, bind, signature_of
+from orchestrator.templating.canonical import OPERATORS, canonical
+from orchestrator.templating.closed import SPECIAL_NAMES, leftmost, openness, roots
 from orchestrator.templating.environment import LOOP_NAMES
 from orchestrator.templating.filters import INSTEAD_OF, SIGNATURES, TESTS
 from orchestrator.templating.guards import GUARDS
 
-SPECIAL_NAMES = frozenset({"brand", "unsubscribe_url", "view_url", "preferences_url", "survey", "message", "locale"})
-"""Names that every template may use and that are known only when the message is rendered."""
-
 DEEPEST = 60
+MOST_LOOPS = 8
+"""Loops inside one another."""
 _OPERATORS_OF: dict[type[nodes.Expr], str] = {
     nodes.Add: "+",
     nodes.Sub: "-",
@@ -86,21 +86,6 @@ class Binding:
         self.findings.append(Finding(code, leftmost(node), message, hint))
 
 
-def leftmost(node: nodes.Node) -> int:
-    """The mark of the first word of an expression."""
-    while True:
-        inner = (
-            getattr(node, "node", None)
-            or getattr(node, "left", None)
-            or (node.expr if isinstance(node, nodes.Compare) else None)
-            or (node.expr1 if isinstance(node, nodes.CondExpr) else None)
-            or (node.nodes[0] if isinstance(node, (nodes.Concat, nodes.Output)) and node.nodes else None)
-        )
-        if not isinstance(inner, nodes.Node) or isinstance(node, (nodes.Not, nodes.Neg, nodes.Pos)):
-            return node.lineno
-        node = inner
-
-
 def _too_deep(tree: nodes.Node, binding: Binding) -> bool:
     level: list[nodes.Node] = [tree]
     for _ in range(DEEPEST):
@@ -116,6 +101,7 @@ class _Walk:
 
     def __init__(self, binding: Binding) -> None:
         self.binding = binding
+        self.loops = 0
 
     def statements(self, body: list[nodes.Node], local: set[str]) -> list[nodes.Node]:
         return [self.statement(node, local) for node in body]
@@ -166,7 +152,12 @@ class _Walk:
         inner = local | targets | {"loop"}
         if node.test is not None:
             node.test = self.expression(cast(nodes.Expr, node.test), local | targets)
+        self.loops += 1
+        if self.loops == MOST_LOOPS + 1:
+            message = f"loops nest more than {MOST_LOOPS} deep"
+            self.binding.finding("template_too_deep", node, message, "put the innermost into a list of its own")
         node.body = self.statements(node.body, set(inner))
+        self.loops -= 1
         node.else_ = self.statements(node.else_, set(local))
 
     def _targets(self, target: nodes.Node) -> set[str]:
@@ -197,6 +188,8 @@ class _Walk:
     def expression(self, node: nodes.Expr, local: set[str]) -> nodes.Expr:
         match node:
             case nodes.Const():
+                if isinstance(node.value, (int, float)) and not abs(node.value) < 2**63:
+                    self.binding.finding("template_syntax", node, "this number is too large", "numbers have 64 bits")
                 return node
             case nodes.Name() | nodes.Getattr() | nodes.Getitem():
                 return self._chain(node, local)
@@ -208,7 +201,7 @@ class _Walk:
                 if type(node) in _REFUSED:
                     self._refuse(node)
                     return node
-                if self._openness(node, local) is None:
+                if openness(node, local) is None:
                     return self._use(node)
                 return self._operation(node, local)
             case nodes.Filter():
@@ -254,7 +247,7 @@ class _Walk:
                 return node
         if self._hidden(node):
             return node
-        if self._openness(node, local) is None:
+        if openness(node, local) is None:
             return self._use(node)
         match node:
             case nodes.Name():
@@ -294,7 +287,7 @@ class _Walk:
         except BadCall as error:
             self.binding.finding("unknown_function", node, error.message, error.hint)
             return node
-        open_at = self._openness(node, local)
+        open_at = openness(node, local)
         if open_at is None:
             return self._use(node)
         place, reason, way_out = open_at
@@ -385,57 +378,6 @@ class _Walk:
         mark = leftmost(node)
         slot = self.binding.slots.setdefault(key, len(self.binding.slots))
         self.binding.marks.setdefault(key, []).append(mark)
-        for name in _roots(node):
+        for name in roots(node):
             self.binding.names.setdefault(name.name, []).append(name.lineno)
         return nodes.Name(f"_u{slot}", "load", lineno=mark)
-
-    def _openness(self, node: nodes.Expr, local: set[str]) -> tuple[nodes.Node, str, str | None] | None:
-        """Why the engine cannot work this out (place, reason, way out of a loop), or None where it can."""
-        try:
-            canonical(node)
-        except NotInLanguage as error:
-            return error.node, f"{error.what} is not part of the expression language", None
-        for used in node.find_all(nodes.Filter):
-            if used.name not in FILTERS:
-                return used, f"the filter '{used.name}' is not part of the expression language", None
-        names = _roots(node)
-        for name in names:
-            if name.name in local:
-                hint = "let the event, or the step's `with:`, carry the value"
-                return name, f"'{name.name}' is made by the template itself", hint
-            if name.name in SPECIAL_NAMES:
-                return name, f"'{name.name}' is known only when the message is rendered", None
-            if name.name.startswith("_"):
-                return name, "a name may not begin with an underscore", None
-        if any(self._hides(part) for part in [node, *node.find_all((nodes.Getattr, nodes.Getitem))]):
-            return node, "properties may not begin with two underscores", None
-        calls = list(node.find_all(nodes.Call)) + ([node] if isinstance(node, nodes.Call) else [])
-        for call in calls:
-            if not isinstance(call.node, nodes.Name):
-                return call, "methods cannot be called", None
-        return None if names or calls else (node, "it has no value of the journey in it", None)
-
-    @staticmethod
-    def _hides(node: nodes.Node) -> bool:
-        return isinstance(node, nodes.Getattr) and node.attr.startswith("__")
-
-
-def _roots(node: nodes.Expr) -> list[nodes.Name]:
-    """The names at the roots of values below a node; functions, and `it` inside a call, are none."""
-    found: list[nodes.Name] = []
-    waiting: list[tuple[nodes.Node, bool]] = [(node, False)]
-    while waiting:
-        current, inside = waiting.pop()
-        if isinstance(current, nodes.Name):
-            if not (inside and current.name == "it"):
-                found.append(current)
-            continue
-        if isinstance(current, nodes.Call):
-            parts: list[nodes.Node] = [*current.args, *current.kwargs]
-            if not isinstance(current.node, nodes.Name):
-                parts.append(current.node)
-            waiting += [(part, True) for part in parts]
-        else:
-            waiting += [(part, inside) for part in current.iter_child_nodes()]
-    found.sort(key=lambda name: name.lineno)
-    return found

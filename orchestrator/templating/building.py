@@ -7,25 +7,23 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from jinja2 import TemplateSyntaxError, nodes
+from jinja2 import TemplateSyntaxError
 
+from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.errors import Problem
 from orchestrator.templating.binding import Binding
 from orchestrator.templating.environment import LEXER, TEXT, parse
-from orchestrator.templating.failure import ValueRefused
 from orchestrator.templating.front_matter import FrontMatter, Value, read_fields, read_front_matter
-from orchestrator.templating.html_rules import check_html, guarded
-from orchestrator.templating.html_scan import Scan, scan
+from orchestrator.templating.html_parts import finished_html
+from orchestrator.templating.html_scan import scan
 from orchestrator.templating.includes import Includer
-from orchestrator.templating.inlining import DEEPEST_HTML, has_styles, inline_once
-from orchestrator.templating.mjml import check_mjml, compile_once
-from orchestrator.templating.pieces import Atom, Data, Piece, PieceError, RawToken, split
-from orchestrator.templating.plain_text import text_once
+from orchestrator.templating.pieces import Atom, Data, Piece, PieceError, split
 from orchestrator.templating.positions import Position, SourceMap
 from orchestrator.templating.templates import Parts, TemplateVariant
 
 _EMAIL_KEYS = ("subject", "preheader", "topic", "from", "reply_to")
 _TEXT_KEYS = ("topic", "from")
+_TAGS = ("if", "elif", "else", "endif", "for", "endfor", "set", "with", "endwith", "include", "raw", "endraw")
 _WARNINGS = frozenset({"script", "remote_stylesheet", "remote_image", "no_subject"})
 
 
@@ -55,6 +53,7 @@ class _Builder:
         self.binding = Binding()
         self.used: list[str] = []
         self.sound = True
+        self.readable = True
 
     # --- what is wrong ----------------------------------------------------------------------------------------------
 
@@ -149,7 +148,7 @@ class _Builder:
             reply_to=self._value(values["reply_to"], base) if "reply_to" in values else None,
             fields={key: self._value(values[key], base) for key in ("url", "image") if key in values},
         )
-        if self.files.channel == "email" and parts.subject is None:
+        if self.files.channel == "email" and parts.subject is None and self.sound:
             self.report(
                 "no_subject",
                 base,
@@ -160,7 +159,8 @@ class _Builder:
         if self.files.kind == "txt":
             return replace(parts, text=_trimmed(body))
         beside = self._beside()
-        finished = self._html(body)
+        locale, kind = self.files.locale, self.files.kind
+        finished = finished_html(body, kind, locale, self.report, lambda: self.sound) if self.readable else Parts()
         return replace(
             finished,
             subject=parts.subject,
@@ -211,89 +211,46 @@ class _Builder:
             return split(text, mark, LEXER, exact)
         except PieceError as error:
             self.report("template_syntax", error.mark, error.message, error.hint)
+            self.readable = False
             return []
 
     def _needs(self, pieces: list[Piece]) -> None:
-        """Parse, check, and note what the engine has to work out; compile once, so that nothing fails later."""
+        """Parse, check, and note what the engine has to work out."""
         known = len(self.binding.findings)
         try:
-            tree = self.binding.bind(parse(pieces, TEXT))
+            self.binding.bind(parse(pieces, TEXT))
             for finding in self.binding.findings[known:]:
                 self.report(*finding)
-            if len(self.binding.findings) == known:
-                _check_blocks(tree)
         except TemplateSyntaxError as error:
-            self.report(
-                "template_syntax", error.lineno, error.message or "unreadable", _syntax_hint(error.message or "")
-            )
-        except (RecursionError, ValueError, MemoryError) as error:
+            self._syntax(pieces, error)
+        except (RecursionError, ValueError, MemoryError):
             mark = pieces[0].mark if pieces else 1
-            reason = (
-                str(error)
-                if isinstance(error, ValueRefused)
-                else "the tags here nest too deep or hold too large a number"
-            )
-            self.report("template_too_deep", mark, reason, "simplify it")
+            message = "the tags here nest too deep or hold too large a number"
+            self.report("template_too_deep", mark, message, "simplify it")
 
-    # --- HTML -------------------------------------------------------------------------------------------------------
-
-    def _html(self, body: list[Piece]) -> Parts:
-        scanned = scan(body)
-        check_html(scanned, self.report)
-        own_preview = any(tag.name == "mj-preview" for tag in scanned.tags)
-        if self.files.kind == "mjml":
-            check_mjml(scanned, self.report)
-        elif scanned.depth > DEEPEST_HTML:
-            self.report(
-                "html_too_deep", scanned.tags[0].mark, f"elements nest more than {DEEPEST_HTML} deep", "close them"
-            )
-        if not self.sound:
-            return Parts(own_preview=own_preview)
-        styled = has_styles(scanned)
-        if self.files.kind == "mjml":
-            styled = any(tag.name == "mj-style" for tag in scanned.tags)
-            compiled = self._compiled(scanned)
-            if compiled is None:
-                return Parts(
-                    html=guarded(scanned, mjml=True), compile_late=True, inline_late=styled, own_preview=own_preview
-                )
-            scanned = scan(_with_language(compiled, self.files.locale))
-        return self._styled(scanned, styled, own_preview)
-
-    def _styled(self, scanned: Scan, styled: bool, own_preview: bool) -> Parts:
-        inlined = inline_once(scanned) if styled else scanned.pieces
-        if inlined is not None:
-            scanned = scan(inlined)
-        html = guarded(scanned)
-        text = text_once(scan(html))
-        return Parts(
-            html=_with_preheader(html, own_preview), text=text, inline_late=inlined is None, own_preview=own_preview
-        )
-
-    def _compiled(self, scanned: Scan) -> list[Piece] | None:
-        try:
-            return compile_once(scanned)
-        except ValueRefused as error:
-            self.report(
-                "mjml_invalid", scanned.tags[0].mark if scanned.tags else 1, str(error), "close every element as in XML"
-            )
-            return []
+    def _syntax(self, pieces: list[Piece], error: TemplateSyntaxError) -> None:
+        message = (error.message or "unreadable").rstrip(".")
+        mark, hint = error.lineno, _syntax_hint(message)
+        if message.startswith("Unexpected end of template") and (block := _never_closed(pieces)) is not None:
+            message, hint = f"{{% {block.word} %}} is never closed", f"add {{% end{block.word} %}}"
+            mark = block.mark
+        elif "unknown tag" in message:
+            tokens = (token for piece in pieces if isinstance(piece, Atom) for token in piece.tokens)
+            word = next((text for at, _, text in tokens if at == mark), "")
+            message = f"there is no {{% {word} %}} here"
+            hint = "what it belongs to begins nowhere before it" if word in _TAGS else did_you_mean(word, _TAGS) or hint
+        self.report("template_syntax", mark, message, hint)
 
 
-def _check_blocks(tree: nodes.Template) -> None:
-    """Raises ValueRefused where loops nest deeper than Python compiles."""
-    level: list[nodes.Node] = list(tree.body)
-    for _ in range(18):
-        level = [inner for node in level for loop in _loops(node) for inner in loop.body]
-        if not level:
-            return
-    raise ValueRefused("loops nest more than 17 deep")
-
-
-def _loops(node: nodes.Node) -> list[nodes.For]:
-    return (
-        [node] if isinstance(node, nodes.For) else [loop for child in node.iter_child_nodes() for loop in _loops(child)]
-    )
+def _never_closed(pieces: list[Piece]) -> Atom | None:
+    """The innermost block that is still open at the end."""
+    waiting: list[Atom] = []
+    for piece in pieces:
+        if isinstance(piece, Atom) and piece.word in ("if", "for", "with"):
+            waiting.append(piece)
+        elif isinstance(piece, Atom) and piece.word.startswith("end") and waiting:
+            waiting.pop()
+    return waiting[-1] if waiting else None
 
 
 def _trimmed(pieces: list[Piece]) -> list[Piece]:
@@ -304,37 +261,6 @@ def _trimmed(pieces: list[Piece]) -> list[Piece]:
     if out and isinstance(out[-1], Data):
         out[-1] = Data(out[-1].text.rstrip(), out[-1].mark)
     return out
-
-
-def _with_language(pieces: list[Piece], locale: str | None) -> list[Piece]:
-    """MJML writes lang="und": the translation's own language, or none, says more."""
-    wanted = f' lang="{locale}"' if locale else ""
-    return [Data(p.text.replace(' lang="und"', wanted), p.mark) if isinstance(p, Data) else p for p in pieces]
-
-
-def _with_preheader(pieces: list[Piece], own_preview: bool) -> list[Piece]:
-    """A place for the hidden preheader, first in the body."""
-    if own_preview:
-        return pieces
-    tokens: tuple[RawToken, ...] = ((1, "variable_begin", "{{"), (1, "name", "_preheader"), (1, "variable_end", "}}"))
-    place = Atom("output", "", tokens, 1)
-    inside = False
-    for number, piece in enumerate(pieces):
-        if isinstance(piece, Atom):
-            continue
-        start = 0 if inside else piece.text.lower().find("<body")
-        if start < 0:
-            continue
-        inside = True
-        end = piece.text.find(">", start)
-        if end >= 0:
-            split_pieces: list[Piece] = [
-                Data(piece.text[: end + 1], piece.mark),
-                place,
-                Data(piece.text[end + 1 :], piece.mark),
-            ]
-            return [*pieces[:number], *split_pieces, *pieces[number + 1 :]]
-    return [place, *pieces]
 
 
 def _content_hash(channel: str, texts: Mapping[str, str]) -> str:
@@ -350,5 +276,5 @@ def _syntax_hint(message: str) -> str | None:
     if "expected token 'end of print statement'" in message:
         return "one expression stands between {{ and }}; put values and text together with ~"
     if "unknown tag" in message:
-        return "available: if, elif, else, endif, for, endfor, set, with, endwith, include"
+        return f"available: {', '.join(_TAGS)}"
     return None

@@ -34,7 +34,10 @@ class Part:
         tree = binding.bind(parse(pieces, environment))
         if binding.findings:  # the author's tags were checked before: only our own could be wrong
             raise AssertionError(binding.findings)
-        self._code = Code(tree, environment, path)
+        try:
+            self._code = Code(tree, environment, path)
+        except (SyntaxError, RecursionError, MemoryError, ValueError) as error:
+            raise RenderError(f"the template cannot be compiled: {error}; simplify it", path) from None
 
     def render(self, values: dict[str, Any], longest: int) -> str:
         """The part's text. Raises RenderError with the place in the template file."""

@@ -28,7 +28,7 @@ from orchestrator.templating.budget import Budget
 from orchestrator.templating.failure import ValueRefused
 from orchestrator.templating.guards import GUARDS
 from orchestrator.templating.locales import is_chinese
-from orchestrator.templating.missing import Missing, missing
+from orchestrator.templating.missing import missing
 from orchestrator.templating.printing import as_text
 
 WRITING_FILTERS: Mapping[str, Signature] = {
@@ -268,15 +268,3 @@ TESTS: Mapping[str, Callable[..., bool]] = {
     "divisibleby": lambda value, number: isinstance(value, int) and isinstance(number, int) and _divides(number, value),
 }
 """The tests that a template may use after `is`."""
-
-__all__ = [
-    "INSTEAD_OF",
-    "SIGNATURES",
-    "TESTS",
-    "WRITING_FILTERS",
-    "Missing",
-    "budget_of",
-    "filters_for",
-    "is_none",
-    "plain",
-]

@@ -128,7 +128,8 @@ def _take(
     key = str(key_node.value)
     if known is not None and key not in known:
         near = get_close_matches(key, known, 1)
-        hint = f"did you mean '{near[0]}'?" if near else f"possible: {', '.join(known)}"
+        possible = f"possible: {', '.join(known)}" if known else "front matter belongs into the HTML file"
+        hint = f"did you mean '{near[0]}'?" if near else possible
         report("unknown_front_matter", at, f"'{key}' is unknown in front matter", hint)
         return
     if key in values:
@@ -150,7 +151,7 @@ def _located(head: str, base: int, node: yaml.ScalarNode) -> Value:
 
 def _report_cut(head: str, base: int, node: yaml.ScalarNode, report: Report) -> None:
     """`subject: Order #5` loses its end without a word; `# note` after a value is a comment and fine."""
-    if node.style is not None:
+    if node.style in ("'", '"', "|", ">"):
         return
     rest = head[node.end_mark.index :].split("\n", 1)[0]
     cut = re.match(r"\s*#(?=\S)", rest)

@@ -19,7 +19,7 @@ VOID = frozenset(
 )
 RAW = frozenset({"script", "style", "title", "textarea", "mj-style"})
 
-_NEXT = re.compile(r"<!--|<!\[endif\]-->|</?[A-Za-z][^\s/>]*|<[!?]", re.IGNORECASE)
+_NEXT = re.compile(r"<!--<!\[endif\]-->|<!--|<!\[endif\]-->|</?[A-Za-z][^\s/>]*|<[!?]", re.IGNORECASE)
 _CONDITION = re.compile(r"<!--\[if[^\]]*\]>(<!-->|<!---->)?", re.IGNORECASE)
 _IN_TAG = re.compile(r"\s+|/?>|/|=\s*(\"|')?|[^\s=/>]+")
 
@@ -68,13 +68,13 @@ class Tag(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """`pieces` without plain comments; `places`, one for each Atom of them in order; the `tags`; the innermost element
-    still open at the end; how deep elements nest."""
+    """`pieces` without plain comments; `places`, one for each Atom of them in order; the `tags`; the elements without
+    a closing tag of their own; how deep elements nest."""
 
     pieces: list[Piece]
     places: list[Where]
     tags: list[Tag]
-    open: Element | None
+    unclosed: list[Element]
     depth: int
 
 
@@ -86,7 +86,10 @@ def scan(pieces: list[Piece]) -> Scan:
             scanner.atom(piece)
         else:
             scanner.data(piece)
-    return Scan(scanner.out, scanner.places, scanner.tags, scanner.within, scanner.depth)
+    while scanner.within is not None:
+        scanner.unclosed.append(scanner.within)
+        scanner.within = scanner.within.parent
+    return Scan(scanner.out, scanner.places, scanner.tags, scanner.unclosed, scanner.depth)
 
 
 class _Scanner:
@@ -105,6 +108,7 @@ class _Scanner:
         self.quote = ""
         self.number = 0
         self.depth = 0
+        self.unclosed: list[Element] = []
 
     def atom(self, atom: Atom) -> None:
         if self.state in ("comment", "declaration"):
@@ -141,6 +145,8 @@ class _Scanner:
         if found is None:
             return len(data.text)
         opening = found.group()
+        if opening.startswith("<!--<!"):  # ends what only some programs skip: its text was ordinary HTML
+            return found.end()
         if opening == "<!--":
             condition = _CONDITION.match(data.text, found.start())
             if condition is None:
@@ -213,6 +219,9 @@ class _Scanner:
             while element is not None and element.name not in (self.name, "#condition"):
                 element = element.parent
             if element is not None and element.name == self.name:
+                while self.within is not None and self.within is not element:
+                    self.unclosed.append(self.within)
+                    self.within = self.within.parent
                 self.within = element.parent
             return
         self.tags.append(Tag(self.name, self.tag_mark, self.within, self.attributes))

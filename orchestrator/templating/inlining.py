@@ -20,7 +20,7 @@ from orchestrator.templating.pieces import Atom, Data, Piece
 DEEPEST_HTML = 200
 """Elements inside one another; more would overflow the native parsers' stack."""
 
-_BARE_TABLE = re.compile(r"(<table\b[^>]*>)((?:\s|<!--z[^>]*-->)*)(?=<tr\b)", re.IGNORECASE)
+_BARE_TABLE = re.compile(r"(<table\b[^>]*>)(\s*(?:<!--zj[^>]*-->\s*)+)(?=<tr\b)", re.IGNORECASE)
 
 
 @lru_cache(maxsize=1)

@@ -198,7 +198,7 @@ def _sets(variants: list[TemplateVariant], problems: list[Problem]) -> dict[tupl
     for (channel, name), by_locale in grouped.items():
         if None not in by_locale:
             first = next(iter(by_locale.values()))
-            hint = f"name one of the files {name}.{first.path.rpartition('.')[2]}"
+            hint = f"make the file {name}.{first.path.rpartition('.')[2]}"
             problems.append(Problem(first.path, 1, 1, "no_default_template", f"'{name}' has translations only", hint))
         sets[channel, name] = TemplateSet(channel, name, by_locale)
     return sets

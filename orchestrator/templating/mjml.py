@@ -63,10 +63,9 @@ def check_mjml(scanned: Scan, report: Report) -> None:
         return
     for tag in scanned.tags:
         _check_tag(tag.name, tag.parent, tag.mark, tag.attributes, report)
-    if scanned.open is not None:
-        report(
-            "mjml_invalid", scanned.open.mark, f"<{scanned.open.name}> is never closed", f"add </{scanned.open.name}>"
-        )
+    for element in scanned.unclosed:
+        if element.name != "#condition":
+            report("mjml_invalid", element.mark, f"<{element.name}> is never closed", f"add </{element.name}>")
 
 
 def _check_tag(name: str, parent: Element | None, mark: int, attributes: dict[str, str], report: Report) -> None:

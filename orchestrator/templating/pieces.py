@@ -87,10 +87,11 @@ def split(text: str, mark: int, lexer: Lexer, exact: bool = True) -> list[Piece]
     try:
         tokens = _located(text, mark, lexer, exact)
     except TemplateSyntaxError as error:
-        raise PieceError(
-            error.message or "unreadable tag", _line_mark(text, mark, error, exact), _hint(error)
-        ) from None
-    return _grouped(tokens, mark)
+        message = (error.message or "unreadable tag").replace(
+            "Missing end of comment tag", "this comment is never closed"
+        )
+        raise PieceError(message, _line_mark(text, mark, error, exact), _hint(error)) from None
+    return _grouped(tokens)
 
 
 def _located(text: str, mark: int, lexer: Lexer, exact: bool) -> list[RawToken]:
@@ -107,17 +108,17 @@ def _located(text: str, mark: int, lexer: Lexer, exact: bool) -> list[RawToken]:
     return found
 
 
-def _grouped(tokens: Iterable[RawToken], mark: int) -> list[Piece]:
+def _grouped(tokens: Iterable[RawToken]) -> list[Piece]:
     pieces: list[Piece] = []
     tag: list[RawToken] = []
-    comment = False
+    comment: int | None = None
     for token in tokens:
         at, kind, value = token
         if kind == "comment_begin":
-            comment = True
+            comment = at
         elif kind == "comment_end":
-            comment = False
-        elif comment or kind in ("raw_begin", "raw_end"):
+            comment = None
+        elif comment is not None or kind in ("raw_begin", "raw_end"):
             continue
         elif kind == "data":
             if value:
@@ -131,6 +132,8 @@ def _grouped(tokens: Iterable[RawToken], mark: int) -> list[Piece]:
                 tag = []
     if tag:
         raise PieceError("this tag is never closed", tag[0][0], "close it with }} or %}")
+    if comment is not None:
+        raise PieceError("this comment is never closed", comment, "close it with #}")
     return pieces
 
 

@@ -20,7 +20,7 @@ MOST_SEGMENTS = 3
 _TEXT_LINK = re.compile(r"https?://[^\s<>()\"']+")
 
 
-class Warning(NamedTuple):
+class Notice(NamedTuple):
     """One thing to look at. `code` is stable; `message` says what and what to do."""
 
     code: str
@@ -29,88 +29,87 @@ class Warning(NamedTuple):
 
 def preview_warnings(
     rendered: Rendered, channel: str, *, needs_unsubscribe: bool = False, unsubscribe_url: str | None = None
-) -> list[Warning]:
+) -> list[Notice]:
     """The warnings about one rendered message. `needs_unsubscribe`: it is promotional or service."""
     if channel == "email":
         warnings = _subject(rendered) + _html(rendered)
         if needs_unsubscribe and not _offers_way_out(rendered, unsubscribe_url):
-            warnings.append(Warning("no_unsubscribe", "there is no unsubscribe link; place {{ unsubscribe_url }}"))
+            warnings.append(Notice("no_unsubscribe", "there is no unsubscribe link; place {{ unsubscribe_url }}"))
         return warnings
     links = [_link(link) for link in _TEXT_LINK.findall(rendered.text)]
     warnings = [warning for warning in links if warning is not None]
     return _sms(rendered.text) + warnings if channel == "sms" else warnings
 
 
-def _subject(rendered: Rendered) -> list[Warning]:
+def _subject(rendered: Rendered) -> list[Notice]:
     subject = rendered.subject or ""
-    found: list[Warning] = []
+    found: list[Notice] = []
     if not subject:
-        found.append(Warning("no_subject", "the subject is empty; write one in the front matter or in the step"))
+        found.append(Notice("no_subject", "the subject is empty; write one in the front matter or in the step"))
     if len(subject) > LONGEST_SUBJECT:
         found.append(
-            Warning("long_subject", f"the subject has {len(subject)} characters; phones show about {LONGEST_SUBJECT}")
+            Notice("long_subject", f"the subject has {len(subject)} characters; phones show about {LONGEST_SUBJECT}")
         )
     if len(subject) > 10 and subject.isupper():
-        found.append(Warning("loud_subject", "the subject is all capitals, which spam filters count against it"))
+        found.append(Notice("loud_subject", "the subject is all capitals, which spam filters count against it"))
     if not rendered.preheader:
-        found.append(Warning("no_preheader", "there is no preheader; inboxes then show the first words of the text"))
+        found.append(Notice("no_preheader", "there is no preheader; inboxes then show the first words of the text"))
     return found
 
 
-def _html(rendered: Rendered) -> list[Warning]:
+def _html(rendered: Rendered) -> list[Notice]:
     html = rendered.html
     if html is None:
         links = [_link(link) for link in _TEXT_LINK.findall(rendered.text)]
         return [warning for warning in links if warning is not None]
-    found: list[Warning] = []
+    found: list[Notice] = []
     size = len(html.encode("utf-8", "replace"))
     if size > CLIPPED_AT:
-        found.append(Warning("clipped", f"the HTML has {size // 1024} KB; Gmail cuts messages off at 102 KB"))
+        found.append(Notice("clipped", f"the HTML has {size // 1024} KB; Gmail cuts messages off at 102 KB"))
     for tag in scan([Data(html, 1)]).tags:
         found += _tag(tag)
     return list(dict.fromkeys(found))
 
 
-def _tag(tag: Tag) -> list[Warning]:
+def _tag(tag: Tag) -> list[Notice]:
     if tag.name == "a":
         warning = _link(tag.attributes.get("href", ""), anchor=True)
         return [warning] if warning else []
     if tag.name != "img":
         return []
     source = tag.attributes.get("src", "")
-    found: list[Warning] = []
+    found: list[Notice] = []
     if "alt" not in tag.attributes:
-        found.append(Warning("image_without_alt", f'the image {_short(source)} has no alt text; write alt="..."'))
+        found.append(Notice("image_without_alt", f'the image {_short(source)} has no alt text; write alt="..."'))
     if not source:
-        found.append(Warning("image_without_source", "an image has no src"))
+        found.append(Notice("image_without_source", "an image has no src"))
     elif not source.startswith(("cid:", "data:")):
         link = _link(source)
         found.append(
-            link
-            or Warning("remote_image", f"the image {_short(source)} is loaded from a server; many readers block it")
+            link or Notice("remote_image", f"the image {_short(source)} is loaded from a server; many readers block it")
         )
     if source.startswith("data:"):
-        found.append(Warning("data_image", "an image is written into the HTML; Gmail and Outlook do not show it"))
+        found.append(Notice("data_image", "an image is written into the HTML; Gmail and Outlook do not show it"))
     return found
 
 
-def _link(link: str, anchor: bool = False) -> Warning | None:
+def _link(link: str, anchor: bool = False) -> Notice | None:
     link = link.replace("&amp;", "&").strip()
     if not link or link == "#":
-        return Warning("empty_link", "a link leads nowhere") if anchor else None
+        return Notice("empty_link", "a link leads nowhere") if anchor else None
     try:
         parts = urlsplit(link)
         host = parts.hostname or ""
     except ValueError:
-        return Warning("broken_link", f"the link {_short(link)} is not readable")
+        return Notice("broken_link", f"the link {_short(link)} is not readable")
     if parts.scheme in ("mailto", "tel", "sms", "cid", "data") or link.startswith("#"):
         return None
     if not parts.scheme or not host:
-        return Warning("relative_link", f"the link {_short(link)} has no server; write it whole, with https://")
+        return Notice("relative_link", f"the link {_short(link)} has no server; write it whole, with https://")
     if _local(host):
-        return Warning("local_link", f"the link {_short(link)} leads to a machine that readers cannot reach")
+        return Notice("local_link", f"the link {_short(link)} leads to a machine that readers cannot reach")
     if parts.scheme != "https":
-        return Warning("insecure_link", f"the link {_short(link)} is not https")
+        return Notice("insecure_link", f"the link {_short(link)} is not https")
     return None
 
 
@@ -128,15 +127,15 @@ def _offers_way_out(rendered: Rendered, url: str | None) -> bool:
     return url in html if url else "unsubscribe" in html.lower()
 
 
-def _sms(text: str) -> list[Warning]:
+def _sms(text: str) -> list[Notice]:
     length = segments(text)
-    found: list[Warning] = []
+    found: list[Notice] = []
     if not text.strip():
-        found.append(Warning("empty_text", "the message is empty"))
+        found.append(Notice("empty_text", "the message is empty"))
     if length.encoding == "UCS-2" and all(ord(char) < 0x2E80 for char in text):
         cause = " ".join(beyond_gsm(text)[:10])
         found.append(
-            Warning(
+            Notice(
                 "sms_encoding",
                 f"{cause} cannot be sent in the plain SMS alphabet: a segment holds 70 characters, not 160",
             )
@@ -144,7 +143,7 @@ def _sms(text: str) -> list[Warning]:
     if length.segments > 1:
         code = "sms_long" if length.segments > MOST_SEGMENTS else "sms_segments"
         found.append(
-            Warning(code, f"sent and paid as {length.segments} segments ({length.units} units, {length.encoding})")
+            Notice(code, f"sent and paid as {length.segments} segments ({length.units} units, {length.encoding})")
         )
     return found
 

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup, escape
 
 from orchestrator.core.time.zones import zone_or_none
-from orchestrator.templating.binding import SPECIAL_NAMES
 from orchestrator.templating.budget import LONGEST_HTML, LONGEST_TEXT, Budget
 from orchestrator.templating.compiled import Compiled, Part
 from orchestrator.templating.failure import RenderError, ValueRefused
@@ -173,7 +172,8 @@ def _finished_late(source: str, code: Compiled, hidden: str) -> str:
     try:
         html = source
         if code.parts.compile_late:
-            html = compile_rendered(source)
+            language = f' lang="{code.variant.locale}"' if code.variant.locale else ""
+            html = compile_rendered(source).replace(' lang="und"', language)
             if hidden and not code.parts.own_preview:
                 html = re.sub(r"<body\b[^>]*>", lambda body: body.group() + hidden, html, count=1)
         if code.parts.inline_late:
@@ -189,6 +189,3 @@ def _zone(given: object) -> ZoneInfo:
     if isinstance(given, ZoneInfo):
         return given
     return (zone_or_none(given) if isinstance(given, str) else None) or _UTC
-
-
-__all__ = ["SPECIAL_NAMES", "RenderError", "Rendered", "Renderer"]

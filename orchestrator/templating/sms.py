@@ -28,11 +28,6 @@ class SmsLength(NamedTuple):
     segments: int
     per_segment: int
 
-    @property
-    def left(self) -> int:
-        """Units free in the last segment, as a counter beside an editor shows."""
-        return max(self.segments * self.per_segment - self.units, 0)
-
 
 def segments(text: str) -> SmsLength:
     """Measure a text. An empty one still takes a segment."""

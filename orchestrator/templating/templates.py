@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.errors import Problem
-from orchestrator.templating.locales import fallbacks, normal_locale
+from orchestrator.templating.locales import fallbacks
 from orchestrator.templating.pieces import Piece
 from orchestrator.templating.positions import Position, SourceMap
 
@@ -42,7 +42,7 @@ class TemplateVariant:
 
     `uses` are the values that the engine works out and freezes when it writes the message's row, each as (key,
     expression); the key is the expression's canonical text. `positions` tells where each stands, `names` where each
-    name at the root of one stands; names of binding.SPECIAL_NAMES are not among them. `zoned`: rendering depends on
+    name at the root of one stands; names of closed.SPECIAL_NAMES are not among them. `zoned`: rendering depends on
     the zone in force. `subject`, `preheader`, `sender` and `reply_to` are the sources as written, None where not given.
     """
 
@@ -125,6 +125,3 @@ class TemplateLibrary:
     def by_hash(self, content_hash: str) -> TemplateVariant | None:
         """The variant whose content a message row pins, or None where it is no longer deployed."""
         return next((variant for variant in self.variants() if variant.content_hash == content_hash), None)
-
-
-__all__ = ["CHANNELS", "Parts", "TemplateLibrary", "TemplateSet", "TemplateVariant", "normal_locale"]

@@ -157,12 +157,16 @@ def _same(other: Expectation, expected: LineExpectation) -> bool:
 
 
 def _nearest(expected: LineExpectation, lines: Sequence[Line], start: datetime) -> tuple[str, ...]:
-    """The line of this type with the fewest differences, and the differences; the earliest on a tie."""
+    """The line of this type with the fewest differences, and the differences; the earliest on a tie.
+
+    Another main key weighs double: who expects `second` by email wants to hear about `second`, not about an email.
+    """
     same_type = [line for line in lines if line["type"] == expected.type]
     if not same_type:
         seen = sorted({str(line["type"]) for line in lines})
         return (f"no {expected.type} line at all" + (f"; there were: {', '.join(seen)}" if seen else ""),)
-    nearest = min(same_type, key=lambda line: len(_differences(expected, line)))
+    main = MAIN_KEYS[expected.type]
+    nearest = min(same_type, key=lambda line: sum(1 + (key == main) for key, _, _ in _differences(expected, line)))
     details = [f"nearest  {line_text(nearest, start)}"]
     for key, wanted, actual in _differences(expected, nearest):
         details.append(f"  {key}: expected {_moment(wanted, start)}, was {_moment(actual, start)}")

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from orchestrator.core.expression.evaluate import NO_VARS, compile_node
 from orchestrator.core.expression.leaves import leaves_of
 from orchestrator.core.expression.needs import Needs, needs
-from orchestrator.core.expression.nodes import Node, walk
+from orchestrator.core.expression.nodes import Name, Node, walk
+from orchestrator.core.expression.reserved import NAMES
 from orchestrator.core.expression.scope import Evaluator, Scope, Value
 from orchestrator.core.expression.steady import Steadiness, moves_steadily, set_steadiness
 from orchestrator.core.expression.text import text_of
@@ -66,9 +67,10 @@ def compiled(
     evaluators: dict[str, Evaluator] = {
         name: var.evaluate if isinstance(var, Expr) else var for name, var in vars.items()
     }
-    asked, work = needs(node), sum(1 for _ in walk(node))
-    for name in asked.results & vars.keys():
-        var = vars[name]
+    asked, work = needs(node), 0
+    for part in walk(node):
+        work += 1
+        var = vars.get(part.name) if isinstance(part, Name) and part.name not in NAMES else None
         if isinstance(var, Expr):
             asked, work = asked | var.needs, work + var.work
     if work > MOST_WORK:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal as OneOf
 
 from orchestrator.core.expression.nearest import did_you_mean, known_words
-from orchestrator.core.expression.nodes import Attribute, Literal, Name, Node, Word
+from orchestrator.core.expression.nodes import Attribute, Literal, Name, Node, Word, start_of
 from orchestrator.core.expression.text import text_of
 from orchestrator.core.expression.types import Type, Types
 
@@ -58,14 +58,14 @@ class Desk:
 
 
 def extent(node: Node) -> tuple[int, int]:
-    """Where a node begins and how many characters to underline: exact for names and constants, else one."""
+    """Where a node begins and how many characters to underline: exact for names, paths and constants, else one."""
+    start = start_of(node)
     match node:
         case Name(name=name):
-            return node.offset, len(name)
+            return start, len(name)
         case Literal():
-            return node.offset, len(text_of(node))
-        case Attribute(target=target, name=name):
-            start, _ = extent(target)
+            return start, len(text_of(node))
+        case Attribute(name=name):
             return start, max(node.offset + len(name) - start, 1)
         case _:
-            return node.offset, 1
+            return start, 1

@@ -286,3 +286,10 @@ def walk(node: Node) -> Iterator[Node]:
         node = waiting.pop()
         yield node
         waiting.extend(reversed(children(node)))
+
+
+def start_of(node: Node) -> int:
+    """Where the text of a node begins: that of a path or filter with its first name (brackets around it left out)."""
+    while isinstance(node, (Attribute, Item, Filter)):
+        node = node.target
+    return node.offset

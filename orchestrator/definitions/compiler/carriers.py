@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from orchestrator.core.expression.needs import needs
 from orchestrator.definitions.compiler.flow import StepNode
-from orchestrator.definitions.compiler.names import tree_or_none
+from orchestrator.definitions.compiler.names import names_asked
 from orchestrator.definitions.compiler.template_text import Hole, Miswritten, cut
 from orchestrator.definitions.models.actions import CouponStep, ExitStep, GotoStep, TaskStep
 from orchestrator.definitions.models.flow import RepeatStep, SplitStep, SurveyStep, WaitStep
@@ -115,13 +114,10 @@ def names_in(value: Any) -> frozenset[str]:
                 holes = [piece.source for piece in cut(value) if isinstance(piece, Hole)]
             except Miswritten:
                 return frozenset()
-            trees = [tree for source in holes if (tree := tree_or_none(source)) is not None]
-            return frozenset().union(*(needs(tree).results for tree in trees))
+            return frozenset().union(*(names_asked(source) for source in holes))
         case list():
             return frozenset().union(*(names_in(item) for item in value))
         case Mapping():
             return frozenset().union(*(names_in(item) for item in value.values()))
         case _:
             return frozenset()
-
-

@@ -71,9 +71,7 @@ class Fields:
     ) -> None:
         """Note a problem at the value at `path`, at its key, or at `offset` inside its text."""
         self.problems.append(
-            self.document.problem(
-                path, code, message, hint, key=key, offset=offset, length=length, severity=severity
-            )
+            self.document.problem(path, code, message, hint, key=key, offset=offset, length=length, severity=severity)
         )
 
     # --- expressions --------------------------------------------------------------------------------------------------
@@ -174,7 +172,7 @@ class Fields:
 
     def offset_beside_at(self, offset: Duration, path: Path) -> None:
         """Complain that an offset in h, m or s stands with `at`."""
-        message = f"an offset of hours, minutes or seconds ({offset}) cannot stand with `at`, which sets the time of day"
+        message = f"the offset {offset} holds hours, minutes or seconds, and cannot stand with `at`, a time of day"
         self.complain(path, "bad_value", message, "give the offset in days, or leave `at` out")
 
     def time_of_day(self, text: str | None, path: Path) -> time | None:
@@ -231,7 +229,8 @@ class Fields:
         return ZoneRule(None, self.expression(text, path, names, TEXT))
 
     def _unknown_zone(self, name: str, path: Path) -> None:
-        hint = did_you_mean(name, sorted(zone_names())) or "write customer, a zone such as Europe/Lisbon, or an expression"
+        way_out = "write customer, a zone such as Europe/Lisbon, or an expression"
+        hint = did_you_mean(name, sorted(zone_names())) or way_out
         self.complain(path, "bad_zone", f"there is no time zone '{name}'", hint)
 
 

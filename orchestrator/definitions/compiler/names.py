@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from orchestrator.core.expression.check import check
 from orchestrator.core.expression.expr import Expr, TooMuchWork, compiled
 from orchestrator.core.expression.finding import Finding
+from orchestrator.core.expression.needs import Needs, needs
 from orchestrator.core.expression.nodes import Node
-from orchestrator.core.expression.types import UNKNOWN, Type, Types
+from orchestrator.core.expression.types import UNKNOWN, Record, Type, Types
 from orchestrator.definitions.expressions import ExpressionSyntax, parse
 
 
@@ -23,31 +25,99 @@ class Outcome:
     findings: tuple[Finding, ...] = ()
 
 
+class Readings:
+    """What was read so far in a project. Journeys share most of their conditions: each is compiled once.
+
+    An expression means the same at two places where all that it names there is of the same types; the types compared
+    are those of `interned`, by identity.
+    """
+
+    __slots__ = ("_interned", "_outcomes")
+
+    def __init__(self) -> None:
+        self._interned: dict[str, Type] = {}
+        self._outcomes: dict[Hashable, tuple[Outcome, Names]] = {}
+
+    def interned(self, kind: Type) -> Type:
+        """The one object that stands for all types equal to this one."""
+        return self._interned.setdefault(repr(kind), kind)
+
+    def recall(self, key: Hashable) -> Outcome | None:
+        """What an expression came to at a like place."""
+        found = self._outcomes.get(key)
+        return None if found is None else found[0]
+
+    def remember(self, key: Hashable, outcome: Outcome, names: Names) -> None:
+        """Keep what an expression came to; `names` are kept with it, so that their identities stay theirs."""
+        self._outcomes[key] = (outcome, names)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Names:
-    """The types and variables in force at a place. Outcomes are kept, so that what stands twice is read once."""
+    """The types and variables in force at a place of a file."""
 
     types: Types
     vars: Mapping[str, Expr] = field(default_factory=dict)
     hushed: frozenset[str] = frozenset()
     """Codes of findings that say nothing, because the file that would know could not be read."""
-    outcomes: dict[str, Outcome] = field(default_factory=dict, repr=False)
+    readings: Readings = field(default_factory=Readings, repr=False)
+    _outcomes: dict[str, Outcome] = field(default_factory=dict, repr=False)
+    _seeing: dict[Hashable, Names] = field(default_factory=dict, repr=False)
 
     def seeing_event(self, event: Type | None) -> Names:
         """The same place while an event with these properties is looked at."""
-        return Names(replace(self.types, event=event), self.vars, self.hushed)
+        key = _identity(event)
+        names = self._seeing.get(key)
+        if names is None:
+            names = self._seeing[key] = self.with_types(replace(self.types, event=event))
+        return names
+
+    def with_types(self, types: Types) -> Names:
+        """The same variables beside other types."""
+        return Names(types, self.vars, self.hushed, self.readings)
+
+    def with_vars(self, types: Types, variables: Mapping[str, Expr]) -> Names:
+        """Other types and other variables."""
+        return Names(types, variables, self.hushed, self.readings)
 
     def read(self, source: str) -> Outcome:
         """Parse, check and compile an expression. Never raises: what is wrong with it is among the findings."""
-        outcome = self.outcomes.get(source)
+        outcome = self._outcomes.get(source)
         if outcome is None:
-            outcome = self.outcomes[source] = self._read(source)
+            outcome = self._outcomes[source] = self._read(source)
         return outcome
 
     def _read(self, source: str) -> Outcome:
-        node = _tree(source)
-        if isinstance(node, ExpressionSyntax):
-            return Outcome(None, UNKNOWN, (_finding(node),))
+        tree = _tree(source)
+        if isinstance(tree, ExpressionSyntax):
+            finding = Finding(tree.offset, 1, tree.code, tree.message, tree.hint)
+            return Outcome(None, UNKNOWN, (finding,))
+        key = self._meaning(source, tree.asks)
+        outcome = self.readings.recall(key)
+        if outcome is None:
+            outcome = self._compiled(source, tree.node)
+            if not outcome.findings:  # hints differ from place to place
+                self.readings.remember(key, outcome, self)
+        return outcome
+
+    def _meaning(self, source: str, asks: Needs) -> Hashable:
+        """Equal at two places where the expression means the same."""
+        types = self.types
+        return (
+            source,
+            _identity(types.event) if asks.event else None,
+            _identity(types.entry) if asks.entry else None,
+            types.steps is None or asks.steps <= types.steps,
+            tuple(
+                (id(self.vars.get(n)), id(types.vars.get(n)), id(types.results.get(n))) for n in sorted(asks.results)
+            ),
+        )
+
+    def _identity_of_name(self, name: str) -> Hashable:
+        types = self.types
+        return id(self.vars.get(name)), id(types.vars.get(name)), id(types.results.get(name))
+
+    def _compiled(self, source: str, node: Node) -> Outcome:
         kind, found = check(node, self.types)
         findings = [finding for finding in found if finding.code not in self.hushed]
         if any(finding.severity == "error" for finding in findings):
@@ -59,20 +129,33 @@ class Names:
             return Outcome(None, kind, (*findings, finding))
 
 
-def tree_or_none(source: str) -> Node | None:
-    """The tree of an expression; None where it cannot be read."""
-    node = _tree(source)
-    return None if isinstance(node, ExpressionSyntax) else node
+def _identity(kind: Type | None) -> Hashable:
+    """Equal for the same type; of an object the fields tell, which are the tracking plan's own."""
+    return (id(kind.fields), kind.open) if isinstance(kind, Record) else id(kind)
 
 
-def _finding(error: ExpressionSyntax) -> Finding:
-    return Finding(error.offset, 1, error.code, error.message, error.hint)
+class _Tree(NamedTuple):
+    node: Node
+    asks: Needs
 
 
 @lru_cache(maxsize=8192)
-def _tree(source: str) -> Node | ExpressionSyntax:
-    """The tree of an expression: it depends on the text alone, and many journeys share their conditions."""
+def _tree(source: str) -> _Tree | ExpressionSyntax:
+    """The tree of an expression, which depends on its text alone."""
     try:
-        return parse(source)
+        node = parse(source)
     except ExpressionSyntax as error:
         return error
+    return _Tree(node, needs(node))
+
+
+def tree_or_none(source: str) -> Node | None:
+    """The tree of an expression; None where it cannot be read."""
+    tree = _tree(source)
+    return None if isinstance(tree, ExpressionSyntax) else tree.node
+
+
+def names_asked(source: str) -> frozenset[str]:
+    """The names of results and variables that an expression uses; none where it cannot be read."""
+    tree = _tree(source)
+    return frozenset() if isinstance(tree, ExpressionSyntax) else tree.asks.results

@@ -42,6 +42,9 @@ WEBHOOK_TIMEOUT: Final = timedelta(seconds=10)
 def compile_fetch(model: FetchStep, spot: Spot) -> Fetch:
     """`fetch:`. Without `as` its answer is named by the step's id."""
     fetch, path = model.fetch, (*spot.path, "fetch")
+    if model.error_rule == "default" and not fetch.has_default:
+        message = "`on_error: default` takes the `default`, and there is none"
+        spot.fields.complain(path, "missing_key", message, "add `default: ...`, or write fail, continue or exit")
     return Fetch(
         url=spot.fields.template(fetch.url, (*path, "url"), spot.names),
         headers=spot.fields.templates(fetch.headers, (*path, "headers"), spot.names),

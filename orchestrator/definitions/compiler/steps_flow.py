@@ -9,7 +9,6 @@ from orchestrator.definitions.models.actions import ExitStep, GotoStep
 from orchestrator.definitions.models.flow import ChooseStep, DoStep, IfStep, RepeatStep, SplitStep
 
 
-
 def compile_if(model: IfStep, spot: Spot) -> Choose:
     """`if:` with `then` and `else`."""
     when = spot.fields.expression(model.if_, (*spot.path, "if"), spot.names)
@@ -25,9 +24,7 @@ def compile_choose(model: ChooseStep, spot: Spot) -> Choose:
     for number, choice in enumerate(model.choose):
         when = spot.fields.expression(choice.when, (*spot.path, "choose", number, "when"), spot.names)
         branches.append(Branch(str(number + 1), when, targets[str(number + 1)]))
-    return Choose(
-        branches=tuple(branches), otherwise=targets[DEFAULT], otherwise_label=DEFAULT, **spot.shared
-    )
+    return Choose(branches=tuple(branches), otherwise=targets[DEFAULT], otherwise_label=DEFAULT, **spot.shared)
 
 
 def compile_do(model: DoStep, spot: Spot) -> Do:

@@ -52,10 +52,10 @@ def _next_opening(text: str, at: int) -> int:
         if pair == "{{":
             return at
         if pair in ("{%", "{#"):
-            what = "blocks" if pair == "{%" else "comments"
+            what = "blocks ({% %})" if pair == "{%" else "comments ({# #})"
             raise Miswritten(
                 "template_block",
-                f"{what} ({pair} {pair[::-1].replace('{', '}')}) belong in template files; a field holds text and {{{{ }}}} only",
+                f"{what} belong in template files; a field holds text and {{{{ }}}} only",
                 "write {{ a if condition else b }}, or use an `if` step",
                 at,
             )
@@ -99,5 +99,7 @@ def _hole(text: str, opening: int, closing: int) -> Hole:
         )
     source = inside.strip()
     if not source:
-        raise Miswritten("template_braces", "there is nothing between {{ and }}", "name a value or leave the braces out", opening)
+        raise Miswritten(
+            "template_braces", "there is nothing between {{ and }}", "name a value or leave the braces out", opening
+        )
     return Hole(source, opening + 2 + len(inside) - len(inside.lstrip()))

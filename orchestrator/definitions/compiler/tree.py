@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestrator.core.program import OnError
 from orchestrator.definitions.compiler.flow import Block, StepNode
-from orchestrator.definitions.models.actions import FetchStep
+from orchestrator.definitions.models.actions import FetchStep, WebhookStep
 from orchestrator.definitions.models.flow import ChooseStep, DoStep, IfStep, RepeatStep, SplitStep, SurveyStep, WaitStep
 from orchestrator.definitions.models.steps import StepBase
 from orchestrator.definitions.source import Path
@@ -27,7 +27,7 @@ def _node(step: StepBase, path: Path) -> StepNode:
 
 
 def _lists(step: StepBase) -> Iterator[tuple[str, Path, Sequence[Any]]]:
-    """The lists of steps in a step, in the order in which the reference writes them: name, path from the step, steps."""
+    """The lists of steps in a step, in the order of the reference: name, path from the step, steps."""
     match step:
         case IfStep() | WaitStep() | SurveyStep():
             yield THEN, (THEN,), step.then
@@ -49,6 +49,11 @@ def _lists(step: StepBase) -> Iterator[tuple[str, Path, Sequence[Any]]]:
 
 def _error_rule(step: StepBase) -> OnError | None:
     """What the step itself says about errors; a `fetch` with a default takes it unless it says otherwise."""
-    if isinstance(step, FetchStep) and step.error_rule is None and step.fetch.has_default:
-        return "default"
-    return step.error_rule
+    match step:
+        case FetchStep():
+            rule = step.error_rule
+            return "default" if rule is None and step.fetch.has_default else rule
+        case WebhookStep():
+            return step.error_rule
+        case _:
+            return step.on_error

@@ -55,7 +55,15 @@ _MOVED = Record({"from": STRING, "to": STRING})
 _COUPON = Record({"code": STRING, "expires_at": DATETIME, "url": STRING})
 _TASK = Record({"status": STRING, "outcome": STRING, "assignee": STRING, "closed_at": DATETIME})
 _ANSWER = Record(
-    {"survey": STRING, "step": STRING, "score": NUMBER, "choice": STRING, "text": STRING, "name": STRING, "at": DATETIME}
+    {
+        "survey": STRING,
+        "step": STRING,
+        "score": NUMBER,
+        "choice": STRING,
+        "text": STRING,
+        "name": STRING,
+        "at": DATETIME,
+    }
 )
 
 
@@ -91,31 +99,24 @@ def event_types(schema: SchemaModel) -> dict[str, dict[str, Type]]:
     }
 
 
-def catalog_types(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Type]:
+def catalog_types(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> dict[str, Type]:
     """The columns of a catalog, typed by what stands in them; an empty cell says nothing."""
-    columns: dict[str, list[Type]] = {}
-    for row in rows.values():
+    found: dict[str, set[type]] = {name: set() for name in columns}
+    for row in rows:
         for name, value in row.items():
-            columns.setdefault(name, []).extend([] if value is None else [_type_of(value)])
-    return {name: either(dict.fromkeys(kinds)) if kinds else UNKNOWN for name, kinds in columns.items()}
+            if value is not None:
+                found.setdefault(name, set()).add(type(value))
+    return {name: either(_PYTHON.get(kind, UNKNOWN) for kind in kinds) for name, kinds in found.items()}
 
 
-def _type_of(value: Any) -> Type:
-    match value:
-        case bool():
-            return BOOLEAN
-        case int():
-            return INTEGER
-        case float():
-            return NUMBER
-        case str():
-            return STRING
-        case list():
-            return ListOf(UNKNOWN)
-        case dict():
-            return OBJECT
-        case _:
-            return UNKNOWN
+_PYTHON: Mapping[type, Type] = {
+    bool: BOOLEAN,
+    int: INTEGER,
+    float: NUMBER,
+    str: STRING,
+    list: ListOf(UNKNOWN),
+    dict: OBJECT,
+}
 
 
 # --- events and entries ---------------------------------------------------------------------------------------------
@@ -153,7 +154,7 @@ def trigger_event(trigger: TriggerBase, types: Types) -> Record | None:
 
 
 def entry_record(journey: JourneyModel, types: Types, enrolled_with: Iterable[str] = ()) -> Record:
-    """What `entry` holds: the values of every trigger, those merged in by `update`, and those that an `enroll` gives."""
+    """What `entry` holds: the values of every trigger, those that `update` merges in, those that an `enroll` gives."""
     records = [_trigger_entry(trigger, types) for trigger in journey.enter]
     records += [event_record(update.event, types) for update in journey.update]
     given = Record(dict.fromkeys(enrolled_with, UNKNOWN))

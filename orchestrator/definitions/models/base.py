@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from orchestrator.definitions.faults import MARK, fault, listed, wrong_type
+from orchestrator.definitions.faults import MARK, fault, listed, shown, wrong_type
 from orchestrator.definitions.known_places import belongs_hint, elsewhere_hint, models_below
 from orchestrator.definitions.nearest import nearest
 
@@ -113,14 +113,15 @@ class FileModel(BaseModel):
     @classmethod
     def _unknown_key(cls, key: str, data: dict[str, Any], meant: str | None) -> PydanticCustomError:
         if key in cls.LATER:
-            return fault("not_yet", f"`{key}` ({cls.LATER[key]}) is not part of the language yet", "it comes later")
+            message = f"`{key}` ({cls.LATER[key]}) is not part of the language yet"
+            return fault("not_yet", message, "it comes later")
         nearby = None if key in cls.INSTEAD else belongs_hint(cls, key, data)
         meant = cls.INSTEAD.get(key, meant)
         hint = nearby or (f"did you mean '{meant}'?" if meant else elsewhere_hint(key))
         if hint is None:
             free = [known for known in cls._ordered_keys() if known not in data]
             hint = f"known here: {listed(free, most=12)}" if free else "remove it"
-        return fault("unknown_key", f"unknown key `{key}`", hint, null=data[key] is None)
+        return fault("unknown_key", f"unknown key `{shown(key)}`", hint, null=data[key] is None)
 
 
 def _follows(details: Any, silent: set[str]) -> bool:

@@ -226,6 +226,7 @@ Step = TypeAliasType(
             common=StepBase.known_keys() | {"then", "else", "default"},
             later=_LATER,
             scalar=_bare_step,
+            what="verb",
         ),
     ],
 )  # fmt: skip

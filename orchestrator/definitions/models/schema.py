@@ -59,7 +59,9 @@ class AttributeSpec(PropertySpec):
         if self.enum is not None and self.default not in self.enum:
             raise fault("bad_value", f"the default {described(self.default)} is not one of `enum`", at="default")
         if not _fits(self.default, self.type):
-            raise fault("wrong_type", f"the default of a {self.type} cannot be {described(self.default)}", at="default")
+            raise fault(
+                "wrong_type", f"the default of type {self.type} cannot be {described(self.default)}", at="default"
+            )
         return self
 
 

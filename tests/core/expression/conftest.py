@@ -87,7 +87,7 @@ def facts_of() -> Callable[..., TableFacts]:
 def past() -> Callable[..., PastEvent]:
     """past('order_placed', '-40d'-like timedelta, **properties)"""
 
-    def event(name: str, ago: timedelta, **properties: Any) -> PastEvent:
+    def event(name: str, ago: timedelta, /, **properties: Any) -> PastEvent:
         return PastEvent(NOW - ago, name, properties, f"{name}@{ago}")
 
     return event

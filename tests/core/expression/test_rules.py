@@ -211,7 +211,7 @@ ERRORS = [
     ("customer.age.real", "no property"),
     ("customer.tags.count", "no property"),
     ("customer.tier[0]", "no item"),
-    ("customer.tags['a']", "no item"),
+    ("customer.tags['a']", "no property"),
     ("customer.address[0]", "no item"),
     ("9223372036854775807 + customer.age", "64 bits"),
     ("-9223372036854775808 - customer.age", "64 bits"),

@@ -1,0 +1,54 @@
+"""`make bench`: every figure that the project promises, beside its baseline of the same run."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+from typing import Any
+
+from benchmarks.bookings import bookings_table
+
+
+def _in_own_process(module: str, *arguments: str) -> dict[str, Any]:
+    done = subprocess.run([sys.executable, "-m", module, *arguments], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"{module} failed:\n{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+
+
+def main() -> int:
+    """Print the table; exit 1 when a promise is not kept."""
+    path, what = bookings_table()
+    print(f"Python {platform.python_version()}, {what}")
+    kept = True
+
+    def row(name: str, value: float, unit: str, promise: float, baseline: str) -> None:
+        nonlocal kept
+        good = value <= promise
+        kept = kept and good
+        print(f"  {name:<34}{value:>10.2f} {unit:<4} at most {promise:g} {unit:<4} {'kept' if good else 'MISSED':<7} {baseline}")
+
+    hand = _in_own_process("benchmarks.hand_loop", str(path))
+    replay = _in_own_process("benchmarks.replay", str(path))
+    ratio = replay["seconds"] / hand["seconds"]
+    rate = replay["transitions"] / replay["seconds"]
+    row("replay of all bookings", replay["seconds"], "s", 60, f"{ratio:.1f} x the hand-written loop ({hand['seconds']:.1f} s)")
+    row("its memory", replay["mib"], "MiB", 1024, "")
+    print(f"  {'transitions':<34}{replay['transitions']:>10,}      {rate:,.0f} a second, {replay['messages']:,} messages")
+    if replay["messages"] != hand["messages"]:
+        print(f"  the hand-written loop sent {hand['messages']:,}: the counts differ")
+        kept = False
+    expression = _in_own_process("benchmarks.expressions")
+    by_hand = f"{expression['ours_us'] / expression['hand_us']:.1f} x the same in Python by hand ({expression['hand_us']:.2f} us)"
+    row("a condition with loaded facts", expression["ours_us"], "us", 5, by_hand)
+    linting = _in_own_process("benchmarks.linting")
+    row(f"lint of {linting['journeys']} journeys", linting["seconds"], "s", 2, "a whole process")
+    start = _in_own_process("benchmarks.startup")
+    row("orchestrator --help", start["help"], "s", 0.3, f"a Python that does nothing: {start['python']:.2f} s")
+    return 0 if kept else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

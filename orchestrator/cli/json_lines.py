@@ -1,0 +1,44 @@
+"""Writes the lines of a run: to stdout for machines, and to a journal file with the values of every decision."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TextIO
+
+AT_ONCE = 2_000
+"""Lines that are handed to the stream together: one by one would cost more than making them."""
+
+
+class LineWriter:
+    """Writes objects as JSON, one a line. Call `close` at the end; it closes no stream."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._encode: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False).encode
+        self._waiting: list[str] = []
+
+    def write(self, line: Any) -> None:
+        """One line."""
+        waiting = self._waiting
+        waiting.append(self._encode(line))
+        if len(waiting) >= AT_ONCE:
+            self.close()
+
+    def close(self) -> None:
+        """Hands over what is left."""
+        if self._waiting:
+            self._waiting.append("")
+            text = "\n".join(self._waiting)
+            self._waiting = []
+            self._stream.write(text)
+
+
+def without_values(emit: Callable[[dict[str, Any]], None], hidden: frozenset[str]) -> Callable[[dict[str, Any]], None]:
+    """Passes on what `simulate` prints of a journal's lines: no `values`, and none of the `hidden` types."""
+
+    def pass_on(line: dict[str, Any]) -> None:
+        if line["type"] not in hidden:
+            emit({key: value for key, value in line.items() if key != "values"} if "values" in line else line)
+
+    return pass_on

@@ -1,0 +1,60 @@
+"""`orchestrator lint`: every problem of the project's files at once, with the way out."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestrator.cli.problem_list import number_of, show_problems
+from orchestrator.cli.project_loading import load, nearest_file
+from orchestrator.cli.terminal import Terminal
+from orchestrator.errors import Problem, UsageError
+
+DESCRIPTION = """Show every problem in the project's files: where it is, what was found, what was possible, what to do.
+Ends with 1 if any of them is an error; warnings alone end with 0."""
+EXAMPLES = """
+orchestrator lint
+orchestrator lint journeys/welcome.yaml templates/email
+orchestrator lint --json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """PATH restricts what is shown; everything is checked all the same."""
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="*", type=Path, help="show only what is in these files or folders"
+    )
+
+
+def run(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Prints the problems."""
+    loaded = load(args.project)
+    problems = _inside(loaded.problems, args.paths, args.project)
+    terminal.data([problem.as_dict() for problem in problems])
+    if not problems:
+        # Nothing on stdout: a script may take any output for a complaint.
+        terminal.note(f"no problems in {number_of(len(loaded.project.journeys), 'journey')}")
+        return 0
+    show_problems(problems, args.project, terminal.say)
+    return 1 if any(problem.severity == "error" for problem in problems) else 0
+
+
+def _inside(problems: Sequence[Problem], paths: Sequence[Path], root: Path) -> list[Problem]:
+    if not paths:
+        return list(problems)
+    wanted = [_resolved(path, root) for path in paths]
+    found = []
+    for problem in problems:
+        place = (root / problem.path).resolve()
+        if any(place == path or path in place.parents for path in wanted):
+            found.append(problem)
+    return found
+
+
+def _resolved(path: Path, root: Path) -> Path:
+    """A path as the person meant it: from here, or from the project's folder."""
+    for place in (path, root / path):
+        if place.exists():
+            return place.resolve()
+    raise UsageError(f"there is no file or folder {path}{nearest_file(path)}", "file_missing")

@@ -1,0 +1,166 @@
+"""`orchestrator why`: the story of one customer, in plain sentences, with the values that decided it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from orchestrator.cli.arguments import only_one
+from orchestrator.cli.project_loading import load, load_valid, nearest_file
+from orchestrator.cli.runs import read_scenario
+from orchestrator.cli.terminal import Terminal
+from orchestrator.errors import Problem, ProjectInvalid, UsageError
+
+if TYPE_CHECKING:
+    from orchestrator.definitions.load import LoadedProject
+
+DESCRIPTION = """Tell what happened to a customer, journey by journey, and on what grounds: why this message was sent, and
+that one was not. The run to tell about is a scenario, or the journal that `simulate --journal` wrote."""
+EXAMPLES = """
+orchestrator why li --scenario scenarios/first.yaml
+orchestrator why li welcome --scenario scenarios/first.yaml
+orchestrator why H4711 --journal run.jsonl
+"""
+
+MOST_NAMED = 5
+Lines = list[dict[str, Any]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """One of --scenario and --journal."""
+    parser.add_argument("customer", metavar="CUSTOMER", help="the customer's id")
+    parser.add_argument("journey", metavar="JOURNEY", nargs="?", help="only this journey")
+    parser.add_argument("--scenario", metavar="FILE", type=Path, help="run this scenario, and tell about it")
+    parser.add_argument("--journal", metavar="FILE", type=Path, help="a journal that simulate --journal wrote")
+
+
+def run(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Tells the story."""
+    source = only_one(args, "scenario", "journal")
+    if source is None:
+        raise UsageError(
+            "there is no run to tell about; give --scenario FILE, or --journal FILE from simulate --journal",
+            "nothing_to_tell",
+        )
+    if source == "scenario":
+        loaded = load_valid(args.project, terminal)
+        lines, customers = _scenario_lines(loaded, args.scenario, terminal)
+        zone, titles = loaded.project.timezone, _titles(loaded)
+    else:
+        zone, titles = _words_of_project(args.project, terminal)
+        lines, customers = _journal_lines(args.journal, args.customer)
+    if args.customer not in customers:
+        raise UsageError(f"there is no customer '{args.customer}'{_nearest(args.customer, customers)}", "unknown_customer")
+    if args.journey is not None:
+        _check_journey(args.journey, lines, titles)
+    return _show(args, terminal, lines, zone, titles)
+
+
+def _show(
+    args: argparse.Namespace, terminal: Terminal, lines: Lines, zone: ZoneInfo, titles: Mapping[str, str]
+) -> int:
+    from orchestrator.insights.why import story_text, tell
+
+    story = tell(lines, args.customer, zone, args.journey)
+    terminal.data(story.as_dict(titles))
+    if story.chapters:
+        terminal.say(story_text(story, titles))
+    else:
+        where = f" in {args.journey}: no trigger of it concerned this customer" if args.journey else ""
+        terminal.say(f"{args.customer}: nothing happened{where}")
+    return 0
+
+
+def _scenario_lines(loaded: LoadedProject, path: Path, terminal: Terminal) -> tuple[Lines, dict[str, None]]:
+    """All lines of the run, and every customer that the scenario knows."""
+    from orchestrator.testing.simulation import simulate_scenario
+
+    scenario = read_scenario(path, terminal)
+    lines: Lines = []
+    simulate_scenario(loaded, scenario, lines.append, with_values=True)
+    customers = [customer.id for customer in scenario.customers]
+    customers += [name for item in scenario.timeline if (name := getattr(item, "customer", None)) is not None]
+    return lines, dict.fromkeys([*customers, *(line["customer"] for line in lines)])
+
+
+def _journal_lines(path: Path, customer: str) -> tuple[Lines, dict[str, None]]:
+    """The customer's lines of a journal of any length, and every customer in it."""
+    lines: Lines = []
+    customers: dict[str, None] = {}
+    for line in _read_journal(path):
+        name = line["customer"]
+        customers[name] = None
+        if name == customer:
+            lines.append(line)
+    return lines, customers
+
+
+def _read_journal(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            for number, text in enumerate(file, 1):
+                if text.strip():
+                    yield _journal_line(path, number, text)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}{nearest_file(path)}", "file_unreadable") from None
+
+
+def _journal_line(path: Path, number: int, text: str) -> dict[str, Any]:
+    try:
+        line = json.loads(text)
+    except (ValueError, RecursionError):
+        line = None
+    wanted = ("at", "type", "customer")
+    if isinstance(line, dict) and all(isinstance(line.get(key), str) for key in wanted) and _is_instant(line["at"]):
+        return line
+    message = "this is no line of a journal: an object with at, type and customer was expected"
+    hint = "give a file that simulate --journal wrote"
+    raise ProjectInvalid([Problem(str(path), number, 1, "bad_journal", message, hint)])
+
+
+def _is_instant(text: str) -> bool:
+    from orchestrator.core.time.iso import parse_instant
+
+    # The usual form is looked at by hand: a journal may have millions of lines.
+    if len(text) == 20 and text[10] == "T" and text[19] == "Z" and text[:4].isdigit():
+        return True
+    try:
+        parse_instant(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _words_of_project(root: Path, terminal: Terminal) -> tuple[ZoneInfo, dict[str, str]]:
+    """Zone and titles of the project; a journal can be read without one, in UTC."""
+    if (root / "journeys").is_dir():
+        loaded = load(root)
+        return loaded.project.timezone, _titles(loaded)
+    terminal.note("there is no project here, so times are shown in UTC; --project DIR gives one")
+    return ZoneInfo("UTC"), {}
+
+
+def _titles(loaded: LoadedProject) -> dict[str, str]:
+    return {journey.id: journey.title for journey in loaded.project.journeys.values()}
+
+
+def _check_journey(name: str, lines: Lines, titles: Mapping[str, str]) -> None:
+    known = dict.fromkeys([*titles, *(str(line["journey"]) for line in lines if "journey" in line)])
+    if name not in known:
+        raise UsageError(f"there is no journey '{name}'{_nearest(name, known)}", "unknown_journey")
+
+
+def _nearest(word: str, known: Mapping[str, object]) -> str:
+    """``; did you mean ...?``, or a few that there are."""
+    from orchestrator.definitions.nearest import nearest
+
+    found = nearest(word, known)
+    if found is not None:
+        return f"; did you mean '{found}'?"
+    first = list(known)[:MOST_NAMED]
+    more = f" and {len(known) - MOST_NAMED:,} more" if len(known) > MOST_NAMED else ""
+    return f"; there are {', '.join(first)}{more}" if first else "; there are none"

@@ -1,0 +1,178 @@
+"""Everything that journeys share: project.yaml, schema.yaml, segments, offers and catalogs become one live Project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import time, timedelta
+from typing import Any, Final, cast
+from zoneinfo import ZoneInfo
+
+from orchestrator.core.expression.types import Types
+from orchestrator.core.program import CHANNELS, Journey
+from orchestrator.core.project import (
+    Attribute,
+    CapRule,
+    EventSpec,
+    Project,
+    Queue,
+    QuietRule,
+    Settings,
+    Stage,
+    Templates,
+    Topic,
+)
+from orchestrator.core.time.quiet import QuietHours
+from orchestrator.core.time.zones import zone_or_none
+from orchestrator.definitions.compiler.fields import Fields
+from orchestrator.definitions.compiler.names import Names
+from orchestrator.definitions.compiler.offers import compile_offers
+from orchestrator.definitions.compiler.segments import compile_segments
+from orchestrator.definitions.compiler.types import catalog_types, customer_types, event_types
+from orchestrator.definitions.models.project import ProjectModel
+from orchestrator.definitions.models.project import Settings as SettingsModel
+from orchestrator.definitions.models.schema import SchemaModel
+from orchestrator.definitions.project_files import ProjectFiles
+from orchestrator.definitions.source import Document
+from orchestrator.errors import Problem
+
+PROJECT, SEGMENTS, OFFERS = "journeys/project.yaml", "journeys/segments.yaml", "journeys/offers.yaml"
+
+_HUSHED: Final[Mapping[str, frozenset[str]]] = {
+    "schema": frozenset({"unknown_attribute", "unknown_property", "unknown_event"}),
+    "catalogs": frozenset({"unknown_catalog"}),
+}
+
+
+def project_types(files: ProjectFiles, templates: frozenset[str]) -> Types:
+    """The tracking plan and all names of a project. Names whose file could not be read in full are not checked."""
+
+    def names(kind: str, known: frozenset[str]) -> frozenset[str] | None:
+        return None if kind in files.unsure else known
+
+    return Types(
+        customer=customer_types(files.schema),
+        events=event_types(files.schema),
+        segments=names("segments", frozenset(files.segments)),
+        journeys=files.journey_names,
+        templates=templates,
+        offers=names("offers", frozenset(files.offers)),
+        topics=names("project", frozenset(files.project.topics)),
+        channels=frozenset(CHANNELS),
+        steps=frozenset(),
+        catalogs={name: catalog_types(found.columns, found.rows.values()) for name, found in files.catalogs.items()},
+    )
+
+
+def hushed_codes(files: ProjectFiles) -> frozenset[str]:
+    """Codes of findings that say nothing, because the file that declares the names could not be read."""
+    return frozenset().union(*(_HUSHED.get(kind, frozenset()) for kind in files.unsure))
+
+
+def compile_project(
+    files: ProjectFiles, names: Names, journeys: Mapping[str, Journey], templates: Templates
+) -> tuple[Project, list[Problem]]:
+    """The live project, and what is wrong with its shared files. `names` are those of segments and stage rules."""
+    model = files.project
+    zone = zone_or_none(model.timezone) or ZoneInfo("UTC")
+    shared, segments, offers = (Fields(_document(files, path)) for path in (PROJECT, SEGMENTS, OFFERS))
+    project = Project(
+        timezone=zone,
+        locale=model.locale,
+        country=model.country,
+        currency=model.currency,
+        brand=model.brand.model_dump(exclude_none=True),
+        stages=_stages(model, shared, names),
+        topics={name: Topic(name, topic.class_, topic.title or "") for name, topic in model.topics.items()},
+        quiet=_quiet(model, shared),
+        caps=_caps(model, shared),
+        channels=_channels(model),
+        queues={
+            name: Queue(name, tuple(queue.members), queue.overdue.notify if queue.overdue else None)
+            for name, queue in model.queues.items()
+        },
+        settings=_settings(model.settings, shared),
+        attributes=_attributes(files.schema),
+        events=_events(files.schema),
+        segments=compile_segments(files.segments, segments, names),
+        offers=compile_offers(files.offers, offers, zone, model.currency),
+        catalogs=cast("dict[str, dict[str, dict[str, Any]]]", {n: c.rows for n, c in files.catalogs.items()}),
+        journeys=dict(journeys),
+        templates=templates,
+    )
+    return project, [*shared.problems, *segments.problems, *offers.problems]
+
+
+def _document(files: ProjectFiles, path: str) -> Document:
+    return files.documents.get(path) or Document(path, "")
+
+
+def _stages(model: ProjectModel, fields: Fields, names: Names) -> tuple[Stage, ...]:
+    return tuple(
+        Stage(name, fields.optional(stage.where, ("stages", name, "where"), names))
+        for name, stage in model.stages.items()
+    )
+
+
+def _quiet(model: ProjectModel, fields: Fields) -> QuietRule | None:
+    quiet = model.quiet_hours
+    if quiet is None:
+        return None
+    start = fields.time_of_day(quiet.from_, ("quiet_hours", "from")) or time(0)
+    end = fields.time_of_day(quiet.to, ("quiet_hours", "to")) or time(0)
+    if start == end:
+        message = "quiet hours that end when they start could mean never or always"
+        fields.complain(("quiet_hours", "to"), "bad_value", message, "give another time, or leave `quiet_hours` out")
+    channels = None if quiet.channels is None else frozenset(quiet.channels)
+    return QuietRule(QuietHours(start, end), frozenset(quiet.classes), channels)
+
+
+def _caps(model: ProjectModel, fields: Fields) -> tuple[CapRule, ...]:
+    return tuple(
+        CapRule(
+            max=cap.max,
+            per=fields.fixed(cap.per, ("caps", number, "per")) or timedelta(0),
+            klass=cap.class_,
+            topic=cap.topic,
+            channel=cap.channel,
+        )
+        for number, cap in enumerate(model.caps)
+    )
+
+
+def _channels(model: ProjectModel) -> dict[str, Mapping[str, Any]]:
+    """The configured channels with their options, named as in the file."""
+    given: dict[str, Mapping[str, Any]] = model.channels.model_dump(by_alias=True, exclude_none=True)
+    return given
+
+
+def _settings(model: SettingsModel, fields: Fields) -> Settings:
+    def fixed(name: str) -> timedelta:
+        length = fields.fixed(getattr(model, name), ("settings", name))
+        assert length is not None  # every one of them has a default
+        return length
+
+    return Settings(
+        late_tolerance=fixed("late_tolerance"),
+        late_events=fixed("late_events"),
+        history=fixed("history"),
+        leap_day=model.leap_day,
+        smear=fixed("smear"),
+        unknown_properties=model.unknown_properties,
+        dedupe=fixed("dedupe"),
+    )
+
+
+def _attributes(schema: SchemaModel) -> dict[str, Attribute]:
+    return {
+        name: Attribute(name, spec.type, spec.default, tuple(spec.enum) if spec.enum is not None else None)
+        for name, spec in schema.customer.items()
+    }
+
+
+def _events(schema: SchemaModel) -> dict[str, EventSpec]:
+    return {
+        event: EventSpec(
+            event, frozenset(properties), frozenset(name for name, spec in properties.items() if spec.required)
+        )
+        for event, properties in schema.events.items()
+    }

@@ -1,0 +1,40 @@
+"""A trigger or a `set` names a customer attribute that schema.yaml does not declare, or one that steps cannot set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from orchestrator.core.expression.reserved import CUSTOMER
+from orchestrator.definitions.rules.analysis.mentions import mentions
+from orchestrator.definitions.rules.analysis.subject import Subject
+from orchestrator.definitions.rules.analysis.unknown import way_out
+from orchestrator.errors import Problem
+
+CODE: Final = "unknown_attribute"
+SEVERITY: Final = "error"
+
+_NOT_BY_SET: Final[Mapping[str, str]] = {
+    "id": "the id of a customer never changes",
+    "created_at": "it was noted when the customer came",
+    "stage": "write `stage: name` as a step of its own",
+    "tags": "write `add_tag: name` or `remove_tag: name`",
+    "score": "scores follow from rules",
+}
+
+
+def check(subject: Subject) -> Iterator[Problem]:
+    """Attributes in plain fields; those in expressions are the compiler's."""
+    if not subject.sure("schema"):
+        return
+    known = {**subject.files.schema.customer, **CUSTOMER}
+    for file in subject.journey_files:
+        for mention in mentions(file, "attribute"):
+            name = mention.name.removeprefix("customer.").removeprefix("attributes.")
+            if mention.key and name in _NOT_BY_SET:
+                message = f"`set` cannot change customer.{name}"
+                yield file.problem(mention.path, CODE, message, _NOT_BY_SET[name], key=True)
+            elif name.partition(".")[0] not in known:
+                hint = way_out(name, known, "journeys/schema.yaml, under `customer`")
+                message = f"no attribute '{name}' is declared"
+                yield file.problem(mention.path, CODE, message, hint, key=mention.key)

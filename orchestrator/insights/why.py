@@ -1,0 +1,154 @@
+"""What happened to one customer and on what grounds: a journal's lines as a story, journey by journey."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from orchestrator.core.time.iso import format_instant, parse_instant
+from orchestrator.insights.sentences import Line, because, local_text, sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One sentence: when it was, what happened, and the values that decided it. `times`: how often in a row, up to
+    `last_at`."""
+
+    at: datetime
+    text: str
+    because: tuple[str, ...] = ()
+    times: int = 1
+    last_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Passage:
+    """One way through a journey, from the entry on; or, with `key` None, what happened at its door."""
+
+    key: str | None
+    version: str | None
+    told: list[Told] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Chapter:
+    """All of one journey, in the order in which it began. `journey` None: what belongs to no journey."""
+
+    journey: str | None
+    passages: list[Passage] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What happened to a customer."""
+
+    customer: str
+    zone: ZoneInfo
+    chapters: tuple[Chapter, ...]
+
+    def as_dict(self, titles: Mapping[str, str]) -> dict[str, Any]:
+        """The machine form: `{customer, timezone, journeys: [{journey, title, passages: [{key, version, told}]}]}`."""
+        return {
+            "customer": self.customer,
+            "timezone": str(self.zone),
+            "journeys": [
+                {
+                    "journey": chapter.journey,
+                    "title": titles.get(chapter.journey or ""),
+                    "passages": [
+                        {"key": p.key, "version": p.version, "told": [_told_dict(told) for told in p.told]}
+                        for p in chapter.passages
+                    ],
+                }
+                for chapter in self.chapters
+            ],
+        }
+
+
+def tell(lines: Iterable[Line], customer: str, zone: ZoneInfo, journey: str | None = None) -> Story:
+    """The story of `customer` out of a journal's lines, in their order; only of one journey where it is given."""
+    chapters: dict[str | None, Chapter] = {}
+    running: dict[tuple[str, str], Passage] = {}
+    for line in lines:
+        if line.get("customer") != customer:
+            continue
+        name, key = line.get("journey"), line.get("key")
+        if journey is not None and name != journey:
+            continue
+        chapter = chapters.setdefault(name, Chapter(name))
+        told = Told(parse_instant(str(line["at"])), sentence(line, zone), because(line, zone))
+        if line["type"] == "entered":
+            passage = Passage(key, line.get("version"))
+            chapter.passages.append(passage)
+            running[str(name), str(key)] = passage
+            passage.told.append(told)
+            continue
+        inside = running.get((str(name), str(key))) if line["type"] != "refused" and name is not None else None
+        (inside or _door(chapter)).told.append(told)
+    for chapter in chapters.values():
+        for passage in chapter.passages:
+            passage.told = _counted(passage.told)
+    ordered = sorted(chapters.values(), key=lambda chapter: chapter.journey is None)
+    return Story(customer, zone, tuple(ordered))
+
+
+def _door(chapter: Chapter) -> Passage:
+    """The place for what happened outside any passage; a new one after each passage, so that the order stays."""
+    if not chapter.passages or chapter.passages[-1].key is not None:
+        chapter.passages.append(Passage(None, None))
+    return chapter.passages[-1]
+
+
+def _counted(told: Iterable[Told]) -> list[Told]:
+    """Equal sentences in a row as one, with their number."""
+    out = []
+    for _, group in groupby(told, key=lambda one: (one.text, one.because)):
+        same = list(group)
+        first = same[0]
+        out.append(first if len(same) == 1 else Told(first.at, first.text, first.because, len(same), same[-1].at))
+    return out
+
+
+def story_text(story: Story, titles: Mapping[str, str]) -> str:
+    """The story as people read it, without a line break at the end."""
+    out = [f"{story.customer}, in the local time of {story.zone}"]
+    for chapter in story.chapters:
+        title = titles.get(chapter.journey or "")
+        name = chapter.journey or "in no journey"
+        out += ["", f"{name}: {title}" if title and title != name else name]
+        entries = [passage for passage in chapter.passages if passage.key is not None]
+        for passage in chapter.passages:
+            if passage.key is not None and (len(entries) > 1 or passage.key != story.customer):
+                out.append(f"  {_ordinal(entries.index(passage) + 1)} passage, key {passage.key}")
+            out += [line for told in passage.told for line in _told_lines(told, story.zone)]
+    return "\n".join(out)
+
+
+def _told_lines(told: Told, zone: ZoneInfo) -> list[str]:
+    when = local_text(told.at, zone)
+    out = [f"  {when}  {told.text}"]
+    indent = " " * (len(when) + 4)
+    if told.because:
+        first, *rest = told.because
+        out.append(f"{indent}because {first}")
+        out += [f"{indent}    and {value.removeprefix('and ')}" for value in rest]
+    if told.last_at is not None:
+        out.append(f"{indent}and {told.times - 1} more times, the last on {local_text(told.last_at, zone)}")
+    return out
+
+
+def _ordinal(number: int) -> str:
+    last, last_two = number % 10, number % 100
+    ending = "th" if 10 <= last_two <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(last, "th")
+    return f"{number}{ending}"
+
+
+def _told_dict(told: Told) -> dict[str, Any]:
+    out: dict[str, Any] = {"at": format_instant(told.at), "text": told.text, "because": list(told.because)}
+    if told.last_at is not None:
+        out |= {"times": told.times, "last_at": format_instant(told.last_at)}
+    return out

@@ -1,0 +1,113 @@
+"""The installation's settings: environment variables `ORCHESTRATOR_*`, read once, typed, refused with a way out.
+
+They say where things are, never what a journey does; secrets stand here and never in journey files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from orchestrator.core.expression.nearest import nearest
+from orchestrator.errors import UsageError
+
+PREFIX = "ORCHESTRATOR_"
+LONGEST_SHOWN = 60
+
+_SCHEMES: dict[str, tuple[str, ...]] = {
+    "database_url": ("memory", "sqlite", "postgresql"),
+    "broker_url": ("redis", "rediss", "amqp", "amqps", "pgmq"),
+    "base_url": ("http", "https"),
+    "smtp_url": ("smtp", "smtps"),
+    "sms_url": ("http", "https"),
+}
+_EXAMPLES = {
+    "database_url": "postgresql://user:password@localhost/orchestrator",
+    "broker_url": "redis://localhost:6379/0",
+    "base_url": "https://journeys.example.com",
+    "smtp_url": "smtp://user:password@mail.example.com:587",
+    "sms_url": "https://user:password@sms.example.com/send",
+}
+
+
+class Settings(BaseSettings):
+    """What the environment says; None: not set. URLs may hold passwords, so they are shown without them."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True)
+
+    database_url: str | None = Field(None, description="Where the truth is kept")
+    broker_url: str | None = Field(None, description="What carries work between processes")
+    secret_key: SecretStr | None = Field(None, description="What signs links and sessions", min_length=32)
+    base_url: str = Field("http://localhost:8000", description="Where this installation's public pages answer")
+    smtp_url: str | None = Field(None, description="Which mail server takes e-mails")
+    sms_url: str | None = Field(None, description="Which gateway takes SMS")
+
+    @field_validator("database_url", "broker_url", "base_url", "smtp_url", "sms_url")
+    @classmethod
+    def _is_url(cls, value: str | None, info: Any) -> str | None:
+        if value is None:
+            return None
+        possible = _SCHEMES[info.field_name]
+        try:
+            parts = urlsplit(value)
+        except ValueError as error:
+            raise ValueError(f"it is no URL ({error})") from None
+        scheme = parts.scheme.partition("+")[0]
+        if scheme not in possible:
+            found = f"begins with '{scheme}'" if scheme else "is no URL"
+            raise ValueError(f"it {found}; possible is {', '.join(f'{name}://' for name in possible)}")
+        if scheme not in ("memory", "sqlite", "pgmq", "postgresql") and not parts.hostname:
+            raise ValueError("it names no host")
+        return value
+
+
+def read_settings(**given: str | None) -> Settings:
+    """The settings of this process: `given` (from the command line), else the environment, else the defaults.
+
+    Raises UsageError that names every variable that cannot be used, what it holds, and what it may hold.
+    """
+    values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise UsageError("\n".join(_refusal(detail) for detail in error.errors()), "bad_setting") from None
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """A sentence for each variable `ORCHESTRATOR_*` that nothing reads: most likely a typing mistake."""
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    out = []
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known:
+            near = nearest(name, known)
+            out.append(f"nothing reads {name}" + (f"; did you mean {near}?" if near else ""))
+    return out
+
+
+def without_password(url: str) -> str:
+    """A URL that may be shown."""
+    try:
+        parts = urlsplit(url)
+        if parts.password is None:
+            return url
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port else ""
+        return parts._replace(netloc=f"{parts.username or ''}:***@{host}{port}").geturl()
+    except ValueError:
+        return "(an unreadable URL)"
+
+
+def _refusal(detail: Any) -> str:
+    name = str(detail["loc"][0]) if detail["loc"] else "?"
+    variable = PREFIX + name.upper()
+    if name == "secret_key":
+        return f"{variable} is too short to sign anything; give at least 32 random characters"
+    shown = without_password(str(detail["input"]))
+    shown = shown if len(shown) <= LONGEST_SHOWN else shown[: LONGEST_SHOWN - 1] + "…"
+    why = str(detail["msg"]).removeprefix("Value error, ")
+    example = f", such as {_EXAMPLES[name]}" if name in _EXAMPLES else ""
+    return f"{variable} is '{shown}', and {why}{example}"
