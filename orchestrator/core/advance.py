@@ -61,10 +61,8 @@ def arrive(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Step, t: d
     try:
         if step.skip_if is not None and turn.truth(step.skip_if, e):
             return step.next
-        if journey.late is not None and _came_too_late(turn, journey) and not step.in_exit:
-            if journey.late.then == "exit":
-                leave(turn, e, "late")
-                return STOP
+        if not step.in_exit and leave_if_late(turn, e, journey):
+            return STOP
         e.visits[step.id] = e.visits.get(step.id, 0) + 1
         return STEPS[type(step)](turn, e, journey, step)
     except DecisionError as error:
@@ -90,6 +88,14 @@ def run_again(turn: CustomerTurn, e: Enrollment, t: datetime) -> None:
 def is_late(turn: CustomerTurn, journey: Journey) -> bool:
     """Whether messages of this run are skipped, because the engine came too late for them (`late: skip_messages`)."""
     return journey.late is not None and journey.late.then == "skip_messages" and _came_too_late(turn, journey)
+
+
+def leave_if_late(turn: CustomerTurn, e: Enrollment, journey: Journey) -> bool:
+    """End the enrollment if the engine came too late for it (`late: exit`). Returns whether it did."""
+    if journey.late is None or journey.late.then != "exit" or not _came_too_late(turn, journey):
+        return False
+    leave(turn, e, "late")
+    return True
 
 
 def _came_too_late(turn: CustomerTurn, journey: Journey) -> bool:
@@ -181,6 +187,7 @@ def fail(turn: CustomerTurn, e: Enrollment, step: Step, error: DecisionError) ->
     if step.on_error == "exit":
         leave(turn, e, "failed")
     else:
+        e.standing = None
         park(e)
     return STOP
 
@@ -194,9 +201,8 @@ def park_for(turn: CustomerTurn, e: Enrollment, error: DecisionError) -> None:
 
 
 def park(e: Enrollment) -> None:
-    """Stop here until someone resumes it; the step is run again then."""
+    """Stop here until someone resumes it. How it stands is kept: what a step has done outside is not done again."""
     e.status = "parked"
-    e.standing = None
     e.due_at = e.look_at = None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, assert_never
 
-from orchestrator.core.advance import leave
+from orchestrator.core.advance import leave, stand
 from orchestrator.core.calendar_triggers import fire_schedule, renew_dates, renew_inactive
 from orchestrator.core.entering import Attempt, try_to_enter
 from orchestrator.core.events import apply_event, profile_moved
@@ -16,8 +16,8 @@ from orchestrator.core.inbox import (
 )  # fmt: skip
 from orchestrator.core.index import Way
 from orchestrator.core.offers import refusal_of
-from orchestrator.core.profile import apply_traits, bring_up_to_date, remove_stale
-from orchestrator.core.program import OnApi, OnAttribute, OnSegment, OnStage, TriggerBase
+from orchestrator.core.profile import Moved, apply_traits, bring_up_to_date, remove_stale, set_consent
+from orchestrator.core.program import OnApi, OnAttribute, OnSegment, OnStage, OpenTask, Survey, TriggerBase
 from orchestrator.core.receipts import take_receipt
 from orchestrator.core.waiting import satisfy
 
@@ -68,17 +68,16 @@ def _identified(turn: CustomerTurn, item: Identified, arrived_at: datetime) -> N
     if not item.silent and turn.customer.stage != before:
         turn.say("stage", {"from": before, "to": turn.customer.stage})
         properties = {"from": before, "to": turn.customer.stage}
-        turn.emit_event("stage_changed", properties, f"stage:{arrived_at.isoformat()}:{turn.next_seq()}")
-    profile_moved(turn, moved, f"{arrived_at.isoformat()}:{turn.next_seq()}", item.silent)
+        turn.emit_event("stage_changed", properties, turn.occasion("stage", str(turn.customer.stage)))
+    profile_moved(turn, moved, turn.occasion("identified"), item.silent)
     if item.silent:
         renew_inactive(turn)
 
 
 def _consent_changed(turn: CustomerTurn, item: ConsentChanged) -> None:
-    turn.edit_customer().consents[item.topic, item.channel] = item.state
-    properties = {"topic": item.topic, "channel": item.channel, "state": item.state}
-    turn.emit_event("consent_changed", properties, f"consent:{turn.t.isoformat()}:{turn.next_seq()}")
-    profile_moved(turn, [("consents", None, properties)], "consents")
+    moved: Moved = []
+    set_consent(turn, item.topic, item.channel, item.state, moved)
+    profile_moved(turn, moved, turn.occasion("consents"))
 
 
 def _replied(turn: CustomerTurn, item: Replied) -> None:
@@ -115,7 +114,7 @@ def _survey_answered(turn: CustomerTurn, item: SurveyAnswered) -> None:
     row = asked[-1] if asked else None
     answer: dict[str, Any] = {"score": item.score, "choice": item.choice, "text": item.text}
     properties = {"survey": item.survey, "step": row.step if row is not None else None, **answer}
-    turn.emit_event("survey_answered", properties, f"survey:{item.survey}:{turn.t.isoformat()}:{turn.next_seq()}")
+    turn.emit_event("survey_answered", properties, turn.occasion("survey", item.survey))
     e = turn.enrollments.get(row.enrollment_id) if row is not None else None
     if row is not None and e is not None and e.running and e.standing == "wait" and e.step == row.step and e.outcome is None:
         satisfy(turn, e, {"survey": item.survey, "at": turn.t, **answer}, {"survey": item.survey})
@@ -127,7 +126,7 @@ def _redemption_requested(turn: CustomerTurn, item: RedemptionRequested) -> None
     if offer is None or any(c.order_id == item.order_id for c in mine):
         return  # idempotent by order
     reason: str | None = "no code"
-    for coupon in sorted(mine, key=lambda c: c.issued_at):
+    for coupon in sorted(mine, key=lambda c: (c.issued_at, c.id), reverse=True):  # the latest one first
         reason = refusal_of(offer, coupon, item.total, turn.t)
         if reason is None:
             turn.put_coupon(coupon._replace(status="redeemed", order_id=item.order_id))
@@ -151,7 +150,7 @@ def _enrollment_requested(turn: CustomerTurn, item: EnrollmentRequested) -> None
         **_door_rules(trigger or journey.triggers[0]),
     )
     data = {**item.values, "at": turn.t, "name": item.trigger, "properties": item.values}
-    identity = item.identity or f"{item.trigger}:{turn.t.isoformat()}:{turn.next_seq()}"
+    identity = item.identity or turn.occasion(item.trigger)
     try_to_enter(turn, journey, [by], Attempt(item.trigger, item.values, turn.t, identity, data))
 
 
@@ -160,7 +159,7 @@ def _door_rules(trigger: TriggerBase) -> dict[str, Any]:
 
 
 def _journey_operated(turn: CustomerTurn, item: JourneyOperated) -> None:
-    for e in list(turn.enrollments.values()):
+    for e in turn.in_order(turn.enrollments.values()):
         if e.journey != item.journey or e.ended:
             continue
         if item.action == "stop":
@@ -170,15 +169,21 @@ def _journey_operated(turn: CustomerTurn, item: JourneyOperated) -> None:
 
 
 def _resume(turn: CustomerTurn, e: Any) -> None:
-    """Overdue timers are due now, smeared; a parked step runs again."""
+    """Overdue timers are due now, smeared; a parked step runs again, unless its message or task is out already."""
     if e.status == "parked":
         e.status = "running"
-        e.standing = "retry"
-        e.attempts = 0
-        e.due_at = turn.t
-    elif e.due_at is not None and e.due_at < turn.t:
-        step, smear = e.step or "", turn.project.settings.smear
-        e.due_at = turn.t + smear_for(turn.view.salt, e.id, step, e.visits.get(step, 1), smear)
+        step = turn.program(e).steps[turn.program(e).by_id[e.step]]
+        if e.standing == "reply" or (e.standing == "wait" and isinstance(step, (Survey, OpenTask))):
+            stand(turn, e, e.standing, e.until_at)
+            if e.outcome is not None and (e.standing == "wait" or "answered" in e.outcome):
+                e.due_at = turn.t
+        else:
+            e.standing = "retry"
+            e.attempts = 0
+            e.due_at = turn.t
+    if e.due_at is not None and e.due_at < turn.t:
+        smear = turn.project.settings.smear
+        e.due_at = turn.t + smear_for(turn.view.salt, e.id, e.step or "", e.visits.get(e.step, 1), smear)
     turn.put_enrollment(e)
 
 

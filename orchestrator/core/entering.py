@@ -124,7 +124,7 @@ def enter(turn: CustomerTurn, journey: Journey, trigger: Trigger, key: str, atte
         at=at, name=attempt.name, key=key, trigger=trigger.id, updated_at=at, properties=attempt.values
     )
     e = Enrollment(
-        enrollment_id(journey.id, turn.customer.id, key, attempt.identity),
+        _new_id(turn, journey, key, attempt.identity),
         turn.customer.id, journey.id, journey.version, key, trigger.id, at, entry,
     )  # fmt: skip
     turn.add(e)
@@ -137,10 +137,20 @@ def enter(turn: CustomerTurn, journey: Journey, trigger: Trigger, key: str, atte
         drawn = held_out(turn.view.salt, journey.id, turn.customer.id, journey.holdout)
         e.held_out = drawn if forced is None else bool(forced)
         turn.say("assigned", {"split": "holdout", "variant": "holdout" if e.held_out else "treated"}, e)
-    turn.lateness_from = None
+    outer = turn.lateness_from  # of the step whose change of the profile brought the customer here
+    turn.lateness_from = turn.came_from if turn.came_from is not None and turn.came_from < at else None
     if not journey.watches or not look_at_conditions(turn, e):
         advance(turn, e, journey.first, at)
-    turn.t = before
+    turn.t, turn.lateness_from = before, outer
+
+
+def _new_id(turn: CustomerTurn, journey: Journey, key: str, identity: str) -> str:
+    """The id of a new enrollment; one occasion that comes twice must not overwrite the enrollment of the first."""
+    found = enrollment_id(journey.id, turn.customer.id, key, identity)
+    while found in turn.enrollments:
+        identity += "+"
+        found = enrollment_id(journey.id, turn.customer.id, key, identity)
+    return found
 
 
 def refuse(
@@ -153,14 +163,12 @@ def refuse(
 def _say_at_door(
     turn: CustomerTurn, journey: Journey, type_: str, reason: str, key: str | None, values: Mapping[str, Any]
 ) -> None:
-    from orchestrator.core.transition import Transition
-
     turn.out.transitions.append(
         Transition(
             turn.t, turn.customer.id, turn.next_seq(), type_, journey.id, journey.version, key, None,
             {"reason": reason}, None, values,
-        )
-    )  # fmt: skip
+        )  # fmt: skip
+    )
 
 
 def entry_due_at(turn: CustomerTurn, timestamp: datetime, arrived_at: datetime) -> datetime:

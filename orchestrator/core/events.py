@@ -17,8 +17,8 @@ from orchestrator.core.expression.scope import PastEvent, event_data
 from orchestrator.core.inbox import Event
 from orchestrator.core.index import Way
 from orchestrator.core.profile import Moved, bring_up_to_date
-from orchestrator.core.program import OnAttribute, OnSegment, OnStage
-from orchestrator.core.waiting import compute_anew, leave_by, look_at_conditions, satisfy_by_event
+from orchestrator.core.program import Journey, OnAttribute, OnSegment, OnStage
+from orchestrator.core.waiting import compute_anew, leave_by, look_at_conditions, look_at_wait
 from orchestrator.errors import DecisionError
 
 if TYPE_CHECKING:
@@ -78,12 +78,12 @@ def profile_moved(turn: CustomerTurn, moved: Moved, identity: str, silent: bool 
 def look_at_all(turn: CustomerTurn) -> None:
     """Exits and waits that are conditions are looked at on every event and change of the customer."""
     if turn.index.conditions:
-        for e in turn.running():
+        for e in turn.in_order(e for e in turn.enrollments.values() if not e.ended):
             look_at_conditions(turn, turn.enrollments[e.id])
 
 
 def _goals(turn: CustomerTurn, event: Event, data: dict[str, Any]) -> None:
-    for e in list(turn.enrollments.values()):
+    for e in turn.in_order(turn.enrollments.values()):
         goal = turn.program(e).goal
         if goal is None or goal.event != event.name or e.converted_at is not None or event.at < e.entered_at:
             continue
@@ -106,28 +106,34 @@ def _goals(turn: CustomerTurn, event: Event, data: dict[str, Any]) -> None:
 
 
 def _exits(turn: CustomerTurn, event: Event, data: dict[str, Any]) -> None:
-    for e in turn.running():
+    """The first exit in the order of the list that holds, for parked enrollments, too: what they wait for is a person."""
+    for e in turn.in_order(e for e in turn.enrollments.values() if not e.ended):
         journey = turn.program(e)
-        if event.name in journey.events:
-            for rule in journey.exits:
-                if rule.event != event.name:
-                    continue
-                try:
-                    holds = turn.truth(rule.where, e, data)
-                except DecisionError as error:
-                    park_for(turn, e, error)
-                    break
-                if holds:
-                    values = {"event": event.id, **turn.explain(rule.where, e, data)}
-                    turn.looked_at = data
-                    leave_by(turn, e, journey, rule, values)
-                    turn.looked_at = None
-                    break
-    look_at_all(turn)
+        if not turn.enrollments[e.id].ended and (journey.watches or event.name in journey.events):
+            _first_exit(turn, turn.enrollments[e.id], journey, event, data)
+
+
+def _first_exit(turn: CustomerTurn, e: Enrollment, journey: Journey, event: Event, data: dict[str, Any]) -> None:
+    for rule in journey.exits:
+        if rule.event is not None and rule.event != event.name:
+            continue
+        seen = data if rule.event is not None else None
+        condition = rule.where if rule.event is not None else rule.when
+        try:
+            holds = turn.truth(condition, e, seen)
+        except DecisionError as error:
+            park_for(turn, e, error)
+            return
+        if holds:
+            values = turn.explain(condition, e, seen)
+            turn.looked_at = seen
+            leave_by(turn, e, journey, rule, values if seen is None else {"event": event.id, **values})
+            turn.looked_at = None
+            return
 
 
 def _updates(turn: CustomerTurn, event: Event, data: dict[str, Any], arrived_at: datetime) -> None:
-    for e in turn.running():
+    for e in turn.in_order(e for e in turn.enrollments.values() if not e.ended):
         journey = turn.program(e)
         if event.name not in journey.events:
             continue
@@ -156,8 +162,8 @@ def update_entry(turn: CustomerTurn, e: Enrollment, properties: Mapping[str, Any
 
 def _waits(turn: CustomerTurn, event: Event, data: dict[str, Any]) -> None:
     for e in turn.running():
-        if event.name in turn.program(e).events:
-            satisfy_by_event(turn, turn.enrollments[e.id], event, data)
+        if turn.index.conditions or event.name in turn.program(e).events:
+            look_at_wait(turn, turn.enrollments[e.id], event, data)
 
 
 def _entries(turn: CustomerTurn, event: Event, data: dict[str, Any], arrived_at: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Callable
 
-from orchestrator.core.advance import STOP, advance, fail, leave, run_again, stand
+from orchestrator.core.advance import STOP, advance, fail, leave, leave_if_late, run_again, stand
 from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.program import (
     Journey, OpenTask, RepeatAgain, Step, Survey, WaitFor, WaitSomething, WaitUntilDate, WaitUntilTime, WaitWindow,
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
 def fire(turn: CustomerTurn, enrollment_id: str, due_at: datetime) -> None:
     """Wake an enrollment, if this timer still stands."""
     e = turn.enrollments.get(enrollment_id)
-    if e is None or e.status != "running" or e.due_at != due_at or e.step is None:
+    if e is None or e.due_at != due_at or e.step is None:
+        return
+    if e.status != "running" and not (e.ended and e.standing == "reply"):  # an exit's `do` may fetch
         return
     e = turn.edit(e)
-    turn.t = turn.instant(due_at)
-    if e.look_at is not None and e.look_at <= turn.now and not _is_over(e, turn):
+    if e.look_at is not None and e.look_at <= due_at and e.standing == "wait" and e.outcome is None:
         if look_at_conditions(turn, e):
             return
-        e = turn.enrollments[enrollment_id]
-        if not (e.outcome is not None or (e.until_at is not None and e.until_at <= turn.now)):
-            if e.due_at == due_at:  # nothing came true: look again when time can change something
-                stand(turn, e, e.standing, e.until_at, e.look_at if e.look_at != due_at else None)
-            return
+        e = turn.edit(turn.enrollments[enrollment_id])
         if e.outcome is not None:
             return  # satisfied: its timer is queued
+        if e.until_at is None or e.until_at > due_at:
+            if e.due_at == due_at:  # nothing to look at any more
+                stand(turn, e, e.standing, e.until_at)
+            return
     journey = turn.program(e)
     assert e.step is not None
     step = journey.steps[journey.by_id[e.step]]
-    turn.lateness_from = None
     if e.standing == "wait":
-        _leave_wait(turn, e, journey, step)
+        _leave_wait(turn, e, journey, step, due_at)
     elif e.standing == "reply":
         if e.outcome is not None and "answered" in e.outcome:
             _go(turn, e, lambda: take_reply(turn, e, step), turn.t)
@@ -50,25 +50,16 @@ def fire(turn: CustomerTurn, enrollment_id: str, due_at: datetime) -> None:
         turn.lateness_from = e.until_at if e.standing == "hold" else None
         if e.standing == "hold" and journey.watches and look_at_conditions(turn, e):
             return
+        if leave_if_late(turn, e, journey):
+            return
         run_again(turn, turn.edit(turn.enrollments[e.id]), turn.t)
 
 
-def _is_over(e: Enrollment, turn: CustomerTurn) -> bool:
-    """Whether the wait's own end is due, so that there is nothing left to look at first."""
-    return e.outcome is not None or e.standing != "wait"
-
-
-def _leave_wait(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Step) -> None:
-    ended_at = e.until_at if e.outcome is None and e.until_at is not None else e.due_at
-    assert ended_at is not None
-    turn.lateness_from = ended_at
-    t = turn.instant(ended_at)
-    turn.t = t
-    late = journey.late
-    if late is not None and late.then == "exit" and turn.now - ended_at > late.after:
-        leave(turn, e, "late")
-        return
-    _go(turn, e, lambda: _after_wait(turn, e, journey, step), t)
+def _leave_wait(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Step, due_at: datetime) -> None:
+    """Go on behind a wait. After a pause `due_at` is later than the wait's own end, from which lateness counts."""
+    turn.lateness_from = e.until_at if e.outcome is None and e.until_at is not None else due_at
+    if not leave_if_late(turn, e, journey):
+        _go(turn, e, lambda: _after_wait(turn, e, journey, step), turn.t)
 
 
 def _go(turn: CustomerTurn, e: Enrollment, decide: Callable[[], int], t: datetime) -> None:

@@ -61,8 +61,15 @@ class Index:
         )  # fmt: skip
 
     def segments_moved_by(self, event: str) -> list[Segment]:
-        """The segments whose membership an event of this name may change, in the order of their dependencies."""
-        return [s for s in self.project.segments if event in self._segment_events[s.name] or s.where.needs.segments]
+        """The segments whose membership an event of this name may change, in the order of their dependencies.
+
+        Other segments, and journeys that were entered or left, may have changed without an event of their own.
+        """
+        return [
+            s
+            for s in self.project.segments
+            if event in self._segment_events[s.name] or s.where.needs.segments or s.where.needs.journeys
+        ]
 
 
 def _events_of(where: Expr) -> frozenset[str]:
@@ -75,6 +82,10 @@ def _events_of(where: Expr) -> frozenset[str]:
         events |= {"email_opened", "email_clicked"}
     if needs.offers:
         events.add("coupon_redeemed")
+    if needs.customer & {"stage", "*"}:
+        events.add("stage_changed")
+    if needs.channels:
+        events |= {"consent_changed", "message_failed", "sms_received"}
     return frozenset(events)
 
 

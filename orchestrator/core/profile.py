@@ -23,7 +23,8 @@ def apply_traits(turn: CustomerTurn, item: Identified) -> Moved:
         if name == "consents" and isinstance(value, Mapping):
             for topic, channels in value.items():
                 for channel, state in channels.items():
-                    turn.edit_customer().consents[(topic, channel)] = state
+                    if turn.customer.consents.get((topic, channel)) != state:
+                        set_consent(turn, topic, channel, state, moved, item.silent)
         elif name == "tags" and isinstance(value, (list, tuple)):
             set_tags(turn, tuple(dict.fromkeys(str(tag) for tag in value)), moved)
         elif name == "stage":
@@ -35,6 +36,22 @@ def apply_traits(turn: CustomerTurn, item: Identified) -> Moved:
         else:
             set_attribute(turn, name, value, moved)
     return moved
+
+
+def set_consent(
+    turn: CustomerTurn, topic: str, channel: str, state: str, moved: Moved, silent: bool = False
+) -> None:
+    """Store a customer's choice for one topic on one channel, and announce it.
+
+    Ingest has stored an opt-out already, so that the choice stored before does not tell whether it is new.
+    """
+    if silent:
+        turn.edit_customer().consents[topic, channel] = state
+        return
+    change = {"topic": topic, "channel": channel, "state": state}
+    moved.append(("consents", turn.customer.consents.get((topic, channel)), change))
+    turn.edit_customer().consents[topic, channel] = state
+    turn.emit_event("consent_changed", change, turn.occasion("consent", topic, channel, state))
 
 
 def set_attribute(turn: CustomerTurn, name: str, value: Any, moved: Moved) -> None:
@@ -98,7 +115,8 @@ def look_at_segment(turn: CustomerTurn, segment: Segment, silent: bool = False) 
         return
     edge = "entered" if member else "left"
     turn.say("segment", {"name": segment.name, "edge": edge})
-    turn.emit_event("segment_changed", {"segment": segment.name, "edge": edge}, _identity(turn, "segment", segment.name))
+    identity = turn.occasion("segment", segment.name, edge)
+    turn.emit_event("segment_changed", {"segment": segment.name, "edge": edge}, identity)
 
 
 def apply_stage_rules(turn: CustomerTurn, silent: bool = False) -> None:
@@ -130,7 +148,7 @@ def set_stage(turn: CustomerTurn, stage: str, silent: bool = False) -> None:
     if silent:
         return
     turn.say("stage", {"from": before, "to": stage})
-    turn.emit_event("stage_changed", {"from": before, "to": stage}, _identity(turn, "stage", stage))
+    turn.emit_event("stage_changed", {"from": before, "to": stage}, turn.occasion("stage", stage))
 
 
 def remove_stale(turn: CustomerTurn, item: Deployed) -> None:
@@ -141,7 +159,3 @@ def remove_stale(turn: CustomerTurn, item: Deployed) -> None:
     for kind, name in list(turn.customer.timers):
         if kind == "segment" and name not in known:
             turn.set_timer(kind, name, None)
-
-
-def _identity(turn: CustomerTurn, kind: str, name: str) -> str:
-    return f"{kind}:{name}:{turn.t.isoformat()}:{turn.next_seq()}"

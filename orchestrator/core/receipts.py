@@ -72,4 +72,4 @@ def _event(turn: CustomerTurn, name: str, row: Message | None, item: Receipt, ex
         properties |= {
             "message": row.id, "template": row.template, "journey": row.journey, "step": row.step, "topic": row.topic,
         }  # fmt: skip
-    turn.emit_event(name, properties, f"{name}:{item.message_id}:{turn.t.isoformat()}:{turn.next_seq()}")
+    turn.emit_event(name, properties, turn.occasion(name, str(item.message_id)))

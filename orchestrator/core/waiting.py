@@ -100,6 +100,8 @@ def _open_conditions(e: Enrollment, journey: Journey) -> list[UntilTrue]:
 
 def look_at_conditions(turn: CustomerTurn, e: Enrollment) -> bool:
     """Look at the exits that are conditions, then at the conditions waited for. True when the enrollment has ended."""
+    if e.ended:
+        return True
     journey = turn.program(e)
     for rule in journey.watches:
         try:
@@ -110,13 +112,7 @@ def look_at_conditions(turn: CustomerTurn, e: Enrollment) -> bool:
         if holds:
             leave_by(turn, e, journey, rule, turn.explain(rule.when, e))
             return True
-    if e.standing == "wait":
-        satisfy_by_condition(turn, e)
-        fresh = turn.enrollments[e.id]
-        if fresh.standing == "wait" and fresh.outcome is None and (journey.watches or _open_conditions(fresh, journey)):
-            look_at = look_ahead(turn, fresh)
-            if look_at != fresh.look_at:
-                stand(turn, turn.edit(fresh), "wait", fresh.until_at, look_at)
+    look_at_wait(turn, turn.enrollments[e.id])
     return False
 
 
@@ -134,42 +130,58 @@ def leave_by(
         advance(turn, e, rule.do, turn.t)
 
 
-def satisfy_by_condition(turn: CustomerTurn, e: Enrollment) -> None:
-    """If a condition that is waited for is true, the wait ends: as a timer due now, after all events of this instant."""
-    journey = turn.program(e)
-    for alternative in _open_conditions(e, journey):
-        try:
-            holds = turn.truth(alternative.when, e)
-        except DecisionError as error:
-            park_for(turn, e, error)
-            return
-        if holds:
-            name = "segment_changed" if alternative.segment else "when"
-            values = turn.explain(alternative.when, e)
-            satisfy(turn, e, {"name": name, "at": turn.t}, values)
-            return
+def look_at_wait(
+    turn: CustomerTurn, e: Enrollment, event: Event | None = None, data: dict[str, Any] | None = None
+) -> None:
+    """End a wait for something if one of its alternatives is true now, or is the event being looked at.
 
-
-def satisfy_by_event(turn: CustomerTurn, e: Enrollment, event: Event, data: dict[str, Any]) -> None:
-    """If this event is what the enrollment waits for, the wait ends (see satisfy_by_condition)."""
-    if e.standing != "wait" or e.outcome is not None or e.step is None or e.base_at is None:
+    The first in the order of the list wins. The wait ends as a timer due now, after all events of this instant. If it
+    goes on, the instant at which time alone may end it (or the enrollment) is worked out anew.
+    """
+    if e.status != "running" or e.standing != "wait" or e.outcome is not None or e.step is None:
         return
     journey = turn.program(e)
     step = journey.steps[journey.by_id[e.step]]
-    if not isinstance(step, WaitSomething):
-        return
-    if event.at < e.base_at or (e.until_at is not None and event.at > e.until_at):
-        return
-    for alternative in step.alternatives:
-        if isinstance(alternative, UntilEvent) and alternative.event == event.name:
+    if isinstance(step, WaitSomething):
+        for alternative in step.alternatives:
             try:
-                holds = turn.truth(alternative.where, e, data)
+                found = _met(turn, e, alternative, event, data)
             except DecisionError as error:
                 park_for(turn, e, error)
                 return
-            if holds:
-                satisfy(turn, e, {**event.properties, "name": event.name, "at": event.at}, {"event": event.id})
+            if found is not None:
+                satisfy(turn, e, *found)
                 return
+    if journey.watches or _open_conditions(e, journey):
+        look_at = look_ahead(turn, e)
+        if look_at != e.look_at:
+            stand(turn, turn.edit(e), "wait", e.until_at, look_at)
+
+
+def _met(
+    turn: CustomerTurn,
+    e: Enrollment,
+    alternative: UntilEvent | UntilTrue,
+    event: Event | None,
+    data: dict[str, Any] | None,
+) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """What an alternative gives when it is true (its value, and the values it was decided on), else None.
+
+    An event counts by its own timestamp, which must lie between the wait's base and its deadline.
+    """
+    if isinstance(alternative, UntilTrue):
+        if not turn.truth(alternative.when, e):
+            return None
+        name = "segment_changed" if alternative.segment else "when"
+        return {"name": name, "at": turn.t}, turn.explain(alternative.when, e)
+    if event is None or alternative.event != event.name or e.base_at is None:
+        return None
+    if event.at < e.base_at or (e.until_at is not None and event.at > e.until_at):
+        return None
+    if not turn.truth(alternative.where, e, data):
+        return None
+    values = {"event": event.id, **turn.explain(alternative.where, e, data)}
+    return {**event.properties, "name": event.name, "at": event.at}, values
 
 
 def satisfy(turn: CustomerTurn, e: Enrollment, outcome: dict[str, Any], values: Mapping[str, Any]) -> None:

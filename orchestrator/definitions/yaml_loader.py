@@ -44,12 +44,12 @@ def load_document(path: str, text: str) -> Document:
         shown = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
         return Document(path, shown, problems=cleaned.problems)
     clean = cleaned.text
+    if too_deep := too_deep_at(clean):
+        return Document(path, clean, problems=(*cleaned.problems, _nesting(path, *too_deep)))
     if too_many_values(clean):
         hint = "split the file, or make it a catalog in CSV"
         message = "the file holds more values than are read"
         return Document(path, clean, problems=(*cleaned.problems, Problem(path, 1, 1, "file_too_large", message, hint)))
-    if too_deep := too_deep_at(clean):
-        return Document(path, clean, problems=(*cleaned.problems, _nesting(path, *too_deep)))
     try:
         root = compose(clean)
     except YAMLError as error:

@@ -18,8 +18,9 @@ from orchestrator.core.expression.signatures import BadCall, bind, signature_of
 from orchestrator.templating.canonical import OPERATORS, canonical
 from orchestrator.templating.closed import SPECIAL_NAMES, leftmost, openness, roots
 from orchestrator.templating.environment import LOOP_NAMES
-from orchestrator.templating.filters import INSTEAD_OF, SIGNATURES, TESTS
+from orchestrator.templating.filters import SIGNATURES, TESTS
 from orchestrator.templating.guards import GUARDS
+from orchestrator.templating.refusals import FILTERS_ELSEWHERE, METHODS, REFUSED
 
 DEEPEST = 60
 MOST_LOOPS = 8
@@ -31,20 +32,6 @@ _OPERATORS_OF: dict[type[nodes.Expr], str] = {
     nodes.Div: "/",
     nodes.FloorDiv: "//",
     nodes.Mod: "%",
-}
-_REFUSED: dict[type[nodes.Node], tuple[str, str]] = {
-    nodes.Macro: ("macros are not available", "put the shared part into a file and {% include '_name.html' %} it"),
-    nodes.CallBlock: ("{% call %} is not available", "{% include %} a file whose name begins with an underscore"),
-    nodes.Import: ("{% import %} is not available", "{% include %} a file whose name begins with an underscore"),
-    nodes.FromImport: ("{% import %} is not available", "{% include %} a file whose name begins with an underscore"),
-    nodes.Extends: ("{% extends %} is not available", "{% include %} the parts before and after, such as '_head.html'"),
-    nodes.Block: ("{% block %} is not available", "{% include %} the parts before and after, such as '_head.html'"),
-    nodes.FilterBlock: ("{% filter %} is not available", "write the filter in each {{ }}"),
-    nodes.AssignBlock: ("{% set %} takes one value here", "write {% set name = value %}"),
-    nodes.ScopedEvalContextModifier: ("{% autoescape %} is not available", "values are always escaped"),
-    nodes.Pow: ("'**' is not available", "multiply: x * x"),
-    nodes.Dict: ("an object cannot be written in a template", "name the properties one by one"),
-    nodes.NSRef: ("namespace() is not available", "use loop.index, or a filter such as sum(attribute='price')"),
 }
 
 
@@ -180,7 +167,7 @@ class _Walk:
 
     def _refuse(self, node: nodes.Node) -> None:
         unknown = (f"'{type(node).__name__.lower()}' is not available in templates", None)
-        message, hint = _REFUSED.get(type(node), unknown)
+        message, hint = REFUSED.get(type(node), unknown)
         self.binding.finding("template_syntax", node, message, hint)
 
     # --- expressions --------------------------------------------------------------------------------------------------
@@ -198,7 +185,7 @@ class _Walk:
             case nodes.Compare() | nodes.BinExpr() | nodes.Neg() | nodes.Pos() if not isinstance(
                 node, (nodes.And, nodes.Or)
             ):
-                if type(node) in _REFUSED:
+                if type(node) in REFUSED:
                     self._refuse(node)
                     return node
                 if openness(node, local) is None:
@@ -297,14 +284,8 @@ class _Walk:
 
     def _method(self, node: nodes.Call) -> None:
         called = node.node.attr if isinstance(node.node, nodes.Getattr) else "this"
-        hints = {
-            "items": "entry.items is the property; go through an object by {% for name in object %}",
-            "format": "put values and text together with ~",
-            "strftime": "use the filter: | date('%d %B %Y')",
-            "cycle": "write {{ 'odd' if loop.index is odd else 'even' }}",
-        }
         named = f"use the filter: | {called}" if called in SIGNATURES else "use a filter: x | upper"
-        hint = hints.get(called, named)
+        hint = METHODS.get(called, named)
         self.binding.finding("template_call", node, f"methods cannot be called: {called}()", hint)
 
     def _filtered(self, node: nodes.Filter, local: set[str]) -> nodes.Expr:
@@ -316,7 +297,7 @@ class _Walk:
             return self._filter(inner, node.name, lineno=node.lineno)
         signature = SIGNATURES.get(node.name)
         if signature is None:
-            hint = INSTEAD_OF.get(node.name) or did_you_mean(node.name, SIGNATURES)
+            hint = FILTERS_ELSEWHERE.get(node.name) or did_you_mean(node.name, SIGNATURES)
             possible = f"filters: {known_words(SIGNATURES, 40)}"
             self.binding.finding("unknown_filter", node, f"there is no filter '{node.name}'", hint or possible)
             return inner

@@ -45,31 +45,6 @@ WRITING_FILTERS: Mapping[str, Signature] = {
 SIGNATURES: Mapping[str, Signature] = {**FILTERS, **WRITING_FILTERS}
 """Every filter that a template may use."""
 
-INSTEAD_OF: Mapping[str, str] = {
-    "safe": "values are always escaped; markup belongs in the template, not in the data",
-    "attr": "a property is read as customer.name",
-    "format": "put values and text together with ~",
-    "tojson": "write the values you need one by one",
-    "pprint": "write the values you need one by one",
-    "e": "use the filter 'escape'",
-    "d": "use the filter 'default'",
-    "count": "use the filter 'length'",
-    "size": "use the filter 'length'",
-    "list": "it is a list already",
-    "items": "go through the names: {% for name in object %}",
-    "dictsort": "go through the names: {% for name in object %}",
-    "currency": "use the filter: money('EUR')",
-    "strftime": "use the filter: date('%d %B %Y')",
-    "center": "lay it out with HTML",
-    "indent": "lay it out with HTML",
-    "wordwrap": "mail programs break lines themselves",
-    "striptags": "values are always escaped",
-    "random": "a message is the same each time it is rendered",
-    "select": "use selectattr('name', 'eq', value)",
-    "reject": "use rejectattr('name', 'eq', value)",
-}
-"""What to use in place of filters that people know from elsewhere."""
-
 _CHINESE: Mapping[str, tuple[str, ...]] = {
     "B": ("一月", "二月", "三月", "四月", "五月", "六月", "七月", "八月", "九月", "十月", "十一月", "十二月"),
     "b": tuple(f"{month}月" for month in range(1, 13)),

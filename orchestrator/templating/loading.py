@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -200,7 +201,10 @@ def _sets(variants: list[TemplateVariant], problems: list[Problem]) -> dict[tupl
             first = next(iter(by_locale.values()))
             hint = f"make the file {name}.{first.path.rpartition('.')[2]}"
             problems.append(Problem(first.path, 1, 1, "no_default_template", f"'{name}' has translations only", hint))
-        sets[channel, name] = TemplateSet(channel, name, by_locale)
+        found = TemplateSet(channel, name, by_locale)
+        topic = found.default.topic
+        translated = {locale: replace(one, topic=one.topic or topic) for locale, one in by_locale.items()}
+        sets[channel, name] = TemplateSet(channel, name, translated)
     return sets
 
 

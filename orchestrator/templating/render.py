@@ -47,9 +47,10 @@ class Renderer:
     """Renders the variants of a library for one brand. Compiles each when it is first needed, and keeps the code."""
 
     def __init__(self, library: TemplateLibrary, brand: Mapping[str, object], locale: str = "en") -> None:
-        """`brand` is project.yaml's: name, url, address. `locale` is the project's, for variants without one."""
+        """`brand` is project.yaml's: name, url, address. `locale` is the project's, the
+        language of variants without one."""
         self.library = library
-        self._brand = {"name": "", "url": "", "address": "", **brand}
+        self._brand = dict(brand)
         self._locale = locale
         self._compiled: dict[tuple[str, str, str | None, str], Compiled] = {}
 
@@ -79,14 +80,14 @@ class Renderer:
         """
         extras = extras or {}
         code = self.compiled(variant)
-        locale = extras.get("locale") or variant.locale or self._locale
-        values = self._values(code, frozen, extras, locale)
+        language = variant.locale or self._locale
+        values = self._values(code, frozen, extras, language)
         subject = self._header(code, "subject", code.subject, values, extras)
         preheader = code.preheader.render(values, LONGEST_TEXT) if code.preheader is not None else None
         preheader = " ".join(preheader.split()) if preheader else None
         html, text = self._bodies(code, values, preheader)
         if append_footer and variant.channel == "email":
-            html, text = self._footed(code, html, text, extras, locale)
+            html, text = self._footed(code, html, text, extras, language)
         fields = tuple((key, part.render(values, LONGEST_TEXT)) for key, part in code.fields.items())
         return Rendered(
             subject,
@@ -99,9 +100,9 @@ class Renderer:
         )
 
     def _values(
-        self, code: Compiled, frozen: Mapping[str, Any], extras: Mapping[str, Any], locale: str
+        self, code: Compiled, frozen: Mapping[str, Any], extras: Mapping[str, Any], language: str
     ) -> dict[str, Any]:
-        values: dict[str, Any] = {"_budget": Budget(), "_zone": _zone(extras.get("timezone")), "_locale": locale}
+        values: dict[str, Any] = {"_budget": Budget(), "_zone": _zone(extras.get("timezone")), "_locale": language}
         for name, key, absent in code.slots:
             value = frozen.get(key, _ABSENT)
             if value is None:
@@ -123,7 +124,7 @@ class Renderer:
             elif name == "brand":
                 values[name] = self._brand
             elif name == "locale":
-                values[name] = locale
+                values[name] = language
         return values
 
     def _header(
@@ -154,7 +155,7 @@ class Renderer:
         return html, tidy(text) if parts.text_derived and code.text.constant is None else text
 
     def _footed(
-        self, code: Compiled, html: str | None, text: str, extras: Mapping[str, Any], locale: str
+        self, code: Compiled, html: str | None, text: str, extras: Mapping[str, Any], language: str
     ) -> tuple[str | None, str]:
         url = extras.get("unsubscribe_url")
         if not url:
@@ -162,7 +163,7 @@ class Renderer:
                 "there is no unsubscribe link for this message; it is not sent without one", code.variant.path
             )
         brand = extras.get("brand") or self._brand
-        footer = footer_of(str(brand.get("name") or ""), str(brand.get("address") or ""), locale)
+        footer = footer_of(str(brand.get("name") or ""), str(brand.get("address") or ""), language)
         with_html, with_text = with_footer(html or "", text, footer, str(url))
         return (None if html is None else with_html), with_text
 

@@ -1,4 +1,4 @@
-"""Hostile templates and hostile data: refused before anything runs, or stopped by a counted bound; never a traceback."""
+"""Hostile templates and data: refused before anything runs, or stopped by a counted bound; never a traceback."""
 
 from __future__ import annotations
 
@@ -152,11 +152,11 @@ def test_the_sandbox_alone_holds_without_the_check_at_load() -> None:
             environment.getitem(object(), "__class__")
         assert not environment.getattr({"a": 1}, "items")  # a missing property, not the method
         for source in ("x.__class__", "x.append(1)", "x()", "'a' * 10", "x ** 2", "x['__class__']"):
-            with pytest.raises((SecurityError, ValueRefused), match="property|call|available"):
+            with pytest.raises((SecurityError, ValueRefused), match=r"property|call|available"):
                 environment.from_string("{% if " + source + " %}{% endif %}").render(x=[1])
 
 
-# --- data is never a template, and never markup -------------------------------------------------------------------------
+# --- data is never a template, and never markup -----------------------------------------------------------------------
 
 BODY = """---
 subject: "Hi {{ customer.name }}"
@@ -268,15 +268,14 @@ def test_data_is_never_markup_and_never_a_template(kind: str, name: str) -> None
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | NASTY, st.lists, max_leaves=6))
 def test_any_plain_value_is_written_or_refused(value: Any) -> None:
-    text = "{{ x }}|{{ x | default('none') }}|{% if x %}yes{% endif %}|{{ x | upper }}|{{ x | length }}|{% for i in x %}.{% endfor %}"
+    text = "{{ x | default('none') }}|{% if x %}yes{% endif %}|{{ x | length }}|{% for i in x %}.{% endfor %}|{{ x }}"
     library = load_template_files({"sms/a.txt": text})
     try:
         message = Renderer(library, BRAND).render(library.variants()[0], {"x": value})
-    except RenderError as error:
-        assert error.line == 1
-    else:
-        assert "None" not in message.text.replace("None", "", str(value).count("None"))
-        message.text.encode("utf-8")
+    except RenderError:
+        return
+    assert value is not None
+    assert message.text.encode("utf-8").decode() == message.text
 
 
 @given(st.text(st.sampled_from("{}%#-'\"()[]|.~x1 \n<!>/=a"), max_size=60))

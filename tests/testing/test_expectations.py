@@ -150,7 +150,11 @@ def test_a_long_journey_is_cut() -> None:
     assert "... and 60 more lines" in render_failures(test, match_expectations(lines, test, START), lines, START)
 
 
-@given(st.lists(st.sampled_from(LINES), max_size=6).flatmap(lambda lines: st.tuples(st.just(lines), st.permutations(lines))))
+@given(
+    st.lists(st.sampled_from(LINES), max_size=6).flatmap(
+        lambda lines: st.tuples(st.just(lines), st.permutations(lines))
+    )
+)
 def test_the_order_of_lines_matters_to_messages_only(both: tuple[list[dict[str, Any]], list[dict[str, Any]]]) -> None:
     test = expecting("{exited: order_placed}", "{message: first}", "not: {goal: true}", "{waiting: true, count: 1}")
     one, other = (match_expectations(lines, test, START) for lines in both)

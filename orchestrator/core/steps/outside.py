@@ -67,7 +67,9 @@ def _ask(
     cache: Any,
 ) -> None:
     visit = e.visits.get(step.id, 1)
-    request_id = effect_id(e.id, step.id, visit, str(e.attempts) if e.attempts else "")
+    asked = f"{step.id}/asked"  # a retry, and a step that someone resumed, is another request
+    e.visits[asked] = count = e.visits.get(asked, 0) + 1
+    request_id = effect_id(e.id, step.id, visit, str(count) if count > 1 else "")
     turn.out.requests.append(
         Request(
             request_id, e.customer_id, e.id, step.id, visit, kind, method, url, headers, body, step.timeout, cache,

@@ -65,7 +65,11 @@ def run_survey(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Survey
 
 def finish_task(turn: CustomerTurn, e: Enrollment, step: OpenTask) -> int:
     """The task was closed, or is overdue: say how it went."""
-    outcome: dict[str, Any] = (e.outcome or {}).get("value") or {"status": "overdue", "outcome": None, "assignee": None}
+    task = turn.tasks.get(effect_id(e.id, step.id, e.visits.get(step.id, 1)))
+    overdue = {
+        "status": "overdue", "outcome": None, "assignee": task.assignee if task is not None else None, "closed_at": None,
+    }  # fmt: skip
+    outcome: dict[str, Any] = (e.outcome or {}).get("value") or overdue
     if step.as_name is not None:
         e.results[step.as_name] = outcome
     return step.next

@@ -77,8 +77,8 @@ def run_enroll(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Enroll
 
 def run_unenroll(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Unenroll) -> int:
     """End the customer's enrollments in another journey."""
-    for other in turn.running():
-        if other.journey == step.journey and other.id != e.id:
+    for other in turn.in_order(turn.enrollments.values()):
+        if other.journey == step.journey and other.id != e.id and not other.ended:
             leave(turn, other, "unenrolled", by_rule=True)
     return step.next
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.advance import STOP, stand
 from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.program import Journey, WaitSomething, WaitTime
-from orchestrator.core.waiting import begin_wait, look_ahead, satisfy_by_condition, say_waiting
+from orchestrator.core.waiting import begin_wait, look_ahead, look_at_wait, say_waiting
 
 if TYPE_CHECKING:
     from orchestrator.core.turn import CustomerTurn
@@ -27,5 +27,5 @@ def run_wait_something(turn: CustomerTurn, e: Enrollment, journey: Journey, step
         e.until_at = max(step.up_to.after(turn.t, turn.zone_of(e, step.timezone).zone), turn.t)
     say_waiting(turn, e, step)
     stand(turn, e, "wait", e.until_at, look_ahead(turn, e))
-    satisfy_by_condition(turn, e)
+    look_at_wait(turn, e)
     return STOP

@@ -173,11 +173,16 @@ PIECES = [
 VARIABLES = {"age": "now - entry.at", "late": "now - last('e').at > hours(9)"}
 
 
+WITHINS = {"1h": HOUR, "5h": 5 * HOUR, "1d": DAY, "3d": 3 * DAY, "400d": 400 * DAY}
+LENGTHS = [*WITHINS.values(), *(HOUR * n for n in range(-40, 41)), TICK, 2 * TICK]
+"""Near these distances from what is known, something may happen."""
+
+
 @st.composite
 def conditions(draw: st.DrawFn) -> str:
     def piece() -> str:
         text = draw(st.sampled_from(PIECES))
-        return text.format(d=draw(st.sampled_from(["1h", "5h", "1d", "3d", "400d"])), n=draw(st.integers(0, 5)))
+        return text.format(d=draw(st.sampled_from(sorted(WITHINS))), n=draw(st.integers(0, 5)))
 
     shape = draw(st.sampled_from(["{}", "{}", "{} and {}", "{} or {}", "not ({})", "({}) if {} else ({})"]))
     return shape.format(*(piece() for _ in range(shape.count("{}"))))
@@ -218,9 +223,8 @@ def test_nothing_changes_before(
     assert changes_at is None or changes_at > NOW
     end = changes_at or NOW + 500 * DAY
     instants = {end - TICK, NOW + TICK, *(NOW + (end - NOW) * share for share in probes)}
-    instants |= {NOW + HOUR * n for n in range(-30, 30)} | {
-        event.at + length for event in events for length in (HOUR, DAY)
-    }
+    known = [NOW, entry["at"], entry["starts"], *(event.at for event in events)]
+    instants |= {at + length for at in known for length in LENGTHS}
     for instant in instants:
         if NOW < instant < end:
             scope.now = instant

@@ -61,7 +61,11 @@ def test_golden_cases(case: str) -> None:
     expected = json.loads((folder / "expected.json").read_text())
     assert json.loads(json.dumps(written(table))) == expected["events"]
     assert [[reject.row, reject.reason] for reject in table.rejects.first] == expected["rejected"]
-    assert (table.rows, table.customers, len(table)) == (expected["rows"], expected["customers"], len(expected["events"]))
+    assert (table.rows, table.customers, len(table)) == (
+        expected["rows"],
+        expected["customers"],
+        len(expected["events"]),
+    )
 
 
 SIMPLE = """\
@@ -157,7 +161,10 @@ def test_one_and_true_are_not_the_same_in_typed_tables(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     values = [1, True, 1.0, "1"]
     path.write_text("".join(json.dumps({"v": value}) + "\n" for value in values))
-    mapping = mapping_of("vars: {v: row.v}\ncustomer: \"'c'\"\nevents: [{event: e, at: \"'2024-01-01'\", properties: {v: v, w: row.v}}]\n")
+    mapping = mapping_of(
+        "vars: {v: row.v}\ncustomer: \"'c'\"\n"
+        "events: [{event: e, at: \"'2024-01-01'\", properties: {v: v, w: row.v}}]\n"
+    )
     found = [event.properties for event in replay_events(path, mapping)]
     assert [(type(p["v"]), type(p["w"])) for p in found] == [(type(value), type(value)) for value in values]
 
@@ -195,7 +202,12 @@ def test_without_a_mapping_columns_are_read_by_name(tmp_path: Path) -> None:
 
 def test_json_lines_hold_typed_properties(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl.gz"
-    event = {"at": "2024-01-01T10:00:00Z", "customer": 17, "event": "e", "properties": {"a": [1, {"b": None}], "c": 1.5}}
+    event = {
+        "at": "2024-01-01T10:00:00Z",
+        "customer": 17,
+        "event": "e",
+        "properties": {"a": [1, {"b": None}], "c": 1.5},
+    }
     lines = [event, {**event, "customer": 17.0}, {**event, "customer": True}, {**event, "properties": 3}, {"at": "x"}]
     path.write_bytes(gzip.compress("".join(json.dumps(item) + "\n" for item in lines).encode()))
     table = replay_events(path, None)
@@ -221,7 +233,7 @@ def test_a_column_that_does_not_exist_is_a_mistake_in_the_mapping(tmp_path: Path
 def test_a_table_without_the_needed_columns_asks_for_a_mapping(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("who,at\na,2024-01-01\n")
-    with pytest.raises(ProjectInvalid, match="no column 'customer' and no column 'event'.*--mapping"):
+    with pytest.raises(ProjectInvalid, match=r"no column 'customer' and no column 'event'.*--mapping"):
         replay_events(path, None)
 
 
@@ -257,7 +269,9 @@ def test_progress_is_told_in_bytes_of_the_file(tmp_path: Path) -> None:
 def test_dates_are_noon_in_the_zone_and_gaps_are_moved(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("at\n2024-03-31\n2024-03-31T01:30\n2024-10-27T01:30\n2024-03-31T01:30+00:00\n9999-12-31T23:59\n")
-    table = replay_events(path, mapping_of("customer: \"'c'\"\nevents: [{event: e, at: row.at, properties: {n: row.n}}]\n"))
+    table = replay_events(
+        path, mapping_of("customer: \"'c'\"\nevents: [{event: e, at: row.at, properties: {n: row.n}}]\n")
+    )
     assert {event.properties["n"]: format_instant(event.at) for event in table} == {
         1: "2024-03-31T11:00:00Z",
         2: "2024-03-31T01:00:00Z",

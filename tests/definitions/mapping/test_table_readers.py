@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from orchestrator.definitions import table_lines
 from orchestrator.definitions.table_lines import LONGEST_LINE
 from orchestrator.definitions.table_readers import RejectedRow, read_rows
-from orchestrator.errors import OrchestratorError, ProjectInvalid, UsageError
+from orchestrator.errors import ProjectInvalid, UsageError
 
 
 def read(path: Path, raw: bytes) -> tuple[list[dict[str, Any]], list[RejectedRow]]:
@@ -29,7 +30,9 @@ def read(path: Path, raw: bytes) -> tuple[list[dict[str, Any]], list[RejectedRow
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_csv(tmp_path: Path, delimiter: str, packed: bool, mark: bytes) -> None:
-    text = '\n"a" ,b, Größe \n1,"x;y\t""z"",\n2",北京\n\n3,,5\n'.replace(",", delimiter).replace(f"z\"\"{delimiter}", 'z"",')
+    text = '\n"a" ,b, Größe \n1,"x;y\t""z"",\n2",北京\n\n3,,5\n'.replace(",", delimiter).replace(
+        f'z""{delimiter}', 'z"",'
+    )
     raw = mark + text.encode()
     rows, rejected = read(tmp_path / "table.txt", gzip.compress(raw) if packed else raw)
     assert rejected == []
@@ -60,28 +63,42 @@ def test_what_was_written_as_csv_is_read(tmp_path_factory: pytest.TempPathFactor
     assert [row["n"] for row in rows] == list(range(1, len(table) + 1))
 
 
-plain = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | cells
-data = st.recursive(plain, lambda below: st.lists(below, max_size=3) | st.dictionaries(cells, below, max_size=3), max_leaves=8)
+plain = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | cells
+)
+data = st.recursive(
+    plain, lambda below: st.lists(below, max_size=3) | st.dictionaries(cells, below, max_size=3), max_leaves=8
+)
 
 
-@given(st.lists(st.dictionaries(cells.filter(lambda name: name not in ("n", "column_n")), data, max_size=4), min_size=1))
-def test_what_was_written_as_json_is_read(tmp_path_factory: pytest.TempPathFactory, table: list[dict[str, Any]]) -> None:
+@given(
+    st.lists(st.dictionaries(cells.filter(lambda name: name not in ("n", "column_n")), data, max_size=4), min_size=1)
+)
+def test_what_was_written_as_json_is_read(
+    tmp_path_factory: pytest.TempPathFactory, table: list[dict[str, Any]]
+) -> None:
     raw = "".join(json.dumps(row) + "\r\n" for row in table).encode()
     rows, rejected = read(tmp_path_factory.mktemp("t") / "t.jsonl", raw)
     assert rejected == []
     assert [{name: value for name, value in row.items() if name != "n"} for row in rows] == table
 
 
-@given(st.binary(max_size=200), st.sampled_from(["t.csv", "t.jsonl", "t.parquet", "t"]), st.sampled_from([b"", b"\x1f\x8b", b"PAR1", b"a,b\n", b"{"]))
+@given(
+    st.binary(max_size=200),
+    st.sampled_from(["t.csv", "t.jsonl", "t.parquet", "t"]),
+    st.sampled_from([b"", b"\x1f\x8b", b"PAR1", b"a,b\n", b"{"]),
+)
 def test_any_bytes_give_rows_or_a_refusal(
     tmp_path_factory: pytest.TempPathFactory, raw: bytes, name: str, start: bytes
 ) -> None:
-    try:
+    rows: list[dict[str, Any]] = []
+    with contextlib.suppress(ProjectInvalid, UsageError):
         rows, _ = read(tmp_path_factory.mktemp("t") / name, start + raw)
-    except OrchestratorError as error:
-        assert str(error)
-    else:
-        assert all(isinstance(key, str) for row in rows for key in row)
+    assert all(isinstance(key, str) for row in rows for key in row)
 
 
 @pytest.mark.parametrize(
@@ -166,10 +183,10 @@ def test_what_makes_the_whole_table_meaningless(tmp_path: Path, name: str, raw: 
 
 def test_a_bomb_is_refused_while_it_unpacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table_lines, "RATIO_FREE", 1 << 20)
-    bombs = [b"a\n" + b"0" * (8 << 20), b"a\n" + b"0\n" * (8 << 20)]
+    bombs = [b"a\n" + b"0" * (6 << 20), b"a\n" + b"0\n" * (3 << 20)]
     for bomb in bombs:
         with pytest.raises(ProjectInvalid, match="unpacks to more than 250 times its size"):
-            read(tmp_path / "t.csv.gz", gzip.compress(bomb, 9))
+            read(tmp_path / "t.csv.gz", gzip.compress(bomb, 6))
 
 
 def test_a_folder_or_nothing_is_no_table(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.definitions.scenario import load_scenario
@@ -50,7 +50,11 @@ CASES: list[tuple[str, str, str]] = [
     (START + "timeline: [{at: +1h, provider: {channel: emial, outcome: bounce}}]\n", "2:42", "did you mean 'email'?"),
     (START + "timeline: [{at: +1h, provider: {channel: email, outcome: bonce}}]\n", "2:58", "did you mean 'bounce'?"),
     (START + "timeline: [{at: +1h, receipt: {customer: u, channel: sms, kind: reply}}]\n", "2:31", "needs its `text`"),
-    (START + "timeline: [{at: +1h, customer: a, receipt: {customer: b, channel: sms, kind: open}}]\n", "2:55", "keep one"),
+    (
+        START + "timeline: [{at: +1h, customer: a, receipt: {customer: b, channel: sms, kind: open}}]\n",
+        "2:55",
+        "keep one",
+    ),
     (START + "timeline: [{at: +1h, http: {url: x, error: true, status: 200}}]\n", "2:28", "ends in one way"),
     (START + "timeline: [{at: +1h, stall: 3}]\n", "2:29", "'3d'"),
     (START + "timeline: [{at: +1h, stall: 0s}]\n", "2:29", "takes some time"),
@@ -98,7 +102,8 @@ def test_what_is_only_strange_is_a_warning(text: str, words: str) -> None:
 
 def test_all_mistakes_are_told_at_once_and_in_order() -> None:
     found = problems_of(
-        "start: 2026-03-01\nuntil: tomorrow\ntimeline:\n  - {at: +1h, event: x}\n  - {at: +1h, paus: j}\n  - {at: 1h, pause: j}\n"
+        "start: 2026-03-01\nuntil: tomorrow\ntimeline:\n"
+        "  - {at: +1h, event: x}\n  - {at: +1h, paus: j}\n  - {at: 1h, pause: j}\n"
     )
     assert [(problem.line, problem.column) for problem in found] == [(1, 8), (2, 8), (4, 5), (5, 15), (6, 10)]
 
@@ -107,13 +112,39 @@ def test_events_of_unknown_customers_are_no_mistake() -> None:
     assert problems_of(START + "timeline: [{at: +1h, customer: nobody, event: x}]\n") == ()
 
 
-scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8)
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8)
+)
 words = st.sampled_from(["all", "email", "+1h", "1h", "-1d", "u1", "in", "click", "2026-03-01T10:00:00Z", "3d", "*"])
 inner_keys = st.sampled_from(
-    "customer channel kind step text url status json error timeout outcome name score offer order_id total journey from "
-    "into with topic state".split()
+    [
+        "customer",
+        "channel",
+        "kind",
+        "step",
+        "text",
+        "url",
+        "status",
+        "json",
+        "error",
+        "timeout",
+        "outcome",
+        "name",
+        "score",
+        "offer",
+        "order_id",
+        "total",
+        "journey",
+        "from",
+        "into",
+        "with",
+        "topic",
+        "state",
+    ]
 )
-values = st.recursive(scalars | words, lambda below: st.lists(below, max_size=3) | st.dictionaries(inner_keys, below), max_leaves=6)
+values = st.recursive(
+    scalars | words, lambda below: st.lists(below, max_size=3) | st.dictionaries(inner_keys, below), max_leaves=6
+)
 item_keys = st.sampled_from([*ITEMS, "at", "customer", "id", "properties", "stuff"])
 some_items = st.dictionaries(item_keys, values, max_size=4) | values
 files = st.fixed_dictionaries(
@@ -122,8 +153,10 @@ files = st.fixed_dictionaries(
         "start": st.just("2026-03-01T10:00:00Z") | values,
         "until": values,
         "seed": values,
-        "customers": st.lists(st.dictionaries(st.sampled_from(["id", "tags", "consents", "created_at"]), values)) | values,
-        "history": st.lists(st.dictionaries(st.sampled_from(["at", "customer", "event", "properties"]), values)) | values,
+        "customers": st.lists(st.dictionaries(st.sampled_from(["id", "tags", "consents", "created_at"]), values))
+        | values,
+        "history": st.lists(st.dictionaries(st.sampled_from(["at", "customer", "event", "properties"]), values))
+        | values,
         "timeline": st.lists(some_items, max_size=4) | values,
         "force": values,
         "fetch": values,
@@ -132,7 +165,6 @@ files = st.fixed_dictionaries(
 
 
 @given(files)
-@settings(max_examples=150, deadline=None)
 def test_any_data_gives_a_scenario_or_errors_with_places(data: object) -> None:
     for problem in problems_of(json.dumps(data)):
         assert problem.line >= 1 and problem.column >= 1

@@ -170,7 +170,9 @@ def test_customers_have_all_their_fields() -> None:
 
 
 def test_force_and_fetch() -> None:
-    scenario = read(HEAD + "force: {subject: b, holdout: true}\nfetch: {w: {kind: rain}, x: error, y: timeout, z: [1]}\n")
+    scenario = read(
+        HEAD + "force: {subject: b, holdout: true}\nfetch: {w: {kind: rain}, x: error, y: timeout, z: [1]}\n"
+    )
     assert scenario.force == {"subject": "b", "holdout": True}
     assert scenario.fetch == {
         "w": items.FetchAnswer("value", {"kind": "rain"}),
