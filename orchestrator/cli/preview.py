@@ -53,7 +53,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         preview = render_preview(loaded, channel, name, args.locale, given, datetime.now(UTC))
     except RenderError as error:
         path = f"templates/{error.path}" if not error.path.startswith("templates/") else error.path
-        problem = Problem(path, error.line, error.column, "render_error", str(error), _way_out(given is None))
+        problem = Problem(path, error.line, error.column, "render_error", error.reason, _way_out(given is None))
         raise ProjectInvalid([problem]) from None
     if args.html:
         terminal.out.write((preview.rendered.html or preview.rendered.text) + "\n")

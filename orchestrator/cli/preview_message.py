@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -100,12 +100,14 @@ def render_preview(
 
     Raises RenderError where the message cannot be rendered for this customer.
     """
+    from orchestrator.definitions.compiler.templates import ProjectTemplates
     from orchestrator.templating.render import Renderer
 
     project = loaded.project
-    types = getattr(project.templates, "types", {}).get((channel, name), loaded.plan.types)
+    live = project.templates
+    types = live.types.get((channel, name), live.fallback) if isinstance(live, ProjectTemplates) else loaded.plan.types
     samples = Samples(project, now)
-    about = {**samples.customer(types), **(given or {})} if given is None else dict(given)
+    about = samples.customer(types) if given is None else dict(given)
     customer = _customer(about, now)
     zone = zone_in_force(None, customer.timezone, customer.phone, customer.country, project.timezone).zone
     entry = about.get("entry") or samples.entry(types.entry)
@@ -121,11 +123,11 @@ def render_preview(
     )
     sent = _sent_by(loaded, channel, name)
     for value_name, template in sent.options.values:
-        scope.results[value_name] = _value_or_none(lambda template=template: template.value(scope))
+        scope.results[value_name] = _value_or_none(template.value, scope)
     reference = project.templates.pick(channel, name, locale or customer.locale or project.locale)
     variant = loaded.templates.pick(channel, name, locale or customer.locale or project.locale)
     assert reference is not None and variant is not None  # find_template has seen it
-    frozen = {key: _value_or_none(lambda expr=expr: expr.evaluate(scope)) for key, expr in reference.uses}
+    frozen = {key: _value_or_none(expr.evaluate, scope) for key, expr in reference.uses}
     promised = sent.topic is not None and sent.topic.klass != "transactional"
     extras = _extras(loaded, channel, zone, sent, scope)
     rendered = Renderer(loaded.templates, project.brand, project.locale).render(
@@ -186,13 +188,13 @@ def _extras(loaded: LoadedProject, channel: str, zone: ZoneInfo, sent: Sent, sco
             extras[key] = own or defaults[key]
     subject = sent.options.subject
     if subject is not None:
-        extras["subject"] = _value_or_none(lambda: subject.text(scope)) or ""
+        extras["subject"] = _value_or_none(subject.text, scope) or ""
     return extras
 
 
-def _value_or_none(evaluate: Any) -> Any:
+def _value_or_none(evaluate: Callable[[Scope], Any], scope: Scope) -> Any:
     """A value that cannot be worked out with these samples is missing, and the template says whether it may be."""
     try:
-        return evaluate()
+        return evaluate(scope)
     except DecisionError:
         return None

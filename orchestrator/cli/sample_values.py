@@ -81,7 +81,7 @@ class Samples:
             case "boolean":
                 return True
             case "date":
-                return self._day().isoformat()
+                return self._day(name).isoformat()
             case "datetime":
                 return self._now + timedelta(days=14)
             case "duration":
@@ -91,8 +91,9 @@ class Samples:
             case other:
                 assert_never(other)
 
-    def _day(self) -> date:
-        return (self._now + timedelta(days=14)).date()
+    def _day(self, name: str) -> date:
+        later = any(word in name for word in ("out", "depart", "end", "until", "expire"))
+        return (self._now + timedelta(days=17 if later else 14)).date()
 
     def _text(self, name: str) -> str:
         if name in _TEXTS:

@@ -86,8 +86,9 @@ def _replied(turn: CustomerTurn, item: Replied) -> None:
             e = turn.edit(e)
             answer = {"answered": True, "status": item.status, "answer": item.body, "error": item.error}
             e.outcome = {**(e.outcome or {}), **answer}
-            e.due_at = turn.t
-            turn.put_enrollment(e)
+            if e.status != "parked":
+                e.due_at = turn.t
+                turn.put_enrollment(e)
 
 
 def _task_closed(turn: CustomerTurn, item: TaskClosed) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.core.customer import Timer
 from orchestrator.core.entering import Attempt, try_to_enter
 from orchestrator.core.identity import smear_for
-from orchestrator.core.inbox import ScheduleFired
+from orchestrator.core.inbox import Event, ScheduleFired
 from orchestrator.core.index import Way
 from orchestrator.core.program import OnceAt, OnDate, OnInactive, OnSchedule
 from orchestrator.core.time.iso import format_instant
@@ -26,8 +26,11 @@ def way_name(way: Way) -> str:
     return f"{way.journey.id}:{way.number}"
 
 
-def renew_dates(turn: CustomerTurn) -> None:
-    """Set the timers of the date triggers anew, from now on; a missed instant is skipped or entered as the trigger says."""
+def renew_dates(turn: CustomerTurn, silent: bool = False) -> None:
+    """Set the timers of the date triggers anew, from now on; a missed instant is skipped or entered as the trigger says.
+
+    `silent`: an import, by which nobody enters anything.
+    """
     for way in turn.index.dates:
         trigger = way.trigger
         assert isinstance(trigger, OnDate)
@@ -37,10 +40,10 @@ def renew_dates(turn: CustomerTurn) -> None:
             turn.set_timer("date", name, None)
             continue
         known = turn.customer.timers.get(("date", name))
-        if known is not None and known.data.get("of") == value.isoformat() and known.data.get("zone") == _zone_name(turn, way):
+        if known is not None and {**known.data, "date": None} == _timer_data(turn, way, value, None):
             continue
         found = _occurrence(turn, way, value, turn.t - timedelta(microseconds=1))
-        missed = _missed(turn, way, value) if trigger.if_missed == "enter" else None
+        missed = _missed(turn, way, value) if trigger.if_missed == "enter" and not silent else None
         _set(turn, way, value, found)
         if missed is not None:
             _enter_on_date(turn, way, missed, turn.t)
@@ -98,9 +101,16 @@ def _occurrence(turn: CustomerTurn, way: Way, value: date, after: datetime) -> t
 def _set(turn: CustomerTurn, way: Way, value: date, found: tuple[date, datetime] | None) -> None:
     timer = None
     if found is not None:
-        data = {"of": value.isoformat(), "zone": _zone_name(turn, way), "date": found[0].isoformat()}
-        timer = Timer(found[1], data)
+        timer = Timer(found[1], _timer_data(turn, way, value, found[0].isoformat()))
     turn.set_timer("date", way_name(way), timer)
+
+
+def _timer_data(turn: CustomerTurn, way: Way, value: date, day: str | None) -> dict[str, Any]:
+    """What the timer of a date trigger was worked out from, and the occurrence that it brings."""
+    trigger = way.trigger
+    assert isinstance(trigger, OnDate)
+    rule = f"{trigger.every} {trigger.calendar} {trigger.offset or ''} {trigger.at} {turn.project.settings.leap_day}"
+    return {"of": value.isoformat(), "zone": _zone_name(turn, way), "rule": rule, "date": day}
 
 
 def fire_date(turn: CustomerTurn, way: Way, timer: Timer) -> None:
@@ -119,12 +129,15 @@ def _enter_on_date(turn: CustomerTurn, way: Way, day: date, at: datetime) -> Non
     try_to_enter(turn, way.journey, [way.trigger], attempt)
 
 
-def renew_inactive(turn: CustomerTurn, event: str | None = None, include: frozenset[str] | None = None) -> None:
-    """Set the timers of the inactivity triggers, after an event of this name (None: all of them).
+def renew_inactive(
+    turn: CustomerTurn, event: Event | None = None, include: frozenset[str] | None = None, late: bool = False
+) -> None:
+    """Set the timers of the inactivity triggers, after an event (None: all of them).
 
-    `include` (at a deploy) are the journeys that also take those who qualify already; others count from now on.
+    `include` (at a deploy) are the journeys that also take those who qualify already; others count from now on. A timer
+    that is overdue for the same last event stays: an outage is no miss. `late`: the event is too old to let anyone in.
     """
-    ways = turn.index.inactive if event is None else turn.index.by_inactive.get(event, ())
+    ways = turn.index.inactive if event is None else turn.index.by_inactive.get(event.name, ())
     for way in ways:
         trigger = way.trigger
         assert isinstance(trigger, OnInactive)
@@ -134,8 +147,13 @@ def renew_inactive(turn: CustomerTurn, event: str | None = None, include: frozen
         if last_at is None:
             turn.set_timer("inactive", name, None)
             continue
+        if event is not None and event.at < last_at:
+            continue  # it is not the last one
         due_at = last_at + trigger.idle_for
-        if event is None and due_at <= turn.t:
+        known = turn.customer.timers.get(("inactive", name))
+        if known is not None and known == Timer(due_at, {"last_at": format_instant(last_at)}):
+            continue
+        if (event is None or late) and due_at <= turn.t:
             if include is None or way.journey.id not in include or not trigger.include_existing:
                 turn.set_timer("inactive", name, None)
                 continue

@@ -38,9 +38,10 @@ def apply_event(turn: CustomerTurn, event: Event, arrived_at: datetime) -> None:
         _exits(turn, event, data)
         _updates(turn, event, data, arrived_at)
         _waits(turn, event, data)
-    if arrived_at - event.at <= turn.project.settings.late_events:
+    late = arrived_at - event.at > turn.project.settings.late_events
+    if not late:
         _entries(turn, event, data, arrived_at)
-    renew_inactive(turn, event.name)
+    renew_inactive(turn, event, late=late)
 
 
 def begin_life(turn: CustomerTurn, event: str | None) -> None:
@@ -69,7 +70,7 @@ def profile_moved(turn: CustomerTurn, moved: Moved, identity: str, silent: bool 
             compute_anew(turn, e)
     look_at_all(turn)
     if silent or names & turn.index.date_attributes or names & {"timezone", "country", "phone"}:
-        renew_dates(turn)
+        renew_dates(turn, silent)
     if not silent:
         for name, before, after in moved:
             _attribute_entries(turn, name, before, after, identity)

@@ -11,6 +11,9 @@ from orchestrator.core.time.cron import Occurrence
 from orchestrator.core.time.zones import to_utc, zone_or_none
 from orchestrator.stores.protocol import Store
 
+SWEPT = "schedules"
+"""The mark of the last sweep."""
+
 
 def sweep_once(store: Store, now: datetime) -> int:
     """Fan out every occurrence that is due and was not fanned out yet. Returns how many customers it reached.
@@ -18,8 +21,7 @@ def sweep_once(store: Store, now: datetime) -> int:
     An outage is no miss: occurrences of the time in which the engine was down are fanned out, each once.
     """
     reached = 0
-    for way, zone, mark, since in _ways(store):
-        last = since
+    for way, zone, since in _ways(store):
         for occurrence in _between(way, zone, since, now):
             segment = way.trigger.segment if isinstance(way.trigger, (OnSchedule, OnceAt)) else None
             everywhere = getattr(way.trigger, "zone", None) is not None
@@ -27,45 +29,49 @@ def sweep_once(store: Store, now: datetime) -> int:
             reached += store.fan_out(
                 way.journey.id, way.number, name, None if everywhere else zone, segment, occurrence.at
             )
-            last = occurrence.at
-        store.mark(mark, max(last, now))
+    for mark in [SWEPT, *map(_mark, store.index.schedules)]:
+        since = store.mark(mark)
+        if since is None or since < now:  # a clock that went back sweeps nothing twice
+            store.mark(mark, now)
     return reached
 
 
 def start_schedules(store: Store, now: datetime) -> None:
-    """Schedules count from their deploy: nothing before it is an occurrence."""
-    for _, _, mark, _ in _ways(store, now):
-        if store.mark(mark) is None:
-            store.mark(mark, now)
+    """Schedules count from their deploy: nothing before it is an occurrence, nor is what came while they were away."""
+    swept = store.mark(SWEPT)
+    for way in store.index.schedules:
+        since = store.mark(_mark(way))
+        if since is None or (swept is not None and since < swept):
+            store.mark(_mark(way), now - timedelta(microseconds=1))
 
 
 def next_sweep_at(store: Store) -> datetime | None:
     """When the next occurrence is due; None: there are no schedules, or nobody to enter."""
     instants = []
-    for way, zone, _, since in _ways(store):
+    for way, zone, since in _ways(store):
         found = _next(way, zone, since)
         if found is not None:
             instants.append(found.at)
     return min(instants, default=None)
 
 
-def _ways(store: Store, default: datetime | None = None) -> Iterator[tuple[Way, str, str, datetime]]:
-    """Every (trigger, zone) with the name of its mark and the instant up to which it was fanned out."""
+def _ways(store: Store) -> Iterator[tuple[Way, str, datetime]]:
+    """Every (trigger, zone) and the instant up to which it was fanned out: one for all zones, so that a zone in which
+    nobody was until now brings no occurrence of the past."""
     schedules = store.index.schedules
     if not schedules:
         return
     customer_zones = store.zones()
     for way in schedules:
         own = getattr(way.trigger, "zone", None)
-        base = f"schedule:{way.journey.id}:{way.number}"
-        started = store.mark(base) or default
-        if started is None:
-            continue
-        if default is not None and store.mark(base) is None:
-            store.mark(base, default)
-        for zone in [own.key] if own is not None else customer_zones:
-            mark = f"{base}:{zone}"
-            yield way, zone, mark, store.mark(mark) or started - timedelta(microseconds=1)
+        since = store.mark(_mark(way))
+        if since is not None:
+            for zone in [own.key] if own is not None else customer_zones:
+                yield way, zone, since
+
+
+def _mark(way: Way) -> str:
+    return f"schedule:{way.journey.id}:{way.number}"
 
 
 def _next(way: Way, zone_name: str, since: datetime) -> Occurrence | None:
@@ -83,5 +89,3 @@ def _between(way: Way, zone: str, since: datetime, now: datetime) -> Iterator[Oc
     while (found := _next(way, zone, at)) is not None and found.at <= now:
         yield found
         at = found.at
-
-

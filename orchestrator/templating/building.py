@@ -14,7 +14,7 @@ from orchestrator.errors import Problem
 from orchestrator.templating.binding import Binding
 from orchestrator.templating.environment import LEXER, TEXT, parse
 from orchestrator.templating.front_matter import FrontMatter, Value, read_fields, read_front_matter
-from orchestrator.templating.html_parts import finished_html
+from orchestrator.templating.html_parts import check_body
 from orchestrator.templating.html_scan import scan
 from orchestrator.templating.includes import Includer
 from orchestrator.templating.pieces import Atom, Data, Piece, PieceError, split
@@ -158,18 +158,9 @@ class _Builder:
         body = self._body(text[front.body :], base + front.body, self.files.kind)
         if self.files.kind == "txt":
             return replace(parts, text=_trimmed(body))
-        beside = self._beside()
-        locale, kind = self.files.locale, self.files.kind
-        finished = finished_html(body, kind, locale, self.report, lambda: self.sound) if self.readable else Parts()
-        return replace(
-            finished,
-            subject=parts.subject,
-            preheader=parts.preheader,
-            sender=parts.sender,
-            reply_to=parts.reply_to,
-            text=beside if beside is not None else finished.text,
-            text_derived=beside is None,
-        )
+        if self.readable:
+            check_body(body, self.files.kind, self.report)
+        return replace(parts, body=body, kind=self.files.kind, text=self._beside())
 
     def _beside(self) -> list[Piece] | None:
         """The text part written in a file of its own."""

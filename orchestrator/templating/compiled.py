@@ -12,6 +12,7 @@ from orchestrator.templating.budget import joined
 from orchestrator.templating.code import FILE, Code, Values
 from orchestrator.templating.environment import HTML, TEXT, TemplateEnvironment, parse
 from orchestrator.templating.failure import RenderError, ValueRefused
+from orchestrator.templating.html_parts import Html, finish_html
 from orchestrator.templating.missing import Missing, missing
 from orchestrator.templating.pieces import Data, Piece
 from orchestrator.templating.positions import SourceMap
@@ -77,8 +78,8 @@ class Compiled:
 
     __slots__ = (
         "fields",
+        "finish",
         "html",
-        "parts",
         "preheader",
         "reply_to",
         "sender",
@@ -86,15 +87,17 @@ class Compiled:
         "specials",
         "subject",
         "text",
+        "text_derived",
         "variant",
     )
 
     def __init__(self, variant: TemplateVariant) -> None:
         parts: Parts = variant.parts
         binding = Binding(internal=frozenset({"_preheader"}))
-        self.variant, self.parts = variant, parts
-        if parts.html is None and parts.text is None:
+        self.variant = variant
+        if parts.body is None and parts.text is None:
             raise RenderError("the template file has problems; run lint to see them", variant.path)
+        html = None if parts.body is None else _finished(variant, parts.body)
 
         def part(pieces: list[Piece] | None, environment: TemplateEnvironment = TEXT) -> Part | None:
             return None if pieces is None else Part(pieces, environment, binding, parts.sources, variant.path)
@@ -103,10 +106,19 @@ class Compiled:
         self.preheader = part(parts.preheader)
         self.sender = part(parts.sender)
         self.reply_to = part(parts.reply_to)
-        self.html = part(parts.html, HTML)
-        self.text = part(parts.text)
+        self.finish = html
+        self.html = part(html.pieces if html else None, HTML)
+        self.text_derived = parts.text is None
+        self.text = part(html.text if html and parts.text is None else parts.text)
         self.fields: Mapping[str, Part] = {
             key: Part(pieces, TEXT, binding, parts.sources, variant.path) for key, pieces in parts.fields.items()
         }
         self.slots = tuple(Slot(f"_u{number}", key, missing(key)) for key, number in binding.slots.items())
         self.specials = frozenset(binding.specials)
+
+
+def _finished(variant: TemplateVariant, body: list[Piece]) -> Html:
+    try:
+        return finish_html(body, variant.parts.kind, variant.locale)
+    except ValueRefused as error:
+        raise RenderError(str(error), variant.path) from None

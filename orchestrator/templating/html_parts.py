@@ -1,8 +1,9 @@
-"""The HTML body of an email: checked, compiled from MJML, styled and guarded once, with its text part."""
+"""The HTML body of an email: checked when it is loaded; compiled from MJML, styled and guarded when first needed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from orchestrator.templating.failure import ValueRefused
 from orchestrator.templating.html_rules import check_html, guarded
@@ -11,48 +12,60 @@ from orchestrator.templating.inlining import DEEPEST_HTML, has_styles, inline_on
 from orchestrator.templating.mjml import check_mjml, compile_once
 from orchestrator.templating.pieces import Atom, Data, Piece, RawToken
 from orchestrator.templating.plain_text import text_once
-from orchestrator.templating.templates import Parts
 
 Report = Callable[[str, int, str, str | None], None]
 """(code, mark, message, way out)."""
 
 
-def finished_html(body: list[Piece], kind: str, locale: str | None, report: Report, sound: Callable[[], bool]) -> Parts:
-    """The `html` and `text` parts of a body of this kind (`html` or `mjml`); neither where something is wrong.
+class Html(NamedTuple):
+    """An HTML body ready for the compiler.
 
-    `sound` tells whether nothing has been reported as an error so far.
+    With `compile_late` it is MJML still, and with `inline_late` its styles are not inlined: both then happen after
+    rendering. `text` is the text part, or None where it has to be made of each finished message. `own_preview`: the
+    author wrote the hidden line of MJML himself.
     """
+
+    pieces: list[Piece]
+    text: list[Piece] | None = None
+    compile_late: bool = False
+    inline_late: bool = False
+    own_preview: bool = False
+
+
+def check_body(body: list[Piece], kind: str, report: Report) -> None:
+    """Report what is wrong with a body of this kind (`html` or `mjml`)."""
     scanned = scan(body)
     check_html(scanned, report)
-    if kind == "mjml":
-        check_mjml(scanned, report)
-    elif scanned.depth > DEEPEST_HTML:
-        report("html_too_deep", scanned.tags[0].mark, f"elements nest more than {DEEPEST_HTML} deep", "close them")
-    if not sound():
-        return Parts()
-    own_preview = any(tag.name == "mj-preview" for tag in scanned.tags)
     if kind != "mjml":
-        return _styled(scanned, has_styles(scanned), own_preview)
+        if scanned.depth > DEEPEST_HTML:
+            report("html_too_deep", scanned.tags[0].mark, f"elements nest more than {DEEPEST_HTML} deep", "close them")
+        return
+    if check_mjml(scanned, report):
+        try:
+            compile_once(scanned)
+        except ValueRefused as error:
+            report("mjml_invalid", scanned.tags[0].mark, str(error), "close every element, as in XML")
+
+
+def finish_html(body: list[Piece], kind: str, locale: str | None) -> Html:
+    """A checked body, with all that can be done before its values are known."""
+    scanned = scan(body)
+    if kind != "mjml":
+        return _styled(scanned, has_styles(scanned), False)
     styled = any(tag.name == "mj-style" for tag in scanned.tags)
-    try:
-        compiled = compile_once(scanned)
-    except ValueRefused as error:
-        report(
-            "mjml_invalid", scanned.tags[0].mark if scanned.tags else 1, str(error), "close every element, as in XML"
-        )
-        return Parts()
+    own_preview = any(tag.name == "mj-preview" for tag in scanned.tags)
+    compiled = compile_once(scanned)
     if compiled is None:
-        html = guarded(scanned, mjml=True)
-        return Parts(html=html, compile_late=True, inline_late=styled, own_preview=own_preview)
+        return Html(guarded(scanned, mjml=True), None, True, styled, own_preview)
     return _styled(scan(_with_language(compiled, locale)), styled, own_preview)
 
 
-def _styled(scanned: Scan, styled: bool, own_preview: bool) -> Parts:
+def _styled(scanned: Scan, styled: bool, own_preview: bool) -> Html:
     inlined = inline_once(scanned) if styled else scanned.pieces
     html = guarded(scan(inlined) if inlined is not None else scanned)
     text = text_once(scan(html))
     placed = html if own_preview else _with_preheader(html)
-    return Parts(html=placed, text=text, inline_late=inlined is None, own_preview=own_preview)
+    return Html(placed, text, False, inlined is None, own_preview)
 
 
 def _with_language(pieces: list[Piece], locale: str | None) -> list[Piece]:

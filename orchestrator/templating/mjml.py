@@ -13,7 +13,7 @@ from collections.abc import Callable
 from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.templating.failure import ValueRefused
 from orchestrator.templating.holders import Holder, blocks_stand_whole
-from orchestrator.templating.html_scan import VOID, Element, Scan, Where, scan
+from orchestrator.templating.html_scan import VOID, Scan, Tag, Where, scan
 from orchestrator.templating.inlining import DEEPEST_HTML, check_depth
 from orchestrator.templating.pieces import Atom, Piece
 
@@ -51,52 +51,55 @@ _HTML_INSIDE = (
 _STATIC_PLACES = frozenset({"mj-body", "mj-wrapper", "mj-column", "mj-hero"})
 
 
-def check_mjml(scanned: Scan, report: Report) -> None:
-    """Report unknown and misplaced components, HTML outside of components, and what is never closed."""
+def check_mjml(scanned: Scan, report: Report) -> bool:
+    """Report unknown and misplaced components, HTML outside of components, and what is never closed.
+
+    True where nothing but warnings was found, so that the compiler may see it.
+    """
     if not any(tag.name == "mjml" for tag in scanned.tags):
         report("mjml_invalid", 1, "there is no <mjml> element", "an MJML file is <mjml><mj-body>...</mj-body></mjml>")
-        return
+        return False
     if scanned.depth > DEEPEST_HTML:
-        report(
-            "mjml_invalid", scanned.tags[0].mark, f"elements nest more than {DEEPEST_HTML} deep", "close what is open"
-        )
-        return
-    for tag in scanned.tags:
-        _check_tag(tag.name, tag.parent, tag.mark, tag.attributes, report)
+        message = f"elements nest more than {DEEPEST_HTML} deep"
+        report("mjml_invalid", scanned.tags[0].mark, message, "close what is open")
+        return False
+    found = [_check_tag(tag, report) for tag in scanned.tags]
     for element in scanned.unclosed:
         if element.name != "#condition":
             report("mjml_invalid", element.mark, f"<{element.name}> is never closed", f"add </{element.name}>")
+    return all(found) and not scanned.unclosed
 
 
-def _check_tag(name: str, parent: Element | None, mark: int, attributes: dict[str, str], report: Report) -> None:
+def _check_tag(tag: Tag, report: Report) -> bool:
+    if tag.name in ("mj-social-element", "mj-accordion") and not {"src", "icon-wrapped-url"} & tag.attributes.keys():
+        attribute = "src" if tag.name == "mj-social-element" else "icon-wrapped-url and icon-unwrapped-url"
+        message = f"<{tag.name}> shows an icon from a foreign server"
+        report("remote_image", tag.mark, message, f"give it {attribute} of your own")
+    wrong = _wrong(tag)
+    if wrong is not None:
+        report("mjml_invalid", tag.mark, *wrong)
+    return wrong is None
+
+
+def _wrong(tag: Tag) -> tuple[str, str | None] | None:
+    """What is wrong with a component, and the way out."""
+    name, parent = tag.name, tag.parent
     inside_html = parent is not None and parent.inside(*_HTML_INSIDE)
+    unknown = f"<{name}> is unknown to MJML", did_you_mean(name, PARENTS, "") or "see the list of MJML components"
     if name == "mj-include":
-        report("mjml_invalid", mark, "mj-include is not available", "write {% include '_name.mjml' %}")
-    elif not name.startswith("mj"):
-        if not inside_html:
-            report("mjml_invalid", mark, f"<{name}> stands outside of any text", "put it into <mj-text> or <mj-raw>")
-    elif parent is not None and parent.name == "mj-attributes":
-        if name not in PARENTS and name not in _ATTRIBUTES_ONLY:
-            report("mjml_invalid", mark, f"<{name}> is unknown to MJML", did_you_mean(name, PARENTS, ""))
-    elif name not in PARENTS:
-        report(
-            "mjml_invalid",
-            mark,
-            f"<{name}> is unknown to MJML",
-            did_you_mean(name, PARENTS, "") or "see the list of MJML components",
-        )
-    elif inside_html:
-        report(
-            "mjml_invalid", mark, f"<{name}> cannot stand inside a text component", "end the component around it first"
-        )
-    elif (parent.name if parent else None) not in (PARENTS[name] or (None,)):
+        return "mj-include is not available", "write {% include '_name.mjml' %}"
+    if not name.startswith("mj"):
+        return None if inside_html else (f"<{name}> stands outside of any text", "put it into <mj-text> or <mj-raw>")
+    if parent is not None and parent.name == "mj-attributes":
+        return None if name in PARENTS or name in _ATTRIBUTES_ONLY else unknown
+    if name not in PARENTS:
+        return unknown
+    if inside_html:
+        return f"<{name}> cannot stand inside a text component", "end the component around it first"
+    if (parent.name if parent else None) not in (PARENTS[name] or (None,)):
         where = " or ".join(f"<{outer}>" for outer in PARENTS[name]) or "at the top of the file"
-        report("mjml_invalid", mark, f"<{name}> cannot stand here", f"it stands in {where}")
-    if name in ("mj-social-element", "mj-accordion") and not {"src", "icon-wrapped-url"} & attributes.keys():
-        attribute = "src" if name == "mj-social-element" else "icon-wrapped-url and icon-unwrapped-url"
-        report(
-            "remote_image", mark, f"<{name}> shows an icon from a foreign server", f"give it {attribute} of your own"
-        )
+        return f"<{name}> cannot stand here", f"it stands in {where}"
+    return None
 
 
 def compile_once(scanned: Scan) -> list[Piece] | None:

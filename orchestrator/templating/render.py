@@ -15,6 +15,7 @@ from orchestrator.templating.compiled import Compiled, Part
 from orchestrator.templating.failure import RenderError, ValueRefused
 from orchestrator.templating.footer import footer_of, with_footer
 from orchestrator.templating.headers import HeaderRefused, address_line, one_line
+from orchestrator.templating.html_parts import Html
 from orchestrator.templating.inlining import inline_rendered
 from orchestrator.templating.mjml import compile_rendered
 from orchestrator.templating.plain_text import text_of, tidy
@@ -142,17 +143,17 @@ class Renderer:
 
     def _bodies(self, code: Compiled, values: dict[str, Any], preheader: str | None) -> tuple[str | None, str]:
         html: str | None = None
-        parts = code.parts
-        if code.html is not None:
+        finish = code.finish
+        if code.html is not None and finish is not None:
             hidden = f'<div style="{_PREHEADER_STYLE}">{escape(preheader)}</div>' if preheader else ""
             values["_preheader"] = Markup(hidden)
             html = code.html.render(values, LONGEST_HTML)
-            if parts.compile_late or parts.inline_late:
-                html = _finished_late(html, code, hidden)
+            if finish.compile_late or finish.inline_late:
+                html = _finished_late(html, code.variant, finish, hidden)
         if code.text is None:
             return html, text_of(html or "")
         text = code.text.render(values, LONGEST_TEXT)
-        return html, tidy(text) if parts.text_derived and code.text.constant is None else text
+        return html, tidy(text) if code.text_derived and code.text.constant is None else text
 
     def _footed(
         self, code: Compiled, html: str | None, text: str, extras: Mapping[str, Any], language: str
@@ -168,22 +169,22 @@ class Renderer:
         return (None if html is None else with_html), with_text
 
 
-def _finished_late(source: str, code: Compiled, hidden: str) -> str:
-    """What could not be done when the template was loaded: MJML, styles, and the preheader's place."""
+def _finished_late(source: str, variant: TemplateVariant, finish: Html, hidden: str) -> str:
+    """What could not be done before: MJML with the preheader's place, and styles."""
     try:
         html = source
-        if code.parts.compile_late:
-            language = f' lang="{code.variant.locale}"' if code.variant.locale else ""
+        if finish.compile_late:
+            language = f' lang="{variant.locale}"' if variant.locale else ""
             html = compile_rendered(source).replace(' lang="und"', language)
-            if hidden and not code.parts.own_preview:
+            if hidden and not finish.own_preview:
                 html = re.sub(r"<body\b[^>]*>", lambda body: body.group() + hidden, html, count=1)
-        if code.parts.inline_late:
+        if finish.inline_late:
             html = inline_rendered(html)
         if len(html) > LONGEST_HTML:
             raise ValueRefused(f"the message grows past {LONGEST_HTML:,} characters")
         return html
     except ValueRefused as error:
-        raise RenderError(str(error), code.variant.path) from None
+        raise RenderError(str(error), variant.path) from None
 
 
 def _zone(given: object) -> ZoneInfo:

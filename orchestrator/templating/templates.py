@@ -18,20 +18,17 @@ CHANNELS = ("email", "sms", "push", "whatsapp", "wechat", "inbox")
 class Parts:
     """What a variant is rendered from, in pieces. None: the template does not give that part.
 
-    `html` is ready to render. With `compile_late` it is MJML still, and with `inline_late` its styles are not inlined:
-    both then happen after rendering. `text` None beside an `html`: the text is made of each finished message.
+    `body` is HTML or MJML (`kind`) as its author wrote it, with the includes in place; `text` a text part of its own.
+    Neither: the file has problems.
     """
 
     subject: list[Piece] | None = None
     preheader: list[Piece] | None = None
     sender: list[Piece] | None = None
     reply_to: list[Piece] | None = None
-    html: list[Piece] | None = None
+    body: list[Piece] | None = None
+    kind: str = ""
     text: list[Piece] | None = None
-    text_derived: bool = False
-    compile_late: bool = False
-    inline_late: bool = False
-    own_preview: bool = False
     fields: Mapping[str, list[Piece]] = field(default_factory=dict)
     sources: SourceMap = field(default_factory=SourceMap)
 

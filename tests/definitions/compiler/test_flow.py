@@ -53,7 +53,7 @@ def _nested(steps: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )  # fmt: skip
 
 
-STEPS = st.recursive(st.sampled_from(SIMPLE), _nested, max_leaves=25)
+STEPS = st.recursive(st.sampled_from(SIMPLE), _nested, max_leaves=15)
 EXIT_STEPS = st.lists(st.sampled_from([{"email": "hello"}, {"do": [{"sms": "hello"}, {"exit": "x"}]}, {"if": "true"}]), max_size=3)
 
 

@@ -94,8 +94,8 @@ def test_a_schedules_own_clock_goes_before_the_journeys(journey_of):
 
 
 MISTAKES = [
-    ("{event: booked, where: entry.total == '1'}", "2:24: there is no 'entry' here"),
-    ("{event: booked, where: event.totl == '1'}", "2:30: no property 'totl' of 'event' is declared; did you mean 'total'?"),
+    ("{event: booked, where: entry.total == '1'}", "2:31: there is no 'entry' here"),
+    ("{event: booked, where: event.totl == '1'}", "2:37: no property 'totl' of 'event' is declared; did you mean 'total'?"),
     ('{schedule: "0 9 * *"}', "2:19: found a schedule of 4 fields"),
     ('{schedule: "0 0 31 2 *"}', "whose date never comes"),
     ("{date: customer.birthday, offset: days(3)}", "found 'days(3)' where a duration stands"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from orchestrator.core.expression.nodes import Node
 from orchestrator.core.program import ChannelTemplate, Journey, MessageOptions, RepeatAgain, Send, Step, Survey
@@ -105,6 +105,10 @@ class JourneySubject(JourneyFile):
             path = self.path(step)
             found = self._step_texts[step.index] = tuple(texts_of(model_at(self.model, path), path))
         return found
+
+    def model_value(self, step: Step, key: str) -> Any:
+        """What stands below a key of the step, as its model has it."""
+        return model_at(self.model, (*self.path(step), key))
 
     def verb_problem(
         self,

@@ -1,0 +1,92 @@
+"""A journey that can trigger itself without a wait, by itself or through others (the language reference, section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal
+
+from orchestrator.definitions.rules.analysis.graph import components
+from orchestrator.definitions.rules.analysis.links import Link, links_of, repeatable
+from orchestrator.definitions.rules.analysis.subject import JourneySubject, Subject
+from orchestrator.errors import Problem
+
+CODE: Final = "self_trigger"
+SEVERITY: Final = "error"
+
+
+def check(subject: Subject) -> Iterator[Problem]:
+    """Circles of journeys in which each lets the next one begin at once.
+
+    An error where nothing stops them; a warning where a `where` or a `reentry` of one of them may.
+    """
+    links = links_of(subject)
+    journeys = {journey.id: journey for journey in subject.journeys}
+    told: set[str] = set()
+    for allowed, severity in (
+        ([link for link in links if link.readmits and not link.guarded], "error"),
+        ([link for link in links if link.readmits], "warning"),
+        ([link for link in links if link.by_name and not link.guarded], "warning"),
+    ):
+        for circle in _circles(allowed):
+            if told & {link.source for link in circle}:
+                continue
+            told |= {link.source for link in circle}
+            how: Literal["error", "warning"] = "error" if severity == "error" or _plain(circle, journeys) else "warning"
+            yield _problem(circle, journeys, how)
+
+
+def _plain(circle: Sequence[Link], journeys: dict[str, JourneySubject]) -> bool:
+    """A journey that calls itself by its only door: only `reentry` keeps it from going on, so it is a mistake."""
+    return len(circle) == 1 and not circle[0].guarded and len(journeys[circle[0].source].journey.triggers) == 1
+
+
+def _circles(links: Sequence[Link]) -> Iterator[Sequence[Link]]:
+    """One circle for each set of journeys that lead to each other."""
+    numbers = {name: number for number, name in enumerate(sorted({name for link in links for name in link.ends}))}
+    names = list(numbers)
+
+    def ahead(number: int) -> list[int]:
+        return [numbers[link.target] for link in links if link.source == names[number]]
+
+    for component in sorted(components(range(len(names)), ahead), key=min):
+        inside = {names[number] for number in component}
+        among = repeatable([link for link in links if link.source in inside and link.target in inside])
+        circle = _shortest(among)
+        if circle is not None:
+            yield circle
+
+
+def _shortest(links: Sequence[Link]) -> Sequence[Link] | None:
+    """The shortest circle, of these the first by name."""
+    best: list[Link] | None = None
+    for start in sorted({link.source for link in links}):
+        ways: list[list[Link]] = [[link] for link in links if link.source == start]
+        seen = {start}
+        while ways:
+            way = ways.pop(0)
+            end = way[-1].target
+            if end == start:
+                if best is None or len(way) < len(best):
+                    best = way
+                break
+            if end not in seen:
+                seen.add(end)
+                ways += [[*way, link] for link in links if link.source == end]
+    return best
+
+
+def _problem(
+    circle: Sequence[Link], journeys: dict[str, JourneySubject], severity: Literal["error", "warning"]
+) -> Problem:
+    first = circle[0]
+    journey = journeys[first.source]
+    if len(circle) == 1:
+        message = f"{first.words}, which lets this journey begin again at once"
+    else:
+        onward = ", ".join(f"there {link.words}, which lets '{link.target}' begin" for link in circle[1:])
+        message = f"{first.words}, which lets '{first.target}' begin; {onward} again, all at once"
+    if severity == "error":
+        hint = "put a wait before this step, or change what lets the journey begin"
+    else:
+        hint = "only `where` or `reentry` keeps this from going on for ever; put a wait before this step"
+    return journey.verb_problem(first.step, CODE, message, hint, severity)
