@@ -11,8 +11,8 @@ from orchestrator.cli.project_loading import journey_of, load
 from orchestrator.cli.terminal import Terminal
 from orchestrator.errors import ProjectInvalid, UsageError
 
-DESCRIPTION = """Draw a journey: an SVG file that stands alone and follows the reader's light or dark screen, Mermaid text
-for pages that draw it themselves, or JSON for your own tools."""
+DESCRIPTION = """Draw a journey: an SVG file that stands alone and follows the reader's light or dark screen, Mermaid
+text for pages that draw it themselves, or JSON for your own tools."""
 EXAMPLES = """
 orchestrator graph welcome --output welcome.svg
 orchestrator graph welcome --format mermaid

@@ -33,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--events", metavar="FILE", type=Path, help="a table of events, replayed from its first one on")
     parser.add_argument("--mapping", metavar="FILE", type=Path, help="how the table's rows become events")
     parser.add_argument("--store", metavar="URL", help="where the state is kept during the run (default: memory://)")
-    parser.add_argument("--journal", metavar="FILE", type=Path, help="also write every decision, with its values, for why")
+    parser.add_argument(
+        "--journal", metavar="FILE", type=Path, help="also write every decision, with its values, for why"
+    )
 
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:

@@ -16,8 +16,8 @@ from orchestrator.errors import UsageError
 if TYPE_CHECKING:
     from orchestrator.testing.journey_tests import TestResult
 
-DESCRIPTION = """Run the tests that stand in journeys and below journeys/tests/, each on a virtual clock of its own, with
-the real engine. What differs from what was expected is shown. Ends with 1 if a test failed."""
+DESCRIPTION = """Run the tests that stand in journeys and below journeys/tests/, each on a virtual clock of its own,
+with the real engine. What differs from what was expected is shown. Ends with 1 if a test failed."""
 EXAMPLES = """
 orchestrator test
 orchestrator test journeys/tests/welcome.yaml

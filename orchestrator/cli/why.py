@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -13,13 +12,13 @@ from orchestrator.cli.arguments import only_one
 from orchestrator.cli.project_loading import load, load_valid, nearest_file
 from orchestrator.cli.runs import read_scenario
 from orchestrator.cli.terminal import Terminal
-from orchestrator.errors import Problem, ProjectInvalid, UsageError
+from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
     from orchestrator.definitions.load import LoadedProject
 
-DESCRIPTION = """Tell what happened to a customer, journey by journey, and on what grounds: why this message was sent, and
-that one was not. The run to tell about is a scenario, or the journal that `simulate --journal` wrote."""
+DESCRIPTION = """Tell what happened to a customer, journey by journey, and on what grounds: why this message was sent,
+and that one was not. The run to tell about is a scenario, or the journal that `simulate --journal` wrote."""
 EXAMPLES = """
 orchestrator why li --scenario scenarios/first.yaml
 orchestrator why li welcome --scenario scenarios/first.yaml
@@ -49,20 +48,20 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     if source == "scenario":
         loaded = load_valid(args.project, terminal)
         lines, customers = _scenario_lines(loaded, args.scenario, terminal)
-        zone, titles = loaded.project.timezone, _titles(loaded)
+        zone, titles = loaded.project.timezone, titles_of(loaded)
     else:
         zone, titles = _words_of_project(args.project, terminal)
         lines, customers = _journal_lines(args.journal, args.customer)
     if args.customer not in customers:
-        raise UsageError(f"there is no customer '{args.customer}'{_nearest(args.customer, customers)}", "unknown_customer")
+        raise UsageError(
+            f"there is no customer '{args.customer}'{_nearest(args.customer, customers)}", "unknown_customer"
+        )
     if args.journey is not None:
         _check_journey(args.journey, lines, titles)
     return _show(args, terminal, lines, zone, titles)
 
 
-def _show(
-    args: argparse.Namespace, terminal: Terminal, lines: Lines, zone: ZoneInfo, titles: Mapping[str, str]
-) -> int:
+def _show(args: argparse.Namespace, terminal: Terminal, lines: Lines, zone: ZoneInfo, titles: Mapping[str, str]) -> int:
     from orchestrator.insights.why import story_text, tell
 
     story = tell(lines, args.customer, zone, args.journey)
@@ -88,63 +87,25 @@ def _scenario_lines(loaded: LoadedProject, path: Path, terminal: Terminal) -> tu
 
 
 def _journal_lines(path: Path, customer: str) -> tuple[Lines, dict[str, None]]:
-    """The customer's lines of a journal of any length, and every customer in it."""
-    lines: Lines = []
-    customers: dict[str, None] = {}
-    for line in _read_journal(path):
-        name = line["customer"]
-        customers[name] = None
-        if name == customer:
-            lines.append(line)
-    return lines, customers
+    from orchestrator.insights.journal import customer_lines
 
-
-def _read_journal(path: Path) -> Iterator[dict[str, Any]]:
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            for number, text in enumerate(file, 1):
-                if text.strip():
-                    yield _journal_line(path, number, text)
+        return customer_lines(path, customer)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}{nearest_file(path)}", "file_unreadable") from None
-
-
-def _journal_line(path: Path, number: int, text: str) -> dict[str, Any]:
-    try:
-        line = json.loads(text)
-    except (ValueError, RecursionError):
-        line = None
-    wanted = ("at", "type", "customer")
-    if isinstance(line, dict) and all(isinstance(line.get(key), str) for key in wanted) and _is_instant(line["at"]):
-        return line
-    message = "this is no line of a journal: an object with at, type and customer was expected"
-    hint = "give a file that simulate --journal wrote"
-    raise ProjectInvalid([Problem(str(path), number, 1, "bad_journal", message, hint)])
-
-
-def _is_instant(text: str) -> bool:
-    from orchestrator.core.time.iso import parse_instant
-
-    # The usual form is looked at by hand: a journal may have millions of lines.
-    if len(text) == 20 and text[10] == "T" and text[19] == "Z" and text[:4].isdigit():
-        return True
-    try:
-        parse_instant(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _words_of_project(root: Path, terminal: Terminal) -> tuple[ZoneInfo, dict[str, str]]:
     """Zone and titles of the project; a journal can be read without one, in UTC."""
     if (root / "journeys").is_dir():
         loaded = load(root)
-        return loaded.project.timezone, _titles(loaded)
+        return loaded.project.timezone, titles_of(loaded)
     terminal.note("there is no project here, so times are shown in UTC; --project DIR gives one")
     return ZoneInfo("UTC"), {}
 
 
-def _titles(loaded: LoadedProject) -> dict[str, str]:
+def titles_of(loaded: LoadedProject) -> dict[str, str]:
+    """Journeys and what they are called."""
     return {journey.id: journey.title for journey in loaded.project.journeys.values()}
 
 

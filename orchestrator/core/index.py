@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Iterable, Iterator, NamedTuple
 
 from orchestrator.core.expression.expr import Expr
@@ -59,6 +60,15 @@ class Index:
         return bool(self.project.caps) or any(e.needs.received or e.needs.steps for e in exprs) or any(
             isinstance(step, (Survey, IssueCoupon)) for j in self.journeys for step in j.steps
         )  # fmt: skip
+
+    def messages_asked_for(self) -> timedelta | None:
+        """How long a message that is done with may still be asked for, by a cap; None: for ever, by an expression."""
+        conditions = [s.where for s in self.project.segments]
+        conditions += [stage.where for stage in self.project.stages if stage.where is not None]
+        conditions += [expr for journey in self.journeys for expr in exprs_of(journey)]
+        if any(expr.needs.received or expr.needs.steps for expr in conditions):
+            return None
+        return max((rule.per for rule in self.project.caps), default=timedelta(0)) + self.project.settings.late_tolerance
 
     def segments_moved_by(self, event: str) -> list[Segment]:
         """The segments whose membership an event of this name may change, in the order of their dependencies.

@@ -81,7 +81,7 @@ def _middle(near: Sequence[tuple[int, int]]) -> Sequence[tuple[int, int]]:
 
 
 def _pushed_together(cells: Sequence[Cell], rows: Sequence[Sequence[int]], roots: Sequence[int]) -> list[float]:
-    """A place for each cell, equal within a block: as far left as the order allows, then right towards its neighbours."""
+    """A place for each cell, equal within a block: as far left as the order allows, then right as far as that helps."""
     apart: dict[tuple[int, int], float] = {}
     after: dict[int, set[int]] = {root: set() for root in roots}
     waiting = dict.fromkeys(after, 0)

@@ -104,19 +104,19 @@ def summary_text(summary: RunSummary) -> str:
     if not shown:
         return "nothing happened: no journey was entered"
     first = max(max(len(title) for title, _ in shown), 2 + max(len(row.name) for _, rows in shown for row in rows))
-    number = max(len(f"{sum(row.count for row in rows):,}") for _, rows in shown)
+    number = max(len(f"{sum(row.number for row in rows):,}") for _, rows in shown)
     out = []
     for title, rows in shown:
-        out.append(f"{title:<{first}}  {sum(row.count for row in rows):>{number},}")
+        out.append(f"{title:<{first}}  {sum(row.number for row in rows):>{number},}")
         for row in rows:
             words = f"  {row.words}" if row.words else ""
-            out.append(f"  {row.name:<{first - 2}}  {row.count:>{number},}{words}")
+            out.append(f"  {row.name:<{first - 2}}  {row.number:>{number},}{words}")
     return "\n".join(out)
 
 
 class _Row(NamedTuple):
     name: str
-    count: int
+    number: int
     words: str
 
 

@@ -18,6 +18,9 @@ CHANNELS |= {"wechat": "WeChat message", "inbox": "inbox message"}
 EXPLAINED = frozenset({"entered", "refused", "branched", "exited"})
 """The kinds of lines whose `values` are what a condition was decided on."""
 
+_EVIDENCE = frozenset({"event", "zone", "error"})
+"""Values that name what a decision goes back to, rather than what was compared."""
+
 MOST_REASONS = 8
 LONGEST_VALUE = 80
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -37,7 +40,7 @@ def because(line: Line, zone: ZoneInfo) -> tuple[str, ...]:
     values = line.get("values")
     if line["type"] not in EXPLAINED or not isinstance(values, Mapping):
         return ()
-    told = [f"{name} was {shown(value, zone)}" for name, value in values.items()]
+    told = [f"{name} was {shown(value, zone)}" for name, value in values.items() if name not in _EVIDENCE]
     if len(told) > MOST_REASONS:
         told[MOST_REASONS:] = [f"and {len(told) - MOST_REASONS} more values"]
     return tuple(told)

@@ -116,22 +116,35 @@ def _counted(told: Iterable[Told]) -> list[Told]:
 def story_text(story: Story, titles: Mapping[str, str]) -> str:
     """The story as people read it, without a line break at the end."""
     out = [f"{story.customer}, in the local time of {story.zone}"]
+    instants = [told.at for chapter in story.chapters for passage in chapter.passages for told in passage.told]
+    widest = max((len(local_text(at, story.zone)) for at in instants), default=0)
     for chapter in story.chapters:
         title = titles.get(chapter.journey or "")
         name = chapter.journey or "in no journey"
         out += ["", f"{name}: {title}" if title and title != name else name]
-        entries = [passage for passage in chapter.passages if passage.key is not None]
-        for passage in chapter.passages:
-            if passage.key is not None and (len(entries) > 1 or passage.key != story.customer):
-                out.append(f"  {_ordinal(entries.index(passage) + 1)} passage, key {passage.key}")
-            out += [line for told in passage.told for line in _told_lines(told, story.zone)]
+        for heading, passage in _headed(chapter, story.customer):
+            out += [f"  {heading}"] if heading else []
+            out += [line for told in passage.told for line in _told_lines(told, story.zone, widest)]
     return "\n".join(out)
 
 
-def _told_lines(told: Told, zone: ZoneInfo) -> list[str]:
+def _headed(chapter: Chapter, customer: str) -> list[tuple[str, Passage]]:
+    """Passages with what to call them; the only one needs no name."""
+    headed = []
+    count = 0
+    plain = len(chapter.passages) == 1 and chapter.passages[0].key in (None, customer)
+    for passage in chapter.passages:
+        count += passage.key is not None
+        key = f", key {passage.key}" if passage.key != customer else ""
+        heading = f"{_ordinal(count)} passage{key}" if passage.key is not None else "at the door"
+        headed.append(("" if plain or chapter.journey is None else heading, passage))
+    return headed
+
+
+def _told_lines(told: Told, zone: ZoneInfo, widest: int) -> list[str]:
     when = local_text(told.at, zone)
-    out = [f"  {when}  {told.text}"]
-    indent = " " * (len(when) + 4)
+    out = [f"  {when:<{widest}}  {told.text}"]
+    indent = " " * (widest + 4)
     if told.because:
         first, *rest = told.because
         out.append(f"{indent}because {first}")

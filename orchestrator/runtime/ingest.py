@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from datetime import datetime
-from typing import Any, Iterable, Mapping, NamedTuple
+from math import isfinite
+from typing import Any, NamedTuple
 
+from orchestrator.core.customer import RESERVED
 from orchestrator.core.identity import stable_hash
-from orchestrator.core.inbox import Body, Event, Identified, Occurred
+from orchestrator.core.inbox import Body, ConsentChanged, Event, Identified, Occurred
 from orchestrator.core.project import Project
 from orchestrator.core.transition import jsonable
 from orchestrator.stores.protocol import Arrival, Store
 
+LONGEST_NAME = 512
+"""Characters of an id or a name."""
+DEEPEST = 32
+"""Levels of nesting in what arrives."""
 
 
 class Incoming(NamedTuple):
@@ -49,11 +57,14 @@ def ingest_once(store: Store, items: Iterable[Incoming | tuple[str, Body]], now:
                 arrivals.append(arrival)
         else:
             customer, body = item
-            why = _unstorable(customer, body.traits if isinstance(body, Identified) else {})
+            why = _unstorable(customer, [getattr(body, field.name) for field in fields(body)])
+            if why is None and isinstance(body, Identified):
+                why = unfit_traits(body.traits)
             if why is not None:
                 refused.append((position, why))
-            else:
-                arrivals.append(Arrival(customer, now, body))
+                continue
+            arrivals.append(Arrival(customer, now, body))
+            arrivals.extend(Arrival(customer, now, out) for out in _opt_outs(body))
     done = store.ingest(arrivals)
     return IngestCounts(done.accepted, done.duplicates, done.conflicts, tuple(refused), tuple(violations))
 
@@ -70,7 +81,7 @@ def _event(project: Project, item: Incoming, now: datetime, violations: list[tup
             return f"the property '{unknown[0]}' of {item.name} is not declared in schema.yaml"
         if unknown and policy == "drop":
             properties = {name: value for name, value in properties.items() if name in spec.properties}
-    why = _unstorable(item.customer, properties) or _unstorable(item.name, {})
+    why = _unstorable(item.customer, properties) or _unstorable(item.name, item.message_id)
     if why is not None:
         return why
     at = now if item.at is None or item.at > now else item.at
@@ -84,27 +95,70 @@ def content_id(customer: str, name: str, at: datetime, properties: Mapping[str, 
     return f"c-{stable_hash(customer, name, at.isoformat(), content):016x}"
 
 
-def _unstorable(text: str, values: Mapping[str, Any]) -> str | None:
-    """Why the database could not keep this, None if it can: a NUL, a lone surrogate, an empty id, too much."""
-    if not text or len(text) > 512:
-        return "an id or name must have 1 to 512 characters"
-    for piece in (text, *_texts(values, 0)):
-        if "\x00" in piece:
-            return "text holds U+0000, which databases cannot store; remove it"
-        if not piece.isascii() and any("\ud800" <= character <= "\udfff" for character in piece):
-            return "text holds a lone surrogate (half of a character); send valid Unicode"
+def unfit_traits(traits: Mapping[str, Any]) -> str | None:
+    """Why traits with a meaning of their own cannot have it; None when they can."""
+    for name, value in traits.items():
+        if name in _TEXTS and not (value is None or isinstance(value, str)):
+            return f"the trait '{name}' is {type(value).__name__}; expected text"
+        if name == "created_at" and not (isinstance(value, datetime) and value.tzinfo is not None):
+            return "the trait 'created_at' is no instant; expected a date and time with a zone"
+        if name == "tags" and not (isinstance(value, (list, tuple)) and all(isinstance(tag, str) for tag in value)):
+            return "the trait 'tags' is no list of texts"
+        if name == "consents" and not _are_consents(value):
+            return "the trait 'consents' is not shaped {topic: {channel: in | out}}"
     return None
 
 
-def _texts(value: Any, depth: int) -> Iterable[str]:
-    if depth > 32:
-        return
+_TEXTS = frozenset({*RESERVED, "stage"})
+
+
+def _are_consents(value: object) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(channels, Mapping) and all(state in ("in", "out") for state in channels.values())
+        for channels in value.values()
+    )
+
+
+def _opt_outs(body: Body) -> list[ConsentChanged]:
+    """The opt-outs among a customer's traits: as choices of their own, so that they are effective at once."""
+    if not isinstance(body, Identified) or body.silent:
+        return []
+    chosen: Mapping[str, Mapping[str, str]] = body.traits.get("consents") or {}
+    return [
+        ConsentChanged(topic, channel, "out")
+        for topic, channels in chosen.items()
+        for channel, state in channels.items()
+        if state == "out"
+    ]
+
+
+def _unstorable(text: str, values: Any) -> str | None:
+    """Why the database could not keep this, None if it can: a NUL, a lone surrogate, no number, too long or deep."""
+    if not text or len(text) > LONGEST_NAME:
+        return f"an id or name must have 1 to {LONGEST_NAME} characters"
+    return _unfit_text(text) or _unfit(values, 0)
+
+
+def _unfit(value: Any, depth: int) -> str | None:
+    if value is None or isinstance(value, (bool, int)):
+        return None
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield str(name)
-            yield from _texts(inner, depth + 1)
-    elif isinstance(value, (list, tuple)):
-        for inner in value:
-            yield from _texts(inner, depth + 1)
+        return _unfit_text(value)
+    if isinstance(value, float):
+        return None if isfinite(value) else f"a value is {value}, which is no number; leave it out"
+    if depth > DEEPEST:
+        return f"values are nested more than {DEEPEST} levels deep"
+    inner: Iterable[Any] = ()
+    if isinstance(value, Mapping):
+        inner = (*value, *value.values())
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        inner = value
+    return next((why for item in inner if (why := _unfit(item, depth + 1)) is not None), None)
+
+
+def _unfit_text(text: str) -> str | None:
+    if "\x00" in text:
+        return "text holds U+0000, which databases cannot store; remove it"
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        return "text holds a lone surrogate (half of a character); send valid Unicode"
+    return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from typing import Any, Iterable, Mapping, Sequence
 
@@ -24,7 +24,7 @@ from orchestrator.errors import UsageError
 from orchestrator.stores.memory_outbox import MemoryOutbox
 from orchestrator.stores.memory_pools import MemoryPools
 from orchestrator.stores.memory_record import CustomerRecord
-from orchestrator.stores.protocol import Arrival, CustomerCard, Ingested, Settlement
+from orchestrator.stores.protocol import Arrival, CustomerCard, Ingested, Settlement, content_of
 
 
 class MemoryStore:
@@ -36,13 +36,15 @@ class MemoryStore:
         self.salt = salt
         self._forced = dict(forced or {})
         self._forget = forget_messages
+        self._keep_for: timedelta | None = None
         self._index: Index | None = None
         self._versions: dict[tuple[str, str], Journey] = {}
         self._known_journeys: set[str] = set()
         self._records: dict[str, CustomerRecord] = {}
         self._ready: set[str] = set()
         self._due: list[tuple[datetime, str]] = []
-        self._seen: dict[str, tuple[datetime, Body]] = {}
+        self._seen: dict[str, tuple[datetime, int]] = {}
+        self._fanned_out: set[tuple[str, int, str, str | None]] = set()
         self._seq = 0
         self._ordinal = 0
         self._pools = MemoryPools()
@@ -71,6 +73,7 @@ class MemoryStore:
         for journey in journeys.values():
             self._versions[journey.id, journey.version] = journey
         self._index = Index(index.project, self._versions.values())
+        self._keep_for = self._index.messages_asked_for()
         self._zones = None
         for record in self._records.values():
             self._put(record, now, Deployed(fresh))
@@ -87,10 +90,10 @@ class MemoryStore:
                 known = self._seen.get(arrival.message_id)
                 if known is not None and arrival.received_at - known[0] <= self.index.project.settings.dedupe:
                     duplicates += 1
-                    if known[1] != body:
+                    if known[1] != content_of(arrival):
                         conflicts.append(arrival.message_id)
                     continue
-                self._seen[arrival.message_id] = (arrival.received_at, body)
+                self._seen[arrival.message_id] = (arrival.received_at, content_of(arrival))
             record = self._records.get(arrival.customer)
             if record is None:
                 record = self._create(arrival.customer, arrival.received_at)
@@ -149,6 +152,7 @@ class MemoryStore:
             self._ready.discard(change.customer_id)
             if change.parked is not None:
                 record.parked = change.parked
+                record.next_due_at = None
                 continue
             self._save_customer(record, change)
 
@@ -160,13 +164,16 @@ class MemoryStore:
             record.customer = change.customer
             record.zone = None
             self._zones = None
+            for item in record.inbox:  # an opt-out that came during the turn stands
+                if isinstance(item.body, ConsentChanged) and item.body.state == "out":
+                    record.customer.consents[item.body.topic, item.body.channel] = "out"
         for e in change.enrollments:
             record.enrollments[e.id] = e
             if e.ended:
                 if e.ended_by_rule and e.reason is not None:
                     self._ended_by[e.id] = e.reason
                 goal = self._versions[e.journey, e.version].goal
-                if goal is None or e.converted_at is not None:
+                if (goal is None or e.converted_at is not None) and e.standing != "reply":
                     del record.enrollments[e.id]
         record.entries.update(change.entries)
         for event in change.events:
@@ -266,8 +273,8 @@ class MemoryStore:
                     self._outbox.frozen.append(message)
                 continue
             message.status = settled.status
-            if settled.release_coupon is not None:
-                coupon = record.coupons[settled.release_coupon]
+            coupon = record.coupons.get(settled.release_coupon) if settled.release_coupon is not None else None
+            if coupon is not None and coupon.status == "issued":
                 record.coupons[coupon.id] = coupon._replace(status="released")
                 self._pools.release(coupon.offer, coupon.amount)
             if settled.suppress is not None:
@@ -275,7 +282,15 @@ class MemoryStore:
             for body in settled.receipts:
                 self._put(record, now, body)
             if self._forget and not settled.receipts:
-                record.messages.remove(message)
+                self._forget_messages(record, message, now)
+
+    def _forget_messages(self, record: CustomerRecord, message: LoadedMessage, now: datetime) -> None:
+        """Drop what no cap looks at any more; where expressions ask for messages, only the values of this one."""
+        if self._keep_for is None:
+            message.row = message.row._replace(values={})
+        else:
+            oldest = now - self._keep_for
+            record.messages = [m for m in record.messages if m.status == "queued" or m.row.at > oldest]
 
     # --- requests --------------------------------------------------------------------------------------------------
 
@@ -311,7 +326,12 @@ class MemoryStore:
             self._outbox.thaw()
 
     def operate(self, journey: str, action: Any, now: datetime) -> int:
-        """Tell everyone in a journey."""
+        """Tell everyone in a journey; `resume` also takes up the parked customers."""
+        if action == "resume":
+            for record in self._records.values():
+                if record.parked is not None:
+                    record.parked = None
+                    self._ready.add(record.customer.id)
         inside = [r for r in self._records.values() if any(e.journey == journey for e in r.enrollments.values())]
         for record in inside:
             self._put(record, now, JourneyOperated(journey, action))
@@ -321,9 +341,9 @@ class MemoryStore:
         """The suppression list."""
         return self._suppressions
 
-    def import_codes(self, offer: str, codes: list[str]) -> None:
+    def import_codes(self, offer: str, codes: Sequence[str]) -> int:
         """Add codes to an offer's imported pool."""
-        self._pools.import_codes(offer, codes)
+        return self._pools.import_codes(offer, codes)
 
     # --- fan-out ---------------------------------------------------------------------------------------------------
 
@@ -343,6 +363,9 @@ class MemoryStore:
         self, journey: str, trigger: int, occurrence: str, zone: str | None, segment: str | None, at: datetime
     ) -> int:
         """Put an occurrence into the inbox of everyone in the zone and (as far as is known now) the segment."""
+        if (journey, trigger, occurrence, zone) in self._fanned_out:
+            return 0
+        self._fanned_out.add((journey, trigger, occurrence, zone))
         count = 0
         for record in list(self._records.values()):
             if zone is not None and self._zone_of(record) != zone:

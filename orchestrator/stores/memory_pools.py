@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from orchestrator.core.changes import TakeFromPools
@@ -21,14 +22,19 @@ class MemoryPools:
         self._issued_on: Counter[tuple[str, date]] = Counter()
         self._budget: defaultdict[str, float] = defaultdict(float)
         self._imported: defaultdict[str, list[str]] = defaultdict(list)
+        self._known_codes: defaultdict[str, set[str]] = defaultdict(set)
         self._entries_on: Counter[tuple[str, date]] = Counter()
         self._messages: Counter[str] = Counter()
         self._queue_turns: Counter[str] = Counter()
         self._open_tasks: Counter[tuple[str, str]] = Counter()
 
-    def import_codes(self, offer: str, codes: list[str]) -> None:
-        """Add codes to an offer's imported pool."""
-        self._imported[offer].extend(codes)
+    def import_codes(self, offer: str, codes: Sequence[str]) -> int:
+        """Add codes to an offer's imported pool, each one once for ever. Returns how many were new."""
+        known = self._known_codes[offer]
+        new = [code for code in dict.fromkeys(codes) if code not in known]
+        known.update(new)
+        self._imported[offer].extend(new)
+        return len(new)
 
     def pools(self, project: Project, now: datetime) -> Pools:
         """What one turn may take."""

@@ -11,9 +11,11 @@ from typing import Any, Iterable, NamedTuple, Protocol, Sequence
 
 from orchestrator.core.changes import Changes
 from orchestrator.core.claim import Claimed
-from orchestrator.core.inbox import Body, Event
+from orchestrator.core.identity import stable_hash
+from orchestrator.core.inbox import Body, Event, Occurred
 from orchestrator.core.index import Index
 from orchestrator.core.ledger import Coupon, Message, Request, Task
+from orchestrator.core.state import body_to_json, dumps
 from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage, Switches, View
 
@@ -25,6 +27,17 @@ class Arrival(NamedTuple):
     received_at: datetime
     body: Body
     message_id: str | None = None
+
+
+def content_of(arrival: Arrival) -> int:
+    """What tells two arrivals of one message id apart: customer and content, without timestamps.
+
+    A client that sends an event again because it missed the answer gives it the same content, and the time of that try.
+    """
+    body = arrival.body
+    if isinstance(body, Occurred):
+        return stable_hash(arrival.customer, body.event.name, dumps(body.event.properties))
+    return stable_hash(arrival.customer, body_to_json(body))
 
 
 class Ingested(NamedTuple):
@@ -92,6 +105,9 @@ class Store(Protocol):
     def claim_messages(self, now: datetime, limit: int) -> Sequence[Claimed]:
         """Queued messages that may be handed over now, oldest first; each is claimed by one caller only."""
 
+    def throttled(self, now: datetime) -> Sequence[tuple[Message, datetime]]:
+        """Messages that began to wait for their journey's throttle, each told once, with when it will be their turn."""
+
     def room(self, journey: str, now: datetime) -> tuple[int | None, datetime | None]:
         """How many messages the journey's throttle lets through now (None: all), and when the next may go."""
 
@@ -117,7 +133,13 @@ class Store(Protocol):
         """Throw switches; effective at once."""
 
     def operate(self, journey: str, action: str, now: datetime) -> int:
-        """Tell every customer in a journey that it was stopped or resumed. Returns how many."""
+        """Tell every customer in a journey that it was stopped or resumed. Returns how many.
+
+        `resume` also takes up every parked customer again: which journey it was that failed is not known.
+        """
+
+    def import_codes(self, offer: str, codes: Sequence[str]) -> int:
+        """Add codes to an offer's imported pool, each code once. Returns how many were new."""
 
     def suppressions(self) -> dict[tuple[str, str], frozenset[str]]:
         """The suppression list: (channel, normalised address) to causes."""
@@ -128,7 +150,10 @@ class Store(Protocol):
     def fan_out(
         self, journey: str, trigger: int, occurrence: str, zone: str | None, segment: str | None, at: datetime
     ) -> int:
-        """Put an occurrence of a schedule into the inbox of everyone whom it concerns. Returns how many."""
+        """Put an occurrence of a schedule into the inbox of everyone whom it concerns, once. Returns how many.
+
+        The same (journey, trigger, occurrence, zone) again reaches nobody. `zone` None: every customer.
+        """
 
     def mark(self, name: str, at: datetime | None = None) -> datetime | None:
         """Read a named instant (how far schedules were fanned out), or set it."""

@@ -160,7 +160,7 @@ class _Builder:
             return replace(parts, text=_trimmed(body))
         if self.readable:
             check_body(body, self.files.kind, self.report)
-        return replace(parts, body=body, kind=self.files.kind, text=self._beside())
+        return replace(parts, html=body, kind=self.files.kind, text=self._beside())
 
     def _beside(self) -> list[Piece] | None:
         """The text part written in a file of its own."""

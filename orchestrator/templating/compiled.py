@@ -95,9 +95,9 @@ class Compiled:
         parts: Parts = variant.parts
         binding = Binding(internal=frozenset({"_preheader"}))
         self.variant = variant
-        if parts.body is None and parts.text is None:
+        if parts.html is None and parts.text is None:
             raise RenderError("the template file has problems; run lint to see them", variant.path)
-        html = None if parts.body is None else _finished(variant, parts.body)
+        html = None if parts.html is None else _finished(variant, parts.html)
 
         def part(pieces: list[Piece] | None, environment: TemplateEnvironment = TEXT) -> Part | None:
             return None if pieces is None else Part(pieces, environment, binding, parts.sources, variant.path)
@@ -108,8 +108,8 @@ class Compiled:
         self.reply_to = part(parts.reply_to)
         self.finish = html
         self.html = part(html.pieces if html else None, HTML)
-        self.text_derived = parts.text is None
-        self.text = part(html.text if html and parts.text is None else parts.text)
+        self.text_derived = parts.text_derived
+        self.text = part(html.text if html and parts.text_derived else parts.text)
         self.fields: Mapping[str, Part] = {
             key: Part(pieces, TEXT, binding, parts.sources, variant.path) for key, pieces in parts.fields.items()
         }

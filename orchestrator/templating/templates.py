@@ -18,7 +18,7 @@ CHANNELS = ("email", "sms", "push", "whatsapp", "wechat", "inbox")
 class Parts:
     """What a variant is rendered from, in pieces. None: the template does not give that part.
 
-    `body` is HTML or MJML (`kind`) as its author wrote it, with the includes in place; `text` a text part of its own.
+    `html` is HTML or MJML (`kind`) as its author wrote it, with the includes in place; `text` a text part of its own.
     Neither: the file has problems.
     """
 
@@ -26,11 +26,16 @@ class Parts:
     preheader: list[Piece] | None = None
     sender: list[Piece] | None = None
     reply_to: list[Piece] | None = None
-    body: list[Piece] | None = None
+    html: list[Piece] | None = None
     kind: str = ""
     text: list[Piece] | None = None
     fields: Mapping[str, list[Piece]] = field(default_factory=dict)
     sources: SourceMap = field(default_factory=SourceMap)
+
+    @property
+    def text_derived(self) -> bool:
+        """Whether the text part is made from the HTML."""
+        return self.html is not None and self.text is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from orchestrator.testing.simulation import simulate_scenario
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """How one test went. `failures` is the report for people, empty where it passed; `lines` is all that was printed."""
+    """How one test went. `failures` is the report for people, empty where it passed; `lines` is what was printed."""
 
     __test__ = False  # not a class for pytest to collect
 
@@ -93,7 +93,9 @@ def _unknown_journeys(loaded: LoadedProject, test: JourneyTest) -> list[Problem]
     """Without its journey a test would run, and every "no messages" would pass."""
     journeys = loaded.project.journeys
     return [
-        Problem(test.path, test.line, 1, "unknown_journey", f"there is no journey '{name}'", did_you_mean(name, journeys))
+        Problem(
+            test.path, test.line, 1, "unknown_journey", f"there is no journey '{name}'", did_you_mean(name, journeys)
+        )
         for name in (test.journey, *test.live)
         if name not in journeys
     ]

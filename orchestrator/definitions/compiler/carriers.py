@@ -25,21 +25,36 @@ class _Search(NamedTuple):
     goes_on: bool = True
 
 
-def carriers(nodes: Sequence[StepNode], template_names: TemplateNames) -> dict[StepNode, StepNode]:
+def carriers(
+    nodes: Sequence[StepNode], template_names: TemplateNames, behind: Sequence[Sequence[StepNode]] = ()
+) -> dict[StepNode, StepNode]:
     """For each `coupon` step the message step that carries its code, where that can be seen.
 
-    It is the first message behind the coupon, in the same list or below it and before any wait, that mentions the
-    coupon's name. Where branches that exclude each other carry it both, nobody can say beforehand: none is named.
+    It is the first message behind the coupon and before any wait that mentions the coupon's name: in the same list, below
+    it, or where the flow goes on when it leaves the list (`behind`: the lists that follow, the innermost first). Where
+    branches that exclude each other carry it both, nobody can say beforehand: none is named.
     """
     found: dict[StepNode, StepNode] = {}
     for number, node in enumerate(nodes):
+        after = (nodes[number + 1 :], *behind)
         if isinstance(node.model, CouponStep):
-            search = _first(nodes[number + 1 :], node.model.coupon.as_, template_names)
-            if search.carrier is not None:
-                found[node] = search.carrier
+            carrier = _first_of_all(after, node.model.coupon.as_, template_names)
+            if carrier is not None:
+                found[node] = carrier
+        # The body of a repeat is followed by itself, which would issue another code.
+        after = () if isinstance(node.model, RepeatStep) else after
         for block in node.blocks:
-            found |= carriers(block.steps, template_names)
+            found |= carriers(block.steps, template_names, after)
     return found
+
+
+def _first_of_all(lists: Sequence[Sequence[StepNode]], name: str, template_names: TemplateNames) -> StepNode | None:
+    """The first carrier in lists of steps that the flow takes one after another."""
+    for nodes in lists:
+        search = _first(nodes, name, template_names)
+        if search.carrier is not None or search.unclear or not search.goes_on:
+            return search.carrier
+    return None
 
 
 def _first(nodes: Sequence[StepNode], name: str, template_names: TemplateNames) -> _Search:

@@ -73,8 +73,8 @@ def closing_step(journey: JourneySubject, circle: frozenset[int]) -> Step:
     """The step that leads back: the first `goto` of the circle to a step before it, or to itself."""
     jumps = [journey.steps[index] for index in sorted(circle) if isinstance(journey.steps[index], (Goto, IssueCoupon))]
     for step in jumps:
-        target = step.target if isinstance(step, Goto) else step.exhausted_target if isinstance(step, IssueCoupon) else -1
-        if target in circle and target <= step.index:
+        back = [edge.target for edge in journey.graph.ways[step.index] if edge.kind in ("jump", "exhausted")]
+        if any(target in circle and target <= step.index for target in back):
             return step
     return jumps[0] if jumps else journey.steps[min(circle)]
 

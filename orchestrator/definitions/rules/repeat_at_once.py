@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from orchestrator.core.advance import MOST_STEPS
 from orchestrator.core.program import Enroll, IssueCoupon, OpenTask, Repeat, Send, Survey, Track, Webhook
-from orchestrator.core.turn import MOST_STEPS
 from orchestrator.definitions.rules.analysis.passing import lets_time_pass
 from orchestrator.definitions.rules.analysis.subject import JourneySubject, Subject
 from orchestrator.errors import Problem
@@ -39,7 +39,8 @@ def _problems(journey: JourneySubject, repeat: Repeat) -> Iterator[Problem]:
     body = [step for step in journey.steps[repeat.index + 1 : repeat.again] if repeat.id in step.loops]
     taken = repeat.times * (len(body) + 1)
     if taken > MOST_STEPS:
-        message = f"{repeat.times} passes without a wait are {taken:,} steps at one instant; at most {MOST_STEPS:,} are done"
+        most = f"at most {MOST_STEPS:,} are done"
+        message = f"{repeat.times} passes without a wait are {taken:,} steps at one instant; {most}"
         path = (*journey.path(repeat), "repeat", "times")
         yield journey.problem(path, CODE, message, "add `every: 1d`, or repeat less often")
     elif any(isinstance(step, _SEEN_OUTSIDE) for step in body):

@@ -25,8 +25,7 @@ def check(subject: Subject) -> Iterator[Problem]:
             continue
         for step in journey.steps:
             told: set[str] = set()
-            for problem in _never_set(journey, step, names, told):
-                yield problem
+            yield from _never_set(journey, step, names, told)
             for printed in printed_by(subject, journey, step):
                 if printed.name in names - told:
                     yield from _perhaps_unset(journey, step, printed)
@@ -61,7 +60,7 @@ def _perhaps_unset(journey: JourneySubject, step: Step, printed: Printed) -> Ite
         return  # coupon_unguarded says so
     if not state & NONE and any(under_same_conditions(journey, setter, step) for setter in setters):
         return
-    how = "is not set on every way to this step" if state & UNSET else "may be none here, where its wait ended without it"
+    how = "is not set on every way to this step" if state & UNSET else "is none here where its wait ended without it"
     message = f"{where} '{printed.name}', which {how}; a message that lacks a value is not sent"
     hint = f"send it under `if: {printed.name} is not none`, or print it with | default('...')"
     yield journey.problem(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from orchestrator.definitions.models.flow import SurveyStep
-from orchestrator.definitions.models.messages import MessageStep, SendStep
+from orchestrator.definitions.models.messages import MessageOptions, MessageStep, SendStep
 from orchestrator.definitions.rules.analysis.subject import Subject
 from orchestrator.definitions.rules.analysis.unknown import way_out
 from orchestrator.errors import Problem
@@ -27,15 +27,9 @@ def check(subject: Subject) -> Iterator[Problem]:
         yield document.problem(("brand", "logo"), CODE, message, hint, severity="warning")
     for file in subject.journey_files:
         for node in file.nodes:
-            match node.model:
-                case MessageStep():
-                    options = node.model.message
-                case SendStep():
-                    options = node.model.send
-                case SurveyStep():
-                    options = node.model.survey
-                case _:
-                    continue
+            if not isinstance(node.model, (MessageStep, SendStep, SurveyStep)):
+                continue
+            options: MessageOptions = getattr(node.model, node.verb)
             for number, name in enumerate(options.attachments):
                 if name.removeprefix(_FOLDER) not in known:
                     message, hint = _words(name, known)

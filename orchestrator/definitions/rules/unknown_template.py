@@ -24,7 +24,8 @@ def check(subject: Subject) -> Iterator[Problem]:
     for file in subject.journey_files:
         for way, path in _ways(file):
             start = f"templates/{way.channel}/{way.template}."
-            if subject.templates.get(way.channel, way.template) is None and not any(path.startswith(start) for path in unread):
+            known = subject.templates.get(way.channel, way.template) is not None
+            if not known and not any(name.startswith(start) for name in unread):
                 yield file.problem(path, CODE, *_words(subject, way))
 
 

@@ -81,7 +81,7 @@ def _problems_of(steps: str, head: str = "enter: {event: cart_updated}", plan: P
 
 @pytest.fixture
 def plan() -> Callable[..., Plan]:
-    """Makes a plan over SCHEMA with segments, an offer, topics, a catalog and other journeys; fields may be replaced."""
+    """Makes a plan over SCHEMA with segments, an offer, a catalog and other journeys; fields may be replaced."""
     return _plan
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.core.program import IssueCoupon
+
 TEMPLATES = {("email", "code"): frozenset({"coupon"}), ("sms", "code"): frozenset({"coupon"})}
 
 CASES = [
@@ -38,9 +40,33 @@ def test_the_carrier_of_a_coupon(steps_of, plan, after, carrier):
     assert (None if found is None else steps[found].id) == carrier
 
 
-def test_a_coupon_at_the_end_of_a_branch_has_no_carrier(steps_of, plan):
+BEHIND = [
+    ("- email: code", "email_1"),
+    ("- email: hello\n- if: coupon is not none\n  then: [{email: code}]", "email_2"),
+    ("- fetch: {url: 'https://a.example', as: f}\n- email: code", "email_1"),
+    ("- wait: 1d\n- email: code", None),
+    ("- repeat: {times: 2, every: 1d, do: [{email: code}]}", None),
+    ("- exit: now\n- email: code", None),
+    ("- coupon: vip10\n- email: code", None),
+    ("- if: reachable('sms')\n  then: [{sms: code}]\n  else: [{email: code}]", None),
+]
+"""What follows the branch in which the coupon stands, and the carrier."""
+
+
+@pytest.mark.parametrize(("after", "carrier"), BEHIND, ids=[after[:60] for after, _ in BEHIND])
+@pytest.mark.parametrize("branch", ["if: 'true'\n  then: [{coupon: vip10}]", "do: [{do: [{coupon: vip10}]}]"])
+def test_the_carrier_behind_the_coupons_branch(steps_of, plan, branch, after, carrier):
+    def names(channel: str, name: str) -> frozenset[str]:
+        return TEMPLATES.get((channel, name), frozenset())
+
+    steps = steps_of(f"- {branch}\n{after}", plan=plan(template_names=names))
+    coupon = next(step for step in steps if isinstance(step, IssueCoupon))
+    assert (None if coupon.carrier is None else steps[coupon.carrier].id) == carrier
+
+
+def test_a_coupon_in_a_loop_has_no_carrier_behind_the_loop(steps_of, plan):
     steps = steps_of(
-        "- if: 'true'\n  then: [{coupon: vip10}]\n- email: code",
+        "- repeat: {times: 2, do: [{coupon: vip10}]}\n- email: code",
         plan=plan(template_names=lambda channel, name: frozenset({"coupon"})),
     )
-    assert steps[1].carrier is None
+    assert next(step for step in steps if isinstance(step, IssueCoupon)).carrier is None

@@ -36,6 +36,10 @@ SIMPLE: list[dict[str, Any]] = [
 ]
 
 
+RULES = ["", "fail", "continue", "exit"]
+SURVEY = {"name": "s", "kind": "nps", "up_to": "1d"}
+
+
 def _lists(steps: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.lists(steps, max_size=3)
 
@@ -45,16 +49,18 @@ def _nested(steps: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.one_of(
         st.builds(lambda a, b: {"if": "true", "then": a, "else": b}, lists, lists),
         st.builds(lambda a, b: {"choose": [{"when": "true", "do": x} for x in a], "default": b}, _lists(lists), lists),
-        st.builds(lambda a, e: {"do": a} | ({"on_error": e} if e else {}), lists, st.sampled_from(["", "fail", "continue", "exit"])),
-        st.builds(lambda a, b: {"split": {"name": "t", "variants": {"a": a, "b": {"weight": 2, "do": b}}}}, lists, lists),
+        st.builds(lambda a, e: {"do": a} | ({"on_error": e} if e else {}), lists, st.sampled_from(RULES)),
+        st.builds(lambda a, b: {"split": {"name": "t", "variants": {"a": a, "b": {"do": b}}}}, lists, lists),
         st.builds(lambda a: {"repeat": {"times": 2, "do": a}}, lists),
         st.builds(lambda a, b: {"wait": {"event": "e", "up_to": "1d"}, "then": a, "else": b}, lists, lists),
-        st.builds(lambda a, b: {"survey": {"name": "s", "kind": "nps", "up_to": "1d"}, "then": a, "else": b}, lists, lists),
-    )  # fmt: skip
+        st.builds(lambda a, b: {"survey": SURVEY, "then": a, "else": b}, lists, lists),
+    )
 
 
 STEPS = st.recursive(st.sampled_from(SIMPLE), _nested, max_leaves=15)
-EXIT_STEPS = st.lists(st.sampled_from([{"email": "hello"}, {"do": [{"sms": "hello"}, {"exit": "x"}]}, {"if": "true"}]), max_size=3)
+EXIT_STEPS = st.lists(
+    st.sampled_from([{"email": "hello"}, {"do": [{"sms": "hello"}, {"exit": "x"}]}, {"if": "true"}]), max_size=3
+)
 
 
 def compiled(steps: list[Any], exits: list[list[Any]] = []) -> Journey:  # noqa: B006
@@ -188,8 +194,14 @@ def test_an_exits_steps_stand_behind_the_journeys_own_and_count_apart():
         [[{"email": "c"}, {"if": "true", "then": [{"sms": "d"}]}], [], [{"email": "e"}]],
     )
     assert [step.id for step in journey.steps] == [
-        "email_1", "if_1", "email_2", "exit_email_1", "exit_if_1", "exit_sms_1", "exit_email_2",
-    ]  # fmt: skip
+        "email_1",
+        "if_1",
+        "email_2",
+        "exit_email_1",
+        "exit_if_1",
+        "exit_sms_1",
+        "exit_email_2",
+    ]
     assert [rule.do for rule in journey.exits] == [3, END, 6]
     assert [step.next for step in journey.steps[3:]] == [4, END, END, END]
     assert [step.in_exit for step in journey.steps] == [False] * 3 + [True] * 4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -39,7 +39,7 @@ steps:
 
 
 def scope(**changes) -> Scope:
-    now = datetime(2026, 3, 1, 10, tzinfo=timezone.utc)
+    now = datetime(2026, 3, 1, 10, tzinfo=UTC)
     return Scope({"plan": "gold"}, now=now, zone=ZoneInfo("UTC"), facts=NoFacts(), **changes)
 
 
@@ -53,10 +53,18 @@ def test_a_whole_journey(journey_of):
     assert journey.late == Late(timedelta(hours=6), "skip_messages")
     placed, empty, left = journey.exits
     assert (placed.reason, placed.event, placed.where.source, placed.when) == (
-        "order_placed", "order_placed", "event.cart_id == entry.cart_id", None,
-    )  # fmt: skip
+        "order_placed",
+        "order_placed",
+        "event.cart_id == entry.cart_id",
+        None,
+    )
     assert journey.steps[placed.do].id == "exit_email_1"
-    assert (empty.reason, empty.event, empty.when.source, empty.do) == ("no address", None, "customer.email == none", END)
+    assert (empty.reason, empty.event, empty.when.source, empty.do) == (
+        "no address",
+        None,
+        "customer.email == none",
+        END,
+    )
     assert (left.reason, left.when.source) == ("left_segment", "not in_segment('vip')")
     assert journey.watches == (empty, left)
     (update,) = journey.updates
@@ -97,7 +105,12 @@ def test_reasons_of_exits(journey_of):
 def test_a_variable_may_use_those_above_it(steps_of):
     (step,) = steps_of(
         "- if: big",
-        "enter: {event: cart_updated}\nvars:\n  basket: entry.items | length\n  big: basket > 2 and customer.plan == 'gold'\n",
+        """
+        enter: {event: cart_updated}
+        vars:
+          basket: entry.items | length
+          big: basket > 2 and customer.plan == 'gold'
+        """,
     )
     condition = step.branches[0].when
     assert condition.truth(scope(entry={"items": [1, 2, 3]})) is True
@@ -118,9 +131,10 @@ def test_a_variable_that_is_wrong_is_told_once(problems_of):
 def test_before_the_entry_only_variables_that_need_none_are_known(source_of):
     source = source_of(
         "journey: j\nvars: {gold: customer.plan == 'gold', big: entry.total > 9, both: big and gold}\n"
-        "enter: [{event: booked, where: gold}, {event: booked, where: big}, {event: booked, where: both}]\nsteps: []\n"
+        "enter:\n  - {event: cart_updated, where: gold}\n  - {event: cart_updated, where: big}\n"
+        "  - {event: cart_updated, where: both}\nsteps: []\n"
     )
-    assert [(problem.code, problem.column) for problem in source.problems] == [("unknown_name", 62), ("unknown_name", 91)]
+    assert [(problem.code, problem.line) for problem in source.problems] == [("unknown_name", 5), ("unknown_name", 6)]
 
 
 # Where which event is seen ------------------------------------------------------------------------------------------

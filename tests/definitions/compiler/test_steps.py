@@ -68,63 +68,162 @@ CASES: list[tuple[str, type, dict[str, Any]]] = [
     ("- wait: {for: days(entry.total)}", WaitFor, {"duration": None, "expr": "<days(entry.total)>"}),
     ('- wait: {until: "09:00"}', WaitUntilTime, {"time": time(9), "days": None}),
     ("- wait: {until: 09:00, on: [mon..fri, sun]}", WaitUntilTime, {"days": frozenset({0, 1, 2, 3, 4, 6})}),
-    ("- wait: {until: entry.at, offset: -3d, at: 10:00, on: mon, if_past: skip_next}", WaitUntilDate,
-     {"until": "<entry.at>", "offset": parse_duration("-3d"), "offset_expr": None, "at": time(10),
-      "days": frozenset({0}), "if_past": "skip_next"}),
+    (
+        "- wait: {until: entry.at, offset: -3d, at: 10:00, on: mon, if_past: skip_next}",
+        WaitUntilDate,
+        {
+            "until": "<entry.at>",
+            "offset": parse_duration("-3d"),
+            "offset_expr": None,
+            "at": time(10),
+            "days": frozenset({0}),
+            "if_past": "skip_next",
+        },
+    ),
     ("- wait: {until: entry.at, offset: days(2)}", WaitUntilDate, {"offset": None, "offset_expr": "<days(2)>"}),
-    ('- wait: {window: "22:00-06:00", on: fri}', WaitWindow,
-     {"window": Window(time(22), time(6)), "days": frozenset({4})}),
-    ("- wait: {event: order_placed, where: event.total > 5, up_to: 2d, as: order}", WaitSomething,
-     {"up_to": parse_duration("2d"), "as_name": "order", "then": END, "otherwise": END}),
+    (
+        '- wait: {window: "22:00-06:00", on: fri}',
+        WaitWindow,
+        {"window": Window(time(22), time(6)), "days": frozenset({4})},
+    ),
+    (
+        "- wait: {event: order_placed, where: event.total > 5, up_to: 2d, as: order}",
+        WaitSomething,
+        {"up_to": parse_duration("2d"), "as_name": "order", "then": END, "otherwise": END},
+    ),
     ("- wait: {when: customer.visits > 3}", WaitSomething, {"up_to": None, "as_name": None}),
-    ("- if: entry.total > 5\n  then: [{exit: a}]\n  else: [{exit: b}]", Choose, {"otherwise": 2, "otherwise_label": "else"}),
-    ("- choose:\n    - {when: entry.total > 5, do: [{exit: a}]}\n    - {when: 'true', do: []}\n  default: [{exit: b}]",
-     Choose, {"otherwise": 2, "otherwise_label": "default"}),
+    (
+        "- if: entry.total > 5\n  then: [{exit: a}]\n  else: [{exit: b}]",
+        Choose,
+        {"otherwise": 2, "otherwise_label": "else"},
+    ),
+    (
+        "- choose: [{when: entry.total > 5, do: [{exit: a}]}, {when: 'true', do: []}]\n  default: [{exit: b}]",
+        Choose,
+        {"otherwise": 2, "otherwise_label": "default"},
+    ),
     ("- do: [{exit: a}]", Do, {"first": 1, "next": END}),
-    ("- split: {name: t, variants: {a: {weight: 30, do: [{exit: a}]}, b: [{exit: b}]}, control: 10}", Split,
-     {"name": "t", "control": 0.1, "variants": (Variant("a", 30.0, 1), Variant("b", 1.0, 2))}),
-    ("- repeat: {times: 3, every: 2d, while: loop.index < 3, do: [{sms: hello}]}", Repeat,
-     {"times": 3, "every": parse_duration("2d"), "condition": "<loop.index < 3>", "first": 1, "again": 2}),
+    (
+        "- split: {name: t, variants: {a: {weight: 30, do: [{exit: a}]}, b: [{exit: b}]}, control: 10}",
+        Split,
+        {"name": "t", "control": 0.1, "variants": (Variant("a", 30.0, 1), Variant("b", 1.0, 2))},
+    ),
+    (
+        "- repeat: {times: 3, every: 2d, while: loop.index < 3, do: [{sms: hello}]}",
+        Repeat,
+        {"times": 3, "every": parse_duration("2d"), "condition": "<loop.index < 3>", "first": 1, "again": 2},
+    ),
     ("- goto: here\n- {id: here, exit: a}", Goto, {"target": 1}),
     ("- exit: had enough", Leave, {"reason": "had enough"}),
     ("- email: hello", Send, {"ways": (ChannelTemplate("email", "hello"),), "every_way": False}),
-    ("- send: {first_of: [{push: hello}, {sms: hello}], topic: promotions}", Send,
-     {"ways": (ChannelTemplate("push", "hello"), ChannelTemplate("sms", "hello")), "every_way": False}),
+    (
+        "- send: {first_of: [{push: hello}, {sms: hello}], topic: promotions}",
+        Send,
+        {"ways": (ChannelTemplate("push", "hello"), ChannelTemplate("sms", "hello")), "every_way": False},
+    ),
     ("- send: {all_of: [{push: hello}, {sms: hello}]}", Send, {"every_way": True}),
-    ("- survey: {name: nps, kind: nps, via: sms, up_to: 7d, as: answer}\n  then: [{exit: a}]", Survey,
-     {"name": "nps", "kind": "nps", "way": ChannelTemplate("sms", "nps"), "up_to": parse_duration("7d"),
-      "as_name": "answer", "then": 1, "otherwise": END}),
-    ("- survey: {name: nps, kind: nps, template: hello}", Survey, {"way": ChannelTemplate("email", "hello"), "up_to": None}),
-    ("- fetch: {url: 'https://x.example/{{ entry.cart_id }}', as: w, cache: 1d, timeout: 2s, default: null}", Fetch,
-     {"url": ["https://x.example/", "<entry.cart_id>"], "as_name": "w", "cache": DAY, "timeout": timedelta(seconds=2),
-      "has_default": True, "default": None, "on_error": "default"}),
-    ("- {id: weather, fetch: 'https://x.example/'}", Fetch,
-     {"url": "https://x.example/", "as_name": "weather", "cache": None, "timeout": timedelta(seconds=5),
-      "has_default": False, "on_error": "fail"}),
+    (
+        "- survey: {name: nps, kind: nps, via: sms, up_to: 7d, as: answer}\n  then: [{exit: a}]",
+        Survey,
+        {
+            "name": "nps",
+            "kind": "nps",
+            "way": ChannelTemplate("sms", "nps"),
+            "up_to": parse_duration("7d"),
+            "as_name": "answer",
+            "then": 1,
+            "otherwise": END,
+        },
+    ),
+    (
+        "- survey: {name: nps, kind: nps, template: hello}",
+        Survey,
+        {"way": ChannelTemplate("email", "hello"), "up_to": None},
+    ),
+    (
+        "- fetch: {url: 'https://x.example/{{ entry.cart_id }}', as: w, cache: 1d, timeout: 2s, default: null}",
+        Fetch,
+        {
+            "url": ["https://x.example/", "<entry.cart_id>"],
+            "as_name": "w",
+            "cache": DAY,
+            "timeout": timedelta(seconds=2),
+            "has_default": True,
+            "default": None,
+            "on_error": "default",
+        },
+    ),
+    (
+        "- {id: weather, fetch: 'https://x.example/'}",
+        Fetch,
+        {
+            "url": "https://x.example/",
+            "as_name": "weather",
+            "cache": None,
+            "timeout": timedelta(seconds=5),
+            "has_default": False,
+            "on_error": "fail",
+        },
+    ),
     ("- fetch: {url: 'https://x.example/', default: {}, on_error: exit}", Fetch, {"on_error": "exit"}),
-    ("- webhook: {url: 'https://x.example/', method: PUT, headers: {A: 'b {{ entry.total }}'}, as: reply,"
-     " body: {total: '{{ entry.total }}', list: [1, '{{ entry.cart_id }}'], fixed: {a: 1}}}", Webhook,
-     {"method": "PUT", "headers": (("A", ["b ", "<entry.total>"]),), "as_name": "reply", "timeout": timedelta(seconds=10),
-      "body": {"total": ["<entry.total>"], "list": [1, ["<entry.cart_id>"]], "fixed": {"a": 1}}}),
+    (
+        """\
+- webhook:
+    {url: 'https://x.example/', method: PUT, headers: {A: 'b {{ entry.total }}'}, as: reply,
+    body: {total: '{{ entry.total }}', list: [1, '{{ entry.cart_id }}'], fixed: {a: 1}}}""",
+        Webhook,
+        {
+            "method": "PUT",
+            "headers": (("A", ["b ", "<entry.total>"]),),
+            "as_name": "reply",
+            "timeout": timedelta(seconds=10),
+            "body": {"total": ["<entry.total>"], "list": [1, ["<entry.cart_id>"]], "fixed": {"a": 1}},
+        },
+    ),
     ("- webhook: {url: 'https://x.example/', body: {a: [1, {b: c}]}}", Webhook, {"body": {"a": [1, {"b": "c"}]}}),
-    ("- coupon: vip10", IssueCoupon,
-     {"offer": "vip10", "as_name": "coupon", "on_exhausted": "skip", "exhausted_target": END, "carrier": None}),
-    ("- coupon: {offer: vip10, as: c, on_exhausted: {goto: out}}\n- {id: out, exit: a}", IssueCoupon,
-     {"as_name": "c", "on_exhausted": "goto", "exhausted_target": 1}),
-    ("- task: {queue: care, title: 'Call {{ customer.first_name }}', due: 1d, assign: ana, as: call, wait: true}", OpenTask,
-     {"queue": "care", "title": ["Call ", "<customer.first_name>"], "body": None, "due": parse_duration("1d"),
-      "assign": "ana", "as_name": "call", "wait": True}),
-    ("- set: {customer.plan: gold, customer.visits: '{{ customer.visits + 1 }}'}", SetAttributes,
-     {"values": (("plan", "gold"), ("visits", ["<customer.visits + 1>"]))}),
+    (
+        "- coupon: vip10",
+        IssueCoupon,
+        {"offer": "vip10", "as_name": "coupon", "on_exhausted": "skip", "exhausted_target": END, "carrier": None},
+    ),
+    (
+        "- coupon: {offer: vip10, as: c, on_exhausted: {goto: out}}\n- {id: out, exit: a}",
+        IssueCoupon,
+        {"as_name": "c", "on_exhausted": "goto", "exhausted_target": 1},
+    ),
+    (
+        "- task: {queue: care, title: 'Call {{ customer.first_name }}', due: 1d, assign: ana, as: call, wait: true}",
+        OpenTask,
+        {
+            "queue": "care",
+            "title": ["Call ", "<customer.first_name>"],
+            "body": None,
+            "due": parse_duration("1d"),
+            "assign": "ana",
+            "as_name": "call",
+            "wait": True,
+        },
+    ),
+    (
+        "- set: {customer.plan: gold, customer.visits: '{{ customer.visits + 1 }}'}",
+        SetAttributes,
+        {"values": (("plan", "gold"), ("visits", ["<customer.visits + 1>"]))},
+    ),
     ("- add_tag: vip", Tag, {"tag": "vip", "add": True, "more": ()}),
     ("- remove_tag: [vip, new]", Tag, {"tag": "vip", "add": False, "more": ("new",)}),
     ("- stage: loyalty", SetStage, {"stage": "loyalty"}),
-    ("- track: {event: nudged, properties: {total: '{{ entry.total }}', n: 1}}", Track,
-     {"event": "nudged", "properties": (("total", ["<entry.total>"]), ("n", 1))}),
-    ("- enroll: {journey: other, with: {cart: '{{ entry.cart_id }}'}}", Enroll,
-     {"journey": "other", "values": (("cart", ["<entry.cart_id>"]),)}),
+    (
+        "- track: {event: nudged, properties: {total: '{{ entry.total }}', n: 1}}",
+        Track,
+        {"event": "nudged", "properties": (("total", ["<entry.total>"]), ("n", 1))},
+    ),
+    (
+        "- enroll: {journey: other, with: {cart: '{{ entry.cart_id }}'}}",
+        Enroll,
+        {"journey": "other", "values": (("cart", ["<entry.cart_id>"]),)},
+    ),
     ("- unenroll: other", Unenroll, {"journey": "other"}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "kind", "expected"), CASES, ids=[text.splitlines()[0][:60] for text, _, _ in CASES])
@@ -214,7 +313,9 @@ def test_message_options(steps_of):
 
 
 def test_the_alternatives_of_any_stand_in_order_and_a_segment_is_a_condition(steps_of):
-    (step,) = steps_of("- wait: {any: [{segment: vip}, {event: booked}, {when: customer.visits > 2}], up_to: 1d, as: got}")
+    (step,) = steps_of(
+        "- wait: {any: [{segment: vip}, {event: booked}, {when: customer.visits > 2}], up_to: 1d, as: got}"
+    )
     segment, event, when = step.alternatives
     assert (segment.segment, shown(segment.when)) == ("vip", "<in_segment('vip')>")
     assert (event.event, event.where) == ("booked", None)
@@ -230,33 +331,40 @@ def test_a_repeat_ends_in_a_step_that_leads_back(steps_of):
 
 def test_control_and_holdout_are_shares(journey_of):
     journey = journey_of(
-        "journey: j\nenter: {event: booked}\nholdout: 12.5%\nsteps: [{split: {name: t, variants: {a: []}, control: 25%}}]\n"
+        "journey: j\nenter: {event: booked}\nholdout: 12.5%\n"
+        "steps: [{split: {name: t, variants: {a: []}, control: 25%}}]\n"
     )
     assert journey.holdout == 0.125 and journey.steps[0].control == 0.25
 
 
 MISTAKES: list[tuple[str, str]] = [
-    ("- goto: hre\n- {id: here, exit: a}", "journeys/j.yaml:4:11: there is no step 'hre' to go on with here; did you mean 'here'? [unknown_step]"),
-    ("- coupon: {offer: vip10, on_exhausted: {goto: nowhere}}", "journeys/j.yaml:4:49: there is no step 'nowhere' to go on with here; give the step that is meant an `id`"),
-    ("- if: entry.totl > 3", "journeys/j.yaml:4:15: no property 'totl' of 'entry' is declared; did you mean 'total'? [unknown_property]"),
-    ("- if: >-\n    entry.total > 3\n    and customer.pln == 'x'", "journeys/j.yaml:6:20: no attribute 'pln' is declared; did you mean 'plan'? [unknown_attribute]"),
-    ("- {id: a, email: hello}\n- {id: a, sms: hello}", "journeys/j.yaml:5:10: the id 'a' is given twice; the step in line 4 is called so"),
-    ("- {id: email_2, email: hello}\n- email: hello", "journeys/j.yaml:4:10: the id 'email_2' is given twice; the step in line 5 is called so by itself"),
+    ("- goto: hre\n- {id: here, exit: a}", ":4:11: there is no step 'hre' to go on with here; did you mean 'here'?"),
+    ("- coupon: {offer: vip10, on_exhausted: {goto: nowhere}}", ":4:49: there is no step 'nowhere'"),
+    ("- if: entry.totl > 3", ":4:15: no property 'totl' of 'entry' is declared; did you mean 'total'?"),
+    ("- if: >-\n    entry.total > 3\n    and customer.pln == 'x'", ":6:20: no attribute 'pln' is declared"),
+    (
+        "- {id: a, email: hello}\n- {id: a, sms: hello}",
+        ":5:10: the id 'a' is given twice; the step in line 4 is called so",
+    ),
+    (
+        "- {id: email_2, email: hello}\n- email: hello",
+        "the id 'email_2' is given twice; the step in line 5 is called so by itself",
+    ),
     ("- wait: {until: 9am}", "journeys/j.yaml:4:19: "),
     ("- wait: 3 days", "journeys/j.yaml:4:11: "),
     ("- wait: {until: entry.total}", "this is a number, and a date or an instant is needed here [type_clash]"),
     ("- wait: {for: entry.total}", "this is a number, and a duration, such as days(3) is needed here [type_clash]"),
     ("- wait: {until: 09:00, at: 10:00}", "`at` stands with a date, and `until` is a time of day here"),
     ("- wait: {until: entry.at, offset: -2h, at: 10:00}", "the offset -2h holds hours, minutes or seconds"),
-    ("- {wait: 1d, timezone: Europe/Lissabon}", "there is no time zone 'Europe/Lissabon'; did you mean 'Europe/Lisbon'? [bad_zone]"),
-    ("- task: {queue: q, title: 'Call {{ customer.frst_name }}'}", "journeys/j.yaml:4:47: no attribute 'frst_name' is declared; did you mean 'first_name'?"),
+    ("- {wait: 1d, timezone: Europe/Lissabon}", "'Europe/Lissabon'; did you mean 'Europe/Lisbon'? [bad_zone]"),
+    ("- task: {queue: q, title: 'Call {{ customer.frst_name }}'}", ":4:47: no attribute 'frst_name'"),
     ("- task: {queue: q, title: '{% if x %}'}", "blocks ({% %}) belong in template files"),
-    ("- task: {queue: q, title: 'Call {{ customer.first_name'}", "journeys/j.yaml:4:35: this {{ is never closed"),
-    ("- fetch: {url: 'https://x.example/', on_error: default}", "`on_error: default` takes the `default`, and there is none"),
+    ("- task: {queue: q, title: 'Call {{ customer.first_name'}", ":4:35: this {{ is never closed"),
+    ("- fetch: {url: 'https://x.example/', on_error: default}", "`on_error: default` takes the `default`"),
     ("- send: {first_of: [{email: {template: hello, topic: promotions}}]}", "`topic` stands beside `first_of`"),
-    ("- wait: {segment: shopprs}", "journeys/j.yaml:4:21: there is no segment 'shopprs'; did you mean 'shoppers'? [unknown_segment]"),
+    ("- wait: {segment: shopprs}", ":4:21: there is no segment 'shopprs'; did you mean 'shoppers'?"),
     ("- add_tag: []", "`add_tag` names no tag"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "expected"), MISTAKES, ids=[text.splitlines()[0][:60] for text, _ in MISTAKES])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from orchestrator.definitions.compiler.template_text import Hole, Miswritten, cut
@@ -51,7 +51,7 @@ def test_any_text_is_cut_or_refused_and_nothing_is_lost(text):
     try:
         pieces = cut(text)
     except Miswritten as refused:
-        assert 0 <= refused.offset <= len(text)
+        event(refused.code)
         return
     at = 0
     for piece in pieces:

@@ -40,7 +40,10 @@ def test_the_tracking_plan_as_types():
                 "bag": "object",
                 "things": "list",
             },
-            "events": {"e": {"n": "integer", "lines": {"type": "list", "of": {"sku": "string", "price": "number"}}}, "bare": None},
+            "events": {
+                "e": {"n": "integer", "lines": {"type": "list", "of": {"sku": "string", "price": "number"}}},
+                "bare": None,
+            },
         }
     )
     assert customer_types(schema) == {
@@ -79,14 +82,18 @@ def test_an_entry_of_which_nothing_is_known(source_of, trigger):
 
 
 def test_several_triggers_and_updates_are_united(source_of):
-    found = entry(source_of, "journey: j\nenter: [{event: cart_updated}, {event: booked}]\nupdate: {event: order_placed}")
+    found = entry(
+        source_of, "journey: j\nenter: [{event: cart_updated}, {event: booked}]\nupdate: {event: order_placed}"
+    )
     assert set(found.fields) == {"cart_id", "items", "total", "booking_id", "check_in", "order_id", "currency"}
     assert found.fields["total"] == UNKNOWN and found.fields["cart_id"] == STRING
     assert not found.open
 
 
 def test_an_enroll_elsewhere_gives_values_to_the_entry(source_of, plan):
-    found = entry(source_of, "journey: j\nenter: {event: booked}", plan(enrolled_with={"j": frozenset({"why", "total"})}))
+    found = entry(
+        source_of, "journey: j\nenter: {event: booked}", plan(enrolled_with={"j": frozenset({"why", "total"})})
+    )
     assert found.fields["why"] == UNKNOWN and found.fields["total"] == UNKNOWN and found.fields["check_in"] == DATE
 
 

@@ -76,14 +76,14 @@ def absent_if(node: Node, outcome: bool, variables: Variables, depth: int = 0) -
             return _NOBODY
 
 
-def needing(node: Node, variables: Variables = {}) -> frozenset[str]:
+def needing(node: Node, variables: Variables) -> frozenset[str]:
     """The names without which the expression has no value to print: `coupon` for `coupon.code | upper`.
 
     What copes with a missing value (`default`, a comparison, a choice made by the name itself) needs none.
     """
     match node:
         case Name(name=name):
-            return needing(variables[name]) if name in variables else frozenset({name})
+            return needing(variables[name], variables) if name in variables else frozenset({name})
         case Attribute() | Item():
             return _roots(node)
         case Filter(name="default"):
@@ -115,14 +115,23 @@ def _compared(first: Node, rest: tuple[tuple[str, Node], ...], outcome: bool) ->
     for operator, right in rest:
         if operator in ("<", "<=", ">", ">="):
             found |= _roots(left) | _roots(right)
-        elif operator == "!=" and isinstance(right, Literal) and right.value is None:
-            found |= _roots(left)
-        elif operator == "==" and isinstance(right, Literal) and right.value is not None:
-            found |= _roots(left)
-        elif operator == "in" and isinstance(right, ListNode) and all(_is_something(item) for item in right.items):
+        elif _only_for_something(operator, right):
             found |= _roots(left)
         left = right
     return frozenset(found)
+
+
+def _only_for_something(operator: str, right: Node) -> bool:
+    """Whether the comparison is true only where its left side is there."""
+    match operator, right:
+        case "!=", Literal(value=None):
+            return True
+        case "==", Literal():
+            return _is_something(right)
+        case "in", ListNode(items=items):
+            return all(map(_is_something, items))
+        case _:
+            return False
 
 
 def _is_something(node: Node) -> bool:

@@ -27,7 +27,7 @@ def accepts(declared: Type, value: Any) -> bool:
             return isinstance(value, list) and all(accepts(item, part) for part in value)
         case Record(fields=fields):
             known = fields or {}
-            return isinstance(value, dict) and all(accepts(known[key], value[key]) for key in known.keys() & value.keys())
+            return isinstance(value, dict) and all(accepts(known[key], value[key]) for key in known if key in value)
         case Scalar(kind=kind):
             return _is_a(kind, value)
 

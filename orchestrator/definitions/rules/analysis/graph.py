@@ -41,8 +41,8 @@ from orchestrator.core.program import (
 )
 
 Kind = Literal[
-    "next", "skipped", "failed", "past", "then", "else", "branch", "default", "variant", "control", "body", "leave_loop",
-    "again", "exhausted", "jump",
+    "next", "skipped", "failed", "past", "then", "else", "branch", "default", "variant", "control", "body",
+    "leave_loop", "again", "exhausted", "jump",
 ]  # fmt: skip
 
 

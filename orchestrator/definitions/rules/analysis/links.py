@@ -37,7 +37,7 @@ _SAME: Final = object()
 
 
 class Impulse(NamedTuple):
-    """What a step does that a journey may begin with. Of an event `value` are its properties."""
+    """What a step does that a journey may begin with. Of a tracked event `value` are its properties."""
 
     kind: Literal["event", "enroll", "attribute", "tag", "stage"]
     name: str
@@ -119,7 +119,7 @@ def impulses(journey: JourneySubject) -> Iterator[Impulse]:
             case Track():
                 yield Impulse("event", step.event, dict(step.properties), step)
             case Send() | Survey():
-                yield Impulse("event", "message_sent", {}, step)
+                yield Impulse("event", "message_sent", None, step)
             case Enroll():
                 yield Impulse("enroll", step.journey, None, step)
             case SetAttributes():
@@ -137,14 +137,14 @@ def repeatable(links: Sequence[Link]) -> list[Link]:
     values: dict[tuple[str, str], list[Any]] = {}
     for link in links:
         known = values.setdefault((link.impulse.kind, link.impulse.name), [])
-        if link.impulse.value not in known:
+        if not link.by_name and link.impulse.value not in known:
             known.append(link.impulse.value)
-    kept = []
-    for link in links:
+
+    def changes_back(link: Link) -> bool:
         seen = values[link.impulse.kind, link.impulse.name]
-        if link.by_name or len(seen) > 1 or any(value is _ANY for value in seen):
-            kept.append(link)
-    return kept
+        return len(seen) > 1 or any(value is _ANY for value in seen)
+
+    return [link for link in links if link.by_name or changes_back(link)]
 
 
 def _enrolled(source: str, target: Journey, impulse: Impulse) -> Link:
@@ -196,9 +196,9 @@ def _value(template: Template, attribute: str) -> Any:
     return _ANY if moves else _SAME
 
 
-def _shut(trigger: OnEvent, properties: dict[str, Template]) -> bool:
+def _shut(trigger: OnEvent, properties: dict[str, Template] | None) -> bool:
     """Whether `where` compares a property with another constant than the one the event is tracked with."""
-    if trigger.where is None:
+    if trigger.where is None or properties is None:
         return False
     node = trigger.where.node
     parts = node.operands if isinstance(node, And) else (node,)
@@ -208,11 +208,12 @@ def _shut(trigger: OnEvent, properties: dict[str, Template]) -> bool:
 def _fails(part: Node, properties: dict[str, Template]) -> bool:
     match part:
         case Compare(
-            first=Attribute(target=Name(name="event"), name=name), rest=(("==" | "!=" as operator, Constant(value=value)),)
+            first=Attribute(target=Name(name="event"), name=name),
+            rest=(("==" | "!=" as operator, Constant(value=value)),),
         ):
             given = properties.get(name)
             if given is None:
-                return bool(properties) and (operator == "==") == (value is not None)
+                return (operator == "==") == (value is not None)
             return not given.exprs and (given.literal == value) != (operator == "==")
         case _:
             return False

@@ -39,7 +39,7 @@ Kind = Literal["segment", "offer", "topic", "queue", "journey", "event", "stage"
 
 
 class Mention(NamedTuple):
-    """A name at a place. `key`: it is the key there, not the value. `checked`: the compiler says so if it is unknown."""
+    """A name at a place. `key`: it is the key there, not the value. `checked`: the compiler tells unknown ones."""
 
     kind: Kind
     name: str

@@ -4,12 +4,15 @@ them, worked out once and shared by all rules."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import Any, Literal
 
-from orchestrator.core.expression.nodes import Node
+from orchestrator.core.expression.needs import NOTHING, Needs, needs
+from orchestrator.core.expression.nodes import Fact, Node, walk
 from orchestrator.core.program import ChannelTemplate, Journey, MessageOptions, RepeatAgain, Send, Step, Survey
-from orchestrator.definitions.compiler.flow import StepNode, walk
+from orchestrator.definitions.compiler.flow import StepNode
+from orchestrator.definitions.compiler.flow import walk as walk_steps
 from orchestrator.definitions.compiler.journey import JourneySource
 from orchestrator.definitions.compiler.names import tree_or_none
 from orchestrator.definitions.compiler.tree import tree_of
@@ -38,7 +41,7 @@ class JourneyFile:
         """Every step of the file, those of the exits last."""
         main = tree_of(self.model.steps, ("steps",))
         exits = (tree_of(rule.do, ("exit", number, "do")) for number, rule in enumerate(self.model.exit))
-        return tuple(node for nodes in (main, *exits) for node in walk(nodes))
+        return tuple(node for nodes in (main, *exits) for node in walk_steps(nodes))
 
     @cached_property
     def texts(self) -> tuple[Text, ...]:
@@ -144,6 +147,24 @@ class Subject:
     def complete(self) -> bool:
         """Every journey could be read and compiled, so that what none of them mentions is not used at all."""
         return len(self.journeys) == len(self.journey_files) and not self.files.unsure
+
+    @cached_property
+    def asked(self) -> Needs:
+        """What the questions about the customer in all expressions name: segments, offers, journeys ..."""
+        asking = (node for node in self._trees() if any(isinstance(part, Fact) for part in walk(node)))
+        return reduce(or_, map(needs, asking), NOTHING)
+
+    def _trees(self) -> Iterator[Node]:
+        for file in self.journey_files:
+            for text in file.texts:
+                yield text.node
+        yield from (segment.where.node for segment in self.project.segments)
+        yield from (stage.where.node for stage in self.project.stages if stage.where is not None)
+        for variant in self.templates.variants():
+            for _, source in variant.uses:
+                tree = tree_or_none(source)
+                if tree is not None:
+                    yield tree
 
     def document(self, path: str) -> Document:
         """A file of the project; an empty one where it is not there."""

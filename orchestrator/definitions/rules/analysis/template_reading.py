@@ -20,8 +20,8 @@ def printed_names(variant: TemplateVariant) -> Mapping[str, tuple[Position, ...]
     parts = variant.parts
     found: dict[str, dict[Position, None]] = {}
     for pieces in (
-        parts.subject, parts.preheader, parts.sender, parts.reply_to, parts.html,
-        None if parts.text_derived else parts.text, *parts.fields.values(),
+        parts.subject, parts.preheader, parts.sender, parts.reply_to, parts.html, parts.text,
+        *parts.fields.values(),
     ):  # fmt: skip
         for name, mark in _unguarded(pieces or ()):
             found.setdefault(name, {})[parts.sources.position(mark)] = None
