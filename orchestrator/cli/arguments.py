@@ -6,8 +6,10 @@ The command is found first, so that only its module is loaded; its own parser th
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any, NamedTuple, NoReturn
 
 from orchestrator.errors import UsageError
@@ -42,7 +44,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, command: str, description: str, examples: str) -> None:
         super().__init__(
             prog=f"{PROGRAM} {command}",
-            description=description,
+            description=textwrap.fill(description, max(40, min(100, get_terminal_size().columns - 2))),
             epilog="examples:\n" + "\n".join(f"  {line}" for line in examples.strip().splitlines()),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
@@ -51,7 +53,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raises UsageError."""
-        raise UsageError(f"{message}; see {self.prog} --help")
+        raise UsageError(f"{message}{'' if message.endswith('?') else ';'} see {self.prog} --help")
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
         """Reads the words. Raises UsageError with the nearest option for one that does not exist."""

@@ -103,7 +103,8 @@ class _Delivery:
         self.counts[1] += 1
         at = _said_at(row, self.now)
         lines = [_line(row, at, "suppressed", {"channel": row.channel, "reason": reason}, values=values)]
-        return Settlement(row.id, row.customer_id, "suppressed", self._released(row, at, lines), release_coupon=row.coupon)
+        coupon = self._released(row, at, lines)
+        return Settlement(row.id, row.customer_id, "suppressed", lines, release_coupon=coupon)
 
     def _hand_over(self, claimed: Claimed, rendered: Rendered) -> Settlement:
         row = claimed.row
@@ -126,12 +127,11 @@ class _Delivery:
         if answer.outcome == "rejected":
             data = {"channel": row.channel, "status": "rejected", "reason": "provider_rejected"}
             lines.append(_line(row, at, "outcome", data, 1, {"answer": answer.reason}))
-            self._released(row, at, lines)
+            coupon = self._released(row, at, lines)
             receipts.append(Receipt("failed", row.channel, row.id))
             listened = "message_failed" in self.store.index.listened
             return Settlement(
-                row.id, row.customer_id, "rejected", lines, None, True,
-                receipts if listened else (), row.coupon,
+                row.id, row.customer_id, "rejected", lines, None, True, receipts if listened else (), coupon,
             )  # fmt: skip
         if answer.outcome == "unknown":
             data = {"channel": row.channel, "status": "unknown", "reason": "unknown_outcome"}
@@ -146,14 +146,16 @@ class _Delivery:
                 suppress = (row.channel, normal_of(row, claimed.customer), cause)
         return Settlement(row.id, row.customer_id, "sent", lines, None, True, receipts, None, suppress)
 
-    def _released(self, row: Message, at: datetime, lines: list[Transition]) -> list[Transition]:
-        """The message is certainly unsent: its coupon is taken back."""
-        if row.coupon is not None:
-            card = self.store.card(row.customer_id)
-            coupon = next((c for c in card.coupons if c.id == row.coupon), None) if card is not None else None
-            if coupon is not None and coupon.status == "issued":
-                lines.append(_line(row, at, "released", {"offer": coupon.offer, "code": coupon.code}, 1))
-        return lines
+    def _released(self, row: Message, at: datetime, lines: list[Transition]) -> str | None:
+        """The message is certainly unsent: its coupon is taken back. Returns the coupon's id, if it had one."""
+        if row.coupon is None:
+            return None
+        card = self.store.card(row.customer_id)
+        coupon = next((c for c in card.coupons if c.id == row.coupon), None) if card is not None else None
+        if coupon is None or coupon.status != "issued":
+            return None
+        lines.append(_line(row, at, "released", {"offer": coupon.offer, "code": coupon.code}, 1))
+        return coupon.id
 
 
 def _said_at(row: Message, now: datetime) -> datetime:

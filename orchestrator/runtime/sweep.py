@@ -30,8 +30,8 @@ def sweep_once(store: Store, now: datetime) -> int:
                 way.journey.id, way.number, name, None if everywhere else zone, segment, occurrence.at
             )
     for mark in [SWEPT, *map(_mark, store.index.schedules)]:
-        since = store.mark(mark)
-        if since is None or since < now:  # a clock that went back sweeps nothing twice
+        known = store.mark(mark)
+        if known is None or known < now:  # a clock that went back sweeps nothing twice
             store.mark(mark, now)
     return reached
 

@@ -104,7 +104,7 @@ class _Builder:
             name=files.name,
             locale=files.locale,
             path=f"templates/{files.main}",
-            content_hash=_content_hash(files.channel, texts),
+            content_hash=_content_hash(files.channel, files.locale, texts),
             topic=self._topic(values),
             subject=source("subject") if source("subject") is not None else source("title"),
             preheader=source("preheader"),
@@ -254,9 +254,9 @@ def _trimmed(pieces: list[Piece]) -> list[Piece]:
     return out
 
 
-def _content_hash(channel: str, texts: Mapping[str, str]) -> str:
-    """32 hex digits over the kind and bytes of every file, in the order in which they are used."""
-    digest = hashlib.blake2b(channel.encode(), digest_size=16)
+def _content_hash(channel: str, locale: str | None, texts: Mapping[str, str]) -> str:
+    """32 hex digits over channel, language, and the kind and bytes of every file in the order of their use."""
+    digest = hashlib.blake2b(f"{channel}\x1f{locale or ''}".encode(), digest_size=16)
     for path, text in texts.items():
         data = text.encode("utf-8", "surrogatepass")
         digest.update(f"\x1f{path.rpartition('.')[2]}\x1f{len(data)}\x1f".encode() + data)

@@ -137,7 +137,9 @@ class Renderer:
                 return None
             given = part.render(values, LONGEST_TEXT)
         try:
-            return one_line(str(given)) if name == "subject" else address_line(str(given), several=name == "reply_to")
+            if name == "subject" or code.variant.channel != "email":  # an SMS is sent by a name or a number
+                return one_line(str(given))
+            return address_line(str(given), several=name == "reply_to")
         except HeaderRefused as error:
             raise RenderError(f"{name}: {error}", code.variant.path) from None
 

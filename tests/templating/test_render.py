@@ -129,6 +129,10 @@ def test_the_step_may_give_subject_and_addresses() -> None:
         render(EMAIL % "x", {}, "email/a.html", **{"from": "x@example.com\r\nBcc: y@example.com"})
 
 
+def test_an_sms_is_sent_by_a_name_or_a_number() -> None:
+    assert render("---\nfrom: Blue Harbour\n---\nx", {}).from_ == "Blue Harbour"
+
+
 def test_the_footer_stands_where_the_link_is_missing_and_only_there() -> None:
     url = "https://example.com/u/1?a=b&c=d"
     message = render(EMAIL % "<html><body><p>x</p></body></html>", {}, "email/a.html", True, unsubscribe_url=url)

@@ -30,9 +30,9 @@ def carriers(
 ) -> dict[StepNode, StepNode]:
     """For each `coupon` step the message step that carries its code, where that can be seen.
 
-    It is the first message behind the coupon and before any wait that mentions the coupon's name: in the same list, below
-    it, or where the flow goes on when it leaves the list (`behind`: the lists that follow, the innermost first). Where
-    branches that exclude each other carry it both, nobody can say beforehand: none is named.
+    It is the first message behind the coupon and before any wait that mentions the coupon's name: in the same list,
+    below it, or where the flow goes on when it leaves the list (`behind`: the lists that follow, the innermost first).
+    Where branches that exclude each other carry it both, nobody can say beforehand: none is named.
     """
     found: dict[StepNode, StepNode] = {}
     for number, node in enumerate(nodes):

@@ -52,10 +52,7 @@ def unbounded_circles(journey: JourneySubject) -> list[frozenset[int]]:
         return []
     graph = journey.graph
     bounded = frozenset(
-        index
-        for circle in graph.circles(_by_goto)
-        for index in circle
-        if bounds(journey, journey.steps[index], circle)
+        index for circle in graph.circles(_by_goto) for index in circle if bounds(journey, journey.steps[index], circle)
     )
     return graph.circles(_by_goto, without=bounded)
 

@@ -43,9 +43,7 @@ def check(subject: Subject) -> Iterator[Problem]:
                         yield from _value(journey, step.index, key, value, properties.get(key, UNKNOWN), path)
 
 
-def _value(
-    journey: JourneySubject, index: int, name: str, value: Any, declared: Type, path: Path
-) -> Iterator[Problem]:
+def _value(journey: JourneySubject, index: int, name: str, value: Any, declared: Type, path: Path) -> Iterator[Problem]:
     """A template or literal given to something declared."""
     kind = type_of_template(value, journey.source.names[index])
     if kind is None:

@@ -49,6 +49,9 @@ def printed_by(subject: Subject, journey: JourneySubject, step: Step) -> Iterato
 def _wanted_from_with(subject: Subject, step: Send | Survey) -> frozenset[str]:
     """The names that `with` gives and that a template prints without looking whether there is anything in them."""
     names = given(step.options)
-    return frozenset(
-        name for way in ways_of(step) for variant in subject.variants(way) for name in subject.printed(variant)
-    ) & names
+    return (
+        frozenset(
+            name for way in ways_of(step) for variant in subject.variants(way) for name in subject.printed(variant)
+        )
+        & names
+    )

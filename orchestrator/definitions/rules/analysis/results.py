@@ -54,11 +54,10 @@ class Results:
 
     def state(self, step: Step, name: str) -> int:
         """What a name may hold while the step is done (its `skip_if` was not true); 0 where it cannot be reached."""
-        state = self.before.get(step.index, {})
+        state: State | None = self.before.get(step.index, {})
         if step.skip_if is not None and state:
-            state = dict(state)
-            _narrow(state, step.skip_if.node, False, self.variables)
-        return state.get(name, 0)
+            state = _narrowed(state, step.skip_if.node, False, self.variables)
+        return state.get(name, 0) if state is not None else 0
 
     def state_before(self, step: Step, name: str) -> int:
         """What a name may hold where the step begins, for its `skip_if`."""
@@ -116,6 +115,8 @@ def _flow(graph: Graph, variables: Variables, roots: Mapping[int, State], before
             if edge.target < 0:
                 continue
             after = _after(graph.journey, edge, before[here], variables)
+            if after is None:
+                continue
             known = before.get(edge.target)
             if known is None:
                 before[edge.target] = after
@@ -127,16 +128,17 @@ def _flow(graph: Graph, variables: Variables, roots: Mapping[int, State], before
             waiting.append(edge.target)
 
 
-def _after(journey: Journey, edge: Edge, state: State, variables: Variables) -> State:
-    """What holds after taking an edge."""
+def _after(journey: Journey, edge: Edge, state: State, variables: Variables) -> State | None:
+    """What holds after taking an edge; None where nobody can take it, because its conditions say otherwise."""
     step = journey.steps[edge.source]
-    out = dict(state)
+    out: State | None = state
     if step.skip_if is not None:
-        _narrow(out, step.skip_if.node, edge.kind == "skipped", variables)
-    if edge.kind not in ("skipped", "failed"):
-        out.update(_set_on(step, edge))
+        out = _narrowed(state, step.skip_if.node, edge.kind == "skipped", variables)
+    if out is not None and edge.kind not in ("skipped", "failed"):
+        out = {**out, **_set_on(step, edge)}
     for condition, outcome in conditions_on(step, edge):
-        _narrow(out, condition, outcome, variables)
+        if out is not None:
+            out = _narrowed(out, condition, outcome, variables)
     return out
 
 
@@ -175,11 +177,11 @@ def _set_on(step: Step, edge: Edge) -> State:
             return {}
 
 
-def _narrow(state: State, condition: Node, outcome: bool, variables: Variables) -> None:
-    """Keep what fits the outcome; where nothing would be left the condition says more than is understood here."""
-    for name in present_if(condition, outcome, variables):
-        if state.get(name, 0) & VALUE:
-            state[name] = VALUE
-    for name in absent_if(condition, outcome, variables):
-        if state.get(name, 0) & ~VALUE:
-            state[name] &= ~VALUE
+def _narrowed(state: State, condition: Node, outcome: bool, variables: Variables) -> State | None:
+    """What is left of a state where a condition came out as `outcome`; None where nothing is."""
+    out = dict(state)
+    for name in present_if(condition, outcome, variables) & state.keys():
+        out[name] &= VALUE
+    for name in absent_if(condition, outcome, variables) & state.keys():
+        out[name] &= ~VALUE
+    return out if all(out.values()) else None
