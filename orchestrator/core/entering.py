@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Mapping, Sequence
 from orchestrator.core.advance import advance, leave
 from orchestrator.core.enrollment import Enrollment, EntryRecord
 from orchestrator.core.identity import enrollment_id, held_out
-from orchestrator.core.interpolation import printed
+from orchestrator.core.expression.values import printed
 from orchestrator.core.program import Journey, Reentry, Trigger
 from orchestrator.core.transition import Transition
 from orchestrator.core.waiting import look_at_conditions

@@ -8,13 +8,11 @@ ISO 8601, whole floats without `.0`, and a missing value is an error, so that no
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 from typing import Callable
-from urllib.parse import quote
 
 from orchestrator.core.expression.expr import Expr
 from orchestrator.core.expression.scope import Scope, Value
-from orchestrator.core.time.iso import format_instant
+from orchestrator.core.expression.values import printed
 from orchestrator.errors import EvaluationError
 
 LONGEST_TEXT = 10_000
@@ -76,29 +74,13 @@ class Template:
 
     def url(self, scope: Scope) -> str:
         """The text with each inserted value percent-encoded."""
-        return self.text(scope, lambda piece: quote(piece, safe=""))
+        return self.text(scope, percent_encoded)
 
 
-def printed(value: Value) -> str:
-    """How a value is written into text."""
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return value
-        case float() if value.is_integer() and abs(value) < 1e15:
-            return str(int(value))
-        case datetime():
-            return format_instant(value)
-        case date():
-            return value.isoformat()
-        case timedelta():
-            return f"{int(value.total_seconds())}s"
-        case list():
-            return ", ".join(printed(item) for item in value)
-        case dict():
-            return ", ".join(f"{key}: {printed(item)}" for key, item in value.items())
-        case _:
-            return str(value)
+
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+
+def percent_encoded(text: str) -> str:
+    """The text with all but RFC 3986's unreserved characters percent-encoded, as UTF-8."""
+    return "".join(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in text.encode("utf-8", "replace"))

@@ -7,7 +7,8 @@ from datetime import time, timedelta
 from typing import NamedTuple, assert_never
 
 from orchestrator.core.expression.expr import Expr
-from orchestrator.core.interpolation import Template, printed
+from orchestrator.core.expression.values import printed
+from orchestrator.core.interpolation import Template
 from orchestrator.core.program import (
     Choose,
     Days,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Any
 
-from .conftest import RunCli
 
-
-def test_svg_is_the_default(cli: RunCli, project: Path) -> None:
+def test_svg_is_the_default(cli: Any, project: Path) -> None:
     done = cli("graph", "welcome")
     assert done.code == 0 and done.err == ""
     assert ElementTree.fromstring(done.out).tag.endswith("svg")
@@ -16,13 +15,13 @@ def test_svg_is_the_default(cli: RunCli, project: Path) -> None:
     assert Path("w.svg").read_text("utf-8") == done.out
 
 
-def test_mermaid(cli: RunCli, project: Path) -> None:
+def test_mermaid(cli: Any, project: Path) -> None:
     assert cli("graph", "after_purchase", "--format", "mermaid").out == (
         Path(__file__).parent / "golden" / "after_purchase.mmd"
     ).read_text("utf-8")
 
 
-def test_json(cli: RunCli, project: Path) -> None:
+def test_json(cli: Any, project: Path) -> None:
     done = cli("graph", "journeys/welcome.yaml", "--json")
     graph = done.json
     assert graph == cli("graph", "welcome", "--format", "json").json
@@ -33,7 +32,7 @@ def test_json(cli: RunCli, project: Path) -> None:
     assert [rule["kind"] for rule in graph["rules"]] == ["exit", "goal"]
 
 
-def test_what_cannot_be_drawn(cli: RunCli, project: Path) -> None:
+def test_what_cannot_be_drawn(cli: Any, project: Path) -> None:
     done = cli("graph", "welcom")
     assert done.code == 2 and "did you mean 'welcome'?" in done.err
     assert cli("graph", "welcome", "--json", "--format", "svg").code == 2

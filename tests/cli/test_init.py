@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from .conftest import RunCli
 
-
-def test_a_new_project_is_clean_and_its_tests_pass(
-    cli: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_project_is_clean_and_its_tests_pass(cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     done = cli("init", "harbour")
     assert done.code == 0 and done.err == ""
@@ -26,7 +23,7 @@ def test_a_new_project_is_clean_and_its_tests_pass(
             assert cli(*command.split()[1:]).code == 0, command
 
 
-def test_every_file_arrives(cli: RunCli, tmp_path: Path) -> None:
+def test_every_file_arrives(cli: Any, tmp_path: Path) -> None:
     done = cli("init", tmp_path / "new folder" / "harbour", "--json")
     files = set(done.json["files"])
     root = tmp_path / "new folder" / "harbour"
@@ -37,7 +34,7 @@ def test_every_file_arrives(cli: RunCli, tmp_path: Path) -> None:
     assert "'" in done.err, "a folder with a space is quoted for the shell"
 
 
-def test_nothing_is_overwritten(cli: RunCli, tmp_path: Path) -> None:
+def test_nothing_is_overwritten(cli: Any, tmp_path: Path) -> None:
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "notes.txt").write_text("mine")
     done = cli("init", tmp_path / "used")
@@ -47,7 +44,7 @@ def test_nothing_is_overwritten(cli: RunCli, tmp_path: Path) -> None:
     assert cli("init", tmp_path / "file").code == 2
 
 
-def test_an_empty_folder_and_a_fresh_repository_are_fine(cli: RunCli, tmp_path: Path) -> None:
+def test_an_empty_folder_and_a_fresh_repository_are_fine(cli: Any, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert cli("init", tmp_path / "empty").code == 0
     (tmp_path / "repo" / ".git").mkdir(parents=True)

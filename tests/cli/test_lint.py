@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-from .conftest import RunCli
+from typing import Any
 
 MISTAKE = """journey: thank_you
 topic: care
@@ -16,23 +15,23 @@ steps:
 """
 
 
-def test_nothing_to_say_leaves_stdout_empty(cli: RunCli, project: Path) -> None:
+def test_nothing_to_say_leaves_stdout_empty(cli: Any, project: Path) -> None:
     done = cli("lint")
     assert (done.code, done.out, done.err) == (0, "", "no problems in 2 journeys\n")
 
 
-def test_a_mistake_is_shown_with_its_line_and_the_way_out(cli: RunCli, project: Path) -> None:
+def test_a_mistake_is_shown_with_its_line_and_the_way_out(cli: Any, project: Path) -> None:
     Path("journeys/thank_you.yaml").write_text(MISTAKE)
     done = cli("lint")
     assert done.code == 1 and done.err == ""
     first, line, caret, *_ = done.out.splitlines()
     assert first.startswith("journeys/thank_you.yaml:6:5: ")
-    assert "'wiat'" in first and "did you mean 'wait'?" in first and first.endswith("]")
+    assert "wiat" in first and "did you mean 'wait'?" in first and first.endswith("]")
     assert line == "  6 |   - wiat: 1d" and caret == "    |     ^^^^"
     assert "1 error in 1 file" in done.out.splitlines()[-1]
 
 
-def test_json_is_a_list_of_problems(cli: RunCli, project: Path) -> None:
+def test_json_is_a_list_of_problems(cli: Any, project: Path) -> None:
     Path("journeys/thank_you.yaml").write_text(MISTAKE)
     done = cli("--json", "lint")
     assert done.code == 1
@@ -42,7 +41,7 @@ def test_json_is_a_list_of_problems(cli: RunCli, project: Path) -> None:
     assert "1 error in 1 file" in done.err
 
 
-def test_paths_restrict_what_is_shown(cli: RunCli, project: Path) -> None:
+def test_paths_restrict_what_is_shown(cli: Any, project: Path) -> None:
     Path("journeys/thank_you.yaml").write_text(MISTAKE)
     assert cli("lint", "journeys/welcome.yaml", "templates").code == 0
     assert cli("lint", "journeys/thank_you.yaml").code == 1
@@ -51,7 +50,7 @@ def test_paths_restrict_what_is_shown(cli: RunCli, project: Path) -> None:
     assert done.code == 2 and "did you mean journeys/thank_you.yaml?" in done.err
 
 
-def test_hostile_files_are_told_and_never_raise(cli: RunCli, project: Path) -> None:
+def test_hostile_files_are_told_and_never_raise(cli: Any, project: Path) -> None:
     Path("journeys/bad.yaml").write_bytes(b"\xff\xfe\x00journey")
     Path("journeys/deep.yaml").write_text("a: " + "[" * 50_000)
     Path("journeys/empty.yaml").write_text("")

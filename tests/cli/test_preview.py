@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from .conftest import RunCli
 
-
-def test_a_sample_customer(cli: RunCli, project: Path) -> None:
+def test_a_sample_customer(cli: Any, project: Path) -> None:
     done = cli("preview", "email/welcome")
     assert done.code == 0, done.err
     assert "subject    Welcome, Ana\n" in done.out
@@ -19,13 +18,13 @@ def test_a_sample_customer(cli: RunCli, project: Path) -> None:
     assert f"HTML: {html}" in done.out and "<html" in html.read_text("utf-8")
 
 
-def test_a_translation(cli: RunCli, project: Path) -> None:
+def test_a_translation(cli: Any, project: Path) -> None:
     done = cli("preview", "welcome", "--locale", "zh-CN")
     assert "subject    Ana，欢迎您" in done.out
     assert Path(".orchestrator/preview/email-welcome.zh.html").exists()
 
 
-def test_a_customer_of_ones_own(cli: RunCli, project: Path) -> None:
+def test_a_customer_of_ones_own(cli: Any, project: Path) -> None:
     Path("li.yaml").write_text(
         "id: li\nemail: li@example.com\nlocale: zh\nattributes: {first_name: 李}\n"
         "results: {coupon: {code: TRY1, expires_at: 2026-05-01T10:00:00Z, url: https://example.com}}\n",
@@ -40,7 +39,7 @@ def test_a_customer_of_ones_own(cli: RunCli, project: Path) -> None:
     assert "subject    Welcome, Li" in cli("preview", "welcome", "--customer", "li.json").out
 
 
-def test_sms_segments_are_counted(cli: RunCli, project: Path) -> None:
+def test_sms_segments_are_counted(cli: Any, project: Path) -> None:
     done = cli("preview", "sms/welcome_reminder")
     assert done.code == 0, done.err
     assert "SAMPLE4U" in done.out and "units in GSM-7" in done.out
@@ -48,7 +47,7 @@ def test_sms_segments_are_counted(cli: RunCli, project: Path) -> None:
     assert "UCS-2" in chinese.out
 
 
-def test_html_alone(cli: RunCli, project: Path) -> None:
+def test_html_alone(cli: Any, project: Path) -> None:
     done = cli("preview", "welcome", "--html")
     assert done.out.lstrip().startswith("<!") and "subject " not in done.out
 
@@ -62,12 +61,12 @@ def test_html_alone(cli: RunCli, project: Path) -> None:
         (["welcome", "--send-to", "seed@example.com"], "ORCHESTRATOR_SMTP_URL"),
     ],
 )
-def test_what_cannot_be_shown(words: list[str], told: str, cli: RunCli, project: Path) -> None:
+def test_what_cannot_be_shown(words: list[str], told: str, cli: Any, project: Path) -> None:
     done = cli("preview", *words)
     assert done.code == 2 and told in done.err
 
 
-def test_mistakes_in_a_customer_file_have_their_place(cli: RunCli, project: Path) -> None:
+def test_mistakes_in_a_customer_file_have_their_place(cli: Any, project: Path) -> None:
     Path("ana.yaml").write_text("id: ana\nfirst_name: Ana\nemial: x@example.com\nentry: 3\n")
     done = cli("preview", "welcome", "--customer", "ana.yaml")
     assert done.code == 1
@@ -76,7 +75,7 @@ def test_mistakes_in_a_customer_file_have_their_place(cli: RunCli, project: Path
     assert "ana.yaml:4:" in done.err
 
 
-def test_a_value_that_is_missing_stops_the_preview_with_its_place(cli: RunCli, project: Path) -> None:
+def test_a_value_that_is_missing_stops_the_preview_with_its_place(cli: Any, project: Path) -> None:
     template = Path("templates/email/how_was_it.mjml")
     template.write_text(template.read_text("utf-8").replace(" | default('Hello')", ""), "utf-8")
     Path("nobody.yaml").write_text("id: nobody\n")
@@ -85,7 +84,7 @@ def test_a_value_that_is_missing_stops_the_preview_with_its_place(cli: RunCli, p
     assert "templates/email/how_was_it.mjml:" in done.err and "customer.first_name" in done.err
 
 
-def test_the_same_name_on_several_channels(cli: RunCli, project: Path) -> None:
+def test_the_same_name_on_several_channels(cli: Any, project: Path) -> None:
     Path("templates/sms/welcome.txt").write_text("Hello")
     done = cli("preview", "welcome")
     assert done.code == 2 and "email/welcome, sms/welcome" in done.err

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from .conftest import RunCli
 
-
-def test_prints_a_schema_for_every_kind_of_file(cli: RunCli) -> None:
+def test_prints_a_schema_for_every_kind_of_file(cli: Any) -> None:
     found = cli("schema").json
     assert {"journey", "project", "schema", "segments", "offers", "tests", "scenario"} <= set(found)
     for schema in found.values():
@@ -18,7 +17,7 @@ def test_prints_a_schema_for_every_kind_of_file(cli: RunCli) -> None:
     assert cli("schema", "journey").json == found["journey"]
 
 
-def test_write_puts_them_where_the_first_lines_of_files_point(cli: RunCli, project: Path) -> None:
+def test_write_puts_them_where_the_first_lines_of_files_point(cli: Any, project: Path) -> None:
     done = cli("schema", "--write")
     assert done.code == 0 and "journeys/.schema" in done.out
     for file in project.rglob("*.yaml"):
@@ -29,6 +28,6 @@ def test_write_puts_them_where_the_first_lines_of_files_point(cli: RunCli, proje
     assert cli("lint").code == 0
 
 
-def test_an_unknown_kind_gets_the_nearest(cli: RunCli) -> None:
+def test_an_unknown_kind_gets_the_nearest(cli: Any) -> None:
     done = cli("schema", "jurney")
     assert done.code == 2 and "did you mean 'journey'?" in done.err

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-
-from .conftest import RunCli
 
 TABLE = "at,customer,event,total\n2026-03-02T12:00:00Z,ana,order_placed,80\n2026-03-03T12:00:00Z,ben,order_placed,300\n"
 MAPPING = """timezone: Europe/Lisbon
@@ -20,7 +19,7 @@ events:
 """
 
 
-def test_lines_in_their_documented_order(cli: RunCli, project: Path) -> None:
+def test_lines_in_their_documented_order(cli: Any, project: Path) -> None:
     done = cli("simulate", "--scenario", "scenarios/first.yaml", "--json")
     assert done.code == 0
     lines = done.lines
@@ -40,7 +39,7 @@ def test_lines_in_their_documented_order(cli: RunCli, project: Path) -> None:
     assert "messages" in done.err
 
 
-def test_the_summary_adds_up(cli: RunCli, project: Path) -> None:
+def test_the_summary_adds_up(cli: Any, project: Path) -> None:
     lines = cli("simulate", "--scenario", "scenarios/first.yaml", "--json").lines
     done = cli("simulate", "--scenario", "scenarios/first.yaml")
     assert done.code == 0 and done.err == ""
@@ -61,7 +60,7 @@ def test_the_summary_adds_up(cli: RunCli, project: Path) -> None:
     assert len(columns) == 1, "the numbers are aligned"
 
 
-def test_the_journal_is_what_is_printed_and_the_values_of_decisions(cli: RunCli, project: Path) -> None:
+def test_the_journal_is_what_is_printed_and_the_values_of_decisions(cli: Any, project: Path) -> None:
     plain = cli("simulate", "--scenario", "scenarios/first.yaml", "--json")
     done = cli("simulate", "--scenario", "scenarios/first.yaml", "--json", "--journal", "out/run.jsonl")
     assert done.out == plain.out
@@ -71,7 +70,7 @@ def test_the_journal_is_what_is_printed_and_the_values_of_decisions(cli: RunCli,
     assert any(line.get("values") for line in journal if line["type"] == "branched")
 
 
-def test_a_table_of_events_by_a_mapping(cli: RunCli, project: Path) -> None:
+def test_a_table_of_events_by_a_mapping(cli: Any, project: Path) -> None:
     Path("orders.csv").write_text(TABLE)
     Path("orders.mapping.yaml").write_text(MAPPING)
     done = cli("simulate", "--events", "orders.csv", "--mapping", "orders.mapping.yaml", "--json")
@@ -84,7 +83,7 @@ def test_a_table_of_events_by_a_mapping(cli: RunCli, project: Path) -> None:
     assert [line["customer"] for line in done.lines if line["type"] == "task"] == ["ben"]
 
 
-def test_rows_that_cannot_be_used_are_told_and_the_others_go_on(cli: RunCli, project: Path) -> None:
+def test_rows_that_cannot_be_used_are_told_and_the_others_go_on(cli: Any, project: Path) -> None:
     Path("orders.csv").write_text(TABLE + "yesterday,cy,order_placed,1\n")
     Path("orders.mapping.yaml").write_text(MAPPING)
     done = cli("simulate", "--events", "orders.csv", "--mapping", "orders.mapping.yaml")
@@ -92,7 +91,7 @@ def test_rows_that_cannot_be_used_are_told_and_the_others_go_on(cli: RunCli, pro
     assert "1 row of 3 could not be used" in done.err and "row 3" in done.err
 
 
-def test_a_table_without_a_mapping_has_its_own_columns(cli: RunCli, project: Path) -> None:
+def test_a_table_without_a_mapping_has_its_own_columns(cli: Any, project: Path) -> None:
     Path("orders.csv").write_text(TABLE)
     done = cli("simulate", "--events", "orders.csv", "--json")
     assert done.code == 0 and sum(line["type"] == "entered" for line in done.lines) == 2
@@ -111,13 +110,13 @@ def test_a_table_without_a_mapping_has_its_own_columns(cli: RunCli, project: Pat
         (["--scenario", "scenarios"], "scenarios cannot be read"),
     ],
 )
-def test_what_cannot_be_run_is_a_usage_error(words: list[str], told: str, cli: RunCli, project: Path) -> None:
+def test_what_cannot_be_run_is_a_usage_error(words: list[str], told: str, cli: Any, project: Path) -> None:
     done = cli("simulate", *words)
     assert done.code == 2 and done.out == ""
     assert told in done.err and "secret" not in done.err
 
 
-def test_mistakes_in_scenarios_have_their_place(cli: RunCli, project: Path) -> None:
+def test_mistakes_in_scenarios_have_their_place(cli: Any, project: Path) -> None:
     Path("wrong.yaml").write_text(
         "start: 2026-03-01T10:00:00Z\ntimeline:\n  - {at: +1h, custmer: u1, event: signed_up}\n"
     )
@@ -126,13 +125,13 @@ def test_mistakes_in_scenarios_have_their_place(cli: RunCli, project: Path) -> N
     assert "  3 |   - {at: +1h, custmer: u1" in done.err
 
 
-def test_a_project_with_lint_errors_is_refused(cli: RunCli, project: Path) -> None:
+def test_a_project_with_lint_errors_is_refused(cli: Any, project: Path) -> None:
     Path("journeys/broken.yaml").write_text("journey: broken\n")
     done = cli("simulate", "--scenario", "scenarios/first.yaml", "--json")
     assert done.code == 1 and done.out == "" and "journeys/broken.yaml" in done.err
 
 
-def test_failed_enrollments_leave_it_fine(cli: RunCli, project: Path) -> None:
+def test_failed_enrollments_leave_it_fine(cli: Any, project: Path) -> None:
     Path("journeys/late.yaml").write_text(
         "journey: late\ntopic: care\nenter: {event: signed_up}\nsteps:\n"
         "  - wait: {until: event_date, offset: 1d}\n  - email: care_tips\n".replace("event_date", "entry.source")
@@ -143,6 +142,6 @@ def test_failed_enrollments_leave_it_fine(cli: RunCli, project: Path) -> None:
         assert any(line["type"] == "failed" and line["reason"] == "bad_date" for line in done.lines)
 
 
-def test_the_same_scenario_prints_the_same_bytes(cli: RunCli, project: Path) -> None:
+def test_the_same_scenario_prints_the_same_bytes(cli: Any, project: Path) -> None:
     first = cli("simulate", "--scenario", "scenarios/first.yaml", "--json")
     assert cli("simulate", "--scenario", "scenarios/first.yaml", "--json").out == first.out

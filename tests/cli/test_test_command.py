@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Any
 
 import pytest
-
-from .conftest import RunCli
 
 WRONG = """journey: welcome
 tests:
@@ -20,14 +19,14 @@ tests:
 """
 
 
-def test_shipped_tests_pass(cli: RunCli, project: Path) -> None:
+def test_shipped_tests_pass(cli: Any, project: Path) -> None:
     done = cli("test")
     assert done.code == 0
     assert "after_purchase\n  ✓ tips after three days, a question after ten\n" in done.out
     assert "7 tests passed in " in done.out.splitlines()[-1]
 
 
-def test_a_failure_shows_what_was_and_what_was_expected(cli: RunCli, project: Path) -> None:
+def test_a_failure_shows_what_was_and_what_was_expected(cli: Any, project: Path) -> None:
     Path("journeys/tests/wrong.yaml").write_text(WRONG)
     done = cli("test")
     assert done.code == 1
@@ -38,7 +37,7 @@ def test_a_failure_shows_what_was_and_what_was_expected(cli: RunCli, project: Pa
     assert "1 failed" in cli("test", "journeys/tests/wrong.yaml").out
 
 
-def test_junit_is_xml_that_names_every_test(cli: RunCli, project: Path) -> None:
+def test_junit_is_xml_that_names_every_test(cli: Any, project: Path) -> None:
     Path("journeys/tests/wrong.yaml").write_text(WRONG)
     assert cli("test", "--junit", "report.xml").code == 1
     suites = ElementTree.parse("report.xml").getroot()
@@ -50,19 +49,19 @@ def test_junit_is_xml_that_names_every_test(cli: RunCli, project: Path) -> None:
     assert failed.get("file") == "journeys/tests/wrong.yaml" and failed.get("line") == "3"
 
 
-def test_tests_that_cannot_be_read_are_problems_of_files(cli: RunCli, project: Path) -> None:
+def test_tests_that_cannot_be_read_are_problems_of_files(cli: Any, project: Path) -> None:
     Path("journeys/tests/wrong.yaml").write_text(WRONG.replace("journey: welcome", "journey: welcom"))
     done = cli("test")
     assert done.code == 1 and "did you mean 'welcome'?" in done.err + done.out
 
 
-def test_a_project_with_errors_is_not_tested(cli: RunCli, project: Path) -> None:
+def test_a_project_with_errors_is_not_tested(cli: Any, project: Path) -> None:
     Path("journeys/broken.yaml").write_text("journey: broken\n")
     done = cli("test")
     assert done.code == 1 and "journeys/broken.yaml" in done.err
 
 
-def test_own_tests_of_a_journey_file(cli: RunCli, project: Path) -> None:
+def test_own_tests_of_a_journey_file(cli: Any, project: Path) -> None:
     own = WRONG.partition("tests:")[2].replace("+1h", "+0m")
     with Path("journeys/welcome.yaml").open("a") as file:
         file.write("tests:" + own)
@@ -71,5 +70,5 @@ def test_own_tests_of_a_journey_file(cli: RunCli, project: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["nowhere.yaml", "journeys/tests/welcom.yaml"])
-def test_a_path_that_is_not_there(path: str, cli: RunCli, project: Path) -> None:
+def test_a_path_that_is_not_there(path: str, cli: Any, project: Path) -> None:
     assert cli("test", path).code == 2

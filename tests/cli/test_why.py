@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-
-from .conftest import RunCli
 
 SCENARIO = ("--scenario", "scenarios/first.yaml")
 
 
-def test_the_story_of_a_customer(cli: RunCli, project: Path) -> None:
+def test_the_story_of_a_customer(cli: Any, project: Path) -> None:
     done = cli("why", "ana", *SCENARIO)
     assert done.code == 0 and done.err == ""
     assert done.out.startswith("ana, in the local time of Europe/Lisbon\n\nwelcome: Welcome\n")
@@ -23,13 +22,13 @@ def test_the_story_of_a_customer(cli: RunCli, project: Path) -> None:
     assert "redeemed the coupon HELLO" in done.out
 
 
-def test_one_journey_and_what_was_not_sent(cli: RunCli, project: Path) -> None:
+def test_one_journey_and_what_was_not_sent(cli: Any, project: Path) -> None:
     done = cli("why", "joao", "after_purchase", *SCENARIO)
     assert "got no e-mail at email_1: no address is known (no_address)" in done.out
     assert "welcome: Welcome" not in cli("why", "li", "after_purchase", *SCENARIO).out
 
 
-def test_a_refusal_is_explained(cli: RunCli, project: Path) -> None:
+def test_a_refusal_is_explained(cli: Any, project: Path) -> None:
     scenario = Path("scenarios/first.yaml")
     more = "".join(
         f"  - {{at: +{day}d, customer: joao, event: order_placed, properties: {{total: 9}}}}\n" for day in (20, 21, 22)
@@ -40,13 +39,13 @@ def test_a_refusal_is_explained(cli: RunCli, project: Path) -> None:
     assert "and 2 more times, the last on Tue 2026-03-24" in done.out
 
 
-def test_a_journal_tells_the_same_story(cli: RunCli, project: Path) -> None:
+def test_a_journal_tells_the_same_story(cli: Any, project: Path) -> None:
     cli("simulate", *SCENARIO, "--journal", "run.jsonl")
     assert cli("why", "ana", "--journal", "run.jsonl").out == cli("why", "ana", *SCENARIO).out
 
 
 def test_a_journal_without_its_project_is_told_in_utc(
-    cli: RunCli, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Any, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cli("simulate", *SCENARIO, "--journal", tmp_path / "run.jsonl")
     monkeypatch.chdir(tmp_path)
@@ -54,7 +53,7 @@ def test_a_journal_without_its_project_is_told_in_utc(
     assert done.code == 0 and "local time of UTC" in done.out and "--project" in done.err
 
 
-def test_json(cli: RunCli, project: Path) -> None:
+def test_json(cli: Any, project: Path) -> None:
     done = cli("why", "ana", "--json", *SCENARIO)
     story = done.json
     assert (story["customer"], story["timezone"]) == ("ana", "Europe/Lisbon")
@@ -69,7 +68,7 @@ def test_json(cli: RunCli, project: Path) -> None:
     assert "ana, in the local time" in done.err
 
 
-def test_nothing_happened(cli: RunCli, project: Path) -> None:
+def test_nothing_happened(cli: Any, project: Path) -> None:
     done = cli("why", "joao", "welcome", *SCENARIO)
     assert done.code == 0 and "joao: nothing happened in welcome" in done.out
 
@@ -86,6 +85,6 @@ def test_nothing_happened(cli: RunCli, project: Path) -> None:
         (["ana", "--journal", "README.md"], 1, "README.md:1:1: this is no line of a journal"),
     ],
 )
-def test_what_cannot_be_told(words: list[str], code: int, told: str, cli: RunCli, project: Path) -> None:
+def test_what_cannot_be_told(words: list[str], code: int, told: str, cli: Any, project: Path) -> None:
     done = cli("why", *words)
     assert done.code == code and told in done.err and done.out == ""

@@ -4,6 +4,8 @@ Each file below tests/cases/scenarios/ (except base/, the stock project) holds o
 
     project:                    # for all cases of the file, merged over base/; a case's own `project:` over that
       journeys/j.yaml: {...}    # a mapping (merged key by key; null removes) or the text of the file; null: no such file
+    journey: {...}              # short for project: {journeys/j.yaml: {...}}; also in a case
+    scenario: {...}             # what the cases' scenarios share, merged likewise
     cases:
       - name: short_name        # the pytest id is folder/file::short_name
         rule: "the sentence, quoted"
@@ -47,7 +49,7 @@ BASE = CASES / "base"
 START = "2026-03-02T10:00:00Z"
 """A Monday."""
 CASE_KEYS = {
-    "name", "rule", "project", "projects", "scenario", "expect", "only", "exact", "absent", "error", "warning"
+    "name", "rule", "project", "projects", "journey", "scenario", "expect", "only", "exact", "absent", "error", "warning"
 }  # fmt: skip
 Line = Mapping[str, Any]
 
@@ -91,7 +93,7 @@ def _cases() -> Iterator[Case]:
         names = [case["name"] for case in content["cases"]]
         assert len(names) == len(set(names)), f"{place}: a name stands twice"
         for case in content["cases"]:
-            yield Case(f"{place}::{case['name']}", case, content.get("project") or {})
+            yield Case(f"{place}::{case['name']}", case, content)
 
 
 @cache
@@ -135,7 +137,11 @@ def _text(path: str, content: Mapping[str, Any]) -> str:
 
 def _run(case: Case, folder: Path) -> tuple[datetime, list[dict[str, Any]]]:
     """The start and the lines. Raises ProjectInvalid where the project, or the scenario, has errors."""
-    files = _merged_files(_merged_files(_base(), case.shared), case.body.get("project") or {})
+    files: dict[str, Any] = _base()
+    for level in (case.shared, case.body):
+        files = _merged_files(files, level.get("project") or {})
+        if "journey" in level:
+            files = _merged_files(files, {"journeys/j.yaml": level["journey"]})
     _write(folder / "project", files)
     for name, changes in (case.body.get("projects") or {}).items():
         _write(folder / name, _merged_files(files, changes))
@@ -146,7 +152,7 @@ def _run(case: Case, folder: Path) -> tuple[datetime, list[dict[str, Any]]]:
         raise ProjectInvalid(problems)
     scenario = case.body.get("scenario") or {}
     if not isinstance(scenario, str):
-        scenario = _text("scenario", {"start": START, **scenario})
+        scenario = _text("scenario", _merged({"start": START, **(case.shared.get("scenario") or {})}, scenario))
     found, refused = load_scenario(load_document("scenario.yaml", scenario), folder)
     if found is None:
         raise ProjectInvalid(refused)

@@ -31,12 +31,13 @@ def run_set(turn: CustomerTurn, e: Enrollment, journey: Journey, step: SetAttrib
 
 
 def run_tag(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Tag) -> int:
-    """Add or remove a tag."""
+    """Add or remove tags."""
     from orchestrator.core.events import profile_moved
 
-    kept = tuple(tag for tag in turn.customer.tags if tag != step.tag)
+    tags = (step.tag, *step.more)
+    kept = tuple(tag for tag in turn.customer.tags if tag not in tags)
     moved: Moved = []
-    set_tags(turn, (*kept, step.tag) if step.add else kept, moved)
+    set_tags(turn, (*kept, *tags) if step.add else kept, moved)
     turn.say("attribute", {"name": "tags", "value": list(turn.customer.tags)}, e, step.id)
     profile_moved(turn, moved, effect_id(e.id, step.id, e.visits.get(step.id, 1)))
     return step.next
