@@ -46,11 +46,21 @@ class Customer:
     def copy(self) -> Customer:
         """A copy whose own fields may be changed; nested values are replaced, never changed in place."""
         twin = Customer.__new__(Customer)
-        for name in Customer.__slots__:
-            setattr(twin, name, getattr(self, name))
-        twin.attributes = dict(self.attributes)
-        twin.consents = dict(self.consents)
-        twin.timers = dict(self.timers)
+        twin.id = self.id
+        twin.created_at = self.created_at
+        twin.attributes = self.attributes.copy()
+        twin.email = self.email
+        twin.phone = self.phone
+        twin.timezone = self.timezone
+        twin.locale = self.locale
+        twin.country = self.country
+        twin.currency = self.currency
+        twin.tags = self.tags
+        twin.stage = self.stage
+        twin.consents = self.consents.copy()
+        twin.segments = self.segments
+        twin.timers = self.timers.copy()
+        twin.fresh = self.fresh
         return twin
 
     def next_timer_at(self) -> datetime | None:

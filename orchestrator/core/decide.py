@@ -13,14 +13,15 @@ from orchestrator.core.arrivals import take_item
 from orchestrator.core.calendar_triggers import fire_date, fire_inactive, fire_spread, way_name
 from orchestrator.core.changes import Changes, CustomerChanges
 from orchestrator.core.customer import Timer
+from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.events import look_at_all, profile_moved
 from orchestrator.core.firing import fire
-from orchestrator.core.inbox import Body, Item
+from orchestrator.core.inbox import Body, Item, JourneyOperated
 from orchestrator.core.ledger import Task
 from orchestrator.core.pools import WorkingPools
 from orchestrator.core.profile import apply_stage_rules, look_at_segment
 from orchestrator.core.transition import Transition
-from orchestrator.core.turn import CustomerTurn
+from orchestrator.core.turn import CustomerTurn, next_due_at
 from orchestrator.core.view import CustomerView, View
 
 
@@ -61,25 +62,32 @@ def decide_customer(view: View, pools: WorkingPools, record: CustomerView, now: 
 
 def _fill(turn: CustomerTurn, record: CustomerView) -> None:
     """Queue what is due; when the engine is further behind than `late_tolerance`, events come before all timers."""
-    now = turn.now
-    earliest = min(
-        [item.received_at for item in record.inbox]
-        + [
-            e.due_at
-            for e in record.enrollments
-            if e.due_at is not None and e.status == "running" and e.journey not in turn.view.switches.paused
-        ]
-        + [timer.due_at for timer in record.customer.timers.values()],
-        default=now,
-    )
-    turn.behind = now - earliest > turn.project.settings.late_tolerance
+    enrollments = record.enrollments
+    if record.inbox and enrollments:
+        enrollments = [e for e in enrollments if not _thaws(e, record)]
+    earliest = next_due_at(turn.view, enrollments, record.customer)
+    for item in record.inbox:
+        if earliest is None or item.received_at < earliest:
+            earliest = item.received_at
+    turn.behind = earliest is not None and turn.now - earliest > turn.project.settings.late_tolerance
     for item in record.inbox:
         turn.put_item(item)
-    for e in record.enrollments:
+    for e in enrollments:
         if e.status == "running":
             turn.put_enrollment(e)
     for (kind, name), timer in record.customer.timers.items():
         turn.put_timer(kind, name, timer)
+
+
+def _thaws(e: Enrollment, record: CustomerView) -> bool:
+    """Whether the end of a pause, which is still in the inbox, will say when this overdue timer is due."""
+    return e.due_at is not None and any(
+        isinstance(item.body, JourneyOperated)
+        and item.body.action == "resume"
+        and item.body.journey == e.journey
+        and e.due_at < item.received_at
+        for item in record.inbox
+    )
 
 
 def _begin(turn: CustomerTurn, at: datetime) -> None:

@@ -82,13 +82,38 @@ class Enrollment:
 
     def copy(self) -> Enrollment:
         """A copy that a turn may change; nested values are replaced, never changed in place, but for those copied here."""
+        # Field by field: one copy is made for every timer that runs, and a loop over the names takes three times as long.
         twin = Enrollment.__new__(Enrollment)
-        for name in Enrollment.__slots__:
-            setattr(twin, name, getattr(self, name))
-        twin.results = dict(self.results)
-        twin.visits = dict(self.visits)
-        twin.loops = dict(self.loops)
-        twin.pending = dict(self.pending)
+        twin.id = self.id
+        twin.customer_id = self.customer_id
+        twin.journey = self.journey
+        twin.version = self.version
+        twin.key = self.key
+        twin.trigger = self.trigger
+        twin.entered_at = self.entered_at
+        twin.entry = self.entry
+        twin.updated_at = self.updated_at
+        twin.held_out = self.held_out
+        twin.status = self.status
+        twin.ended_at = self.ended_at
+        twin.reason = self.reason
+        twin.ended_by_rule = self.ended_by_rule
+        twin.step = self.step
+        twin.standing = self.standing
+        twin.base_at = self.base_at
+        twin.until_at = self.until_at
+        twin.past = self.past
+        twin.first_due_at = self.first_due_at
+        twin.look_at = self.look_at
+        twin.due_at = self.due_at
+        twin.outcome = self.outcome
+        twin.results = self.results.copy()
+        twin.visits = self.visits.copy()
+        twin.loops = self.loops.copy()
+        twin.attempts = self.attempts
+        twin.converted_at = self.converted_at
+        twin.sent_ways = self.sent_ways
+        twin.pending = self.pending.copy()
         return twin
 
     @property

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Mapping
 
 from orchestrator.core.advance import leave, park_for
 from orchestrator.core.calendar_triggers import renew_dates, renew_inactive
@@ -15,7 +15,7 @@ from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.entering import Attempt, entry_due_at, try_to_enter
 from orchestrator.core.expression.scope import PastEvent, event_data
 from orchestrator.core.inbox import Event
-from orchestrator.core.index import Way
+from orchestrator.core.index import doors_of
 from orchestrator.core.profile import Moved, bring_up_to_date
 from orchestrator.core.program import Journey, OnAttribute, OnSegment, OnStage
 from orchestrator.core.waiting import compute_anew, leave_by, look_at_conditions, look_at_wait
@@ -24,23 +24,29 @@ from orchestrator.errors import DecisionError
 if TYPE_CHECKING:
     from orchestrator.core.turn import CustomerTurn
 
+_CHANGES: Final = frozenset({"segment_changed", "stage_changed"})
+"""Events by which triggers of other kinds than `event` may let a customer in."""
+
 
 def apply_event(turn: CustomerTurn, event: Event, arrived_at: datetime) -> None:
     """Take one event through the stages."""
-    past = PastEvent(event.at, event.name, dict(event.properties), event.id)
+    properties = event.properties  # a plain dict is shared, not copied: nobody ever changes one in place
+    past = PastEvent(event.at, event.name, properties if type(properties) is dict else dict(properties), event.id)
     turn.history.add(past)
     turn.out.events.append(past)
-    data = event_data(past)
-    turn.updated = set()
+    if turn.updated:
+        turn.updated = set()
     begin_life(turn, event.name)
-    if turn.enrollments:
+    index = turn.index
+    if turn.enrollments and (index.conditions or event.name in index.heard):
+        data = event_data(past)
         _goals(turn, event, data)
         _exits(turn, event, data)
         _updates(turn, event, data, arrived_at)
         _waits(turn, event, data)
     late = arrived_at - event.at > turn.project.settings.late_events
-    if not late:
-        _entries(turn, event, data, arrived_at)
+    if not late and (event.name in index.doors or event.name in _CHANGES):
+        _entries(turn, event, event_data(past), arrived_at)
     renew_inactive(turn, event, late=late)
 
 
@@ -170,21 +176,12 @@ def _waits(turn: CustomerTurn, event: Event, data: dict[str, Any]) -> None:
 def _entries(turn: CustomerTurn, event: Event, data: dict[str, Any], arrived_at: datetime) -> None:
     due_at = entry_due_at(turn, event.at, arrived_at)
     attempt = Attempt(event.name, event.properties, due_at, event.id, data)
-    ways: Sequence[Way] = turn.index.by_event.get(event.name, ())
-    for journey, triggers in _by_journey(ways):
+    for journey, triggers in turn.index.doors.get(event.name, ()):
         try_to_enter(turn, journey, triggers, attempt)
     if event.name == "segment_changed":
         _segment_entries(turn, event, data, due_at)
     elif event.name == "stage_changed":
         _stage_entries(turn, event, data, due_at)
-
-
-def _by_journey(ways: Sequence[Way]) -> list[tuple[Any, list[Any]]]:
-    """The triggers of each journey together, journeys in their order."""
-    grouped: dict[str, tuple[Any, list[Any]]] = {}
-    for way in ways:
-        grouped.setdefault(way.journey.id, (way.journey, []))[1].append(way.trigger)
-    return list(grouped.values())
 
 
 def _segment_entries(turn: CustomerTurn, event: Event, data: dict[str, Any], due_at: datetime) -> None:
@@ -195,7 +192,7 @@ def _segment_entries(turn: CustomerTurn, event: Event, data: dict[str, Any], due
         for way in turn.index.by_segment.get(name, ())
         if isinstance(way.trigger, OnSegment) and way.trigger.edge == edge
     ]
-    for journey, triggers in _by_journey(ways):
+    for journey, triggers in doors_of(ways):
         try_to_enter(turn, journey, triggers, Attempt("segment", values, due_at, event.id, data))
 
 
@@ -208,7 +205,7 @@ def _stage_entries(turn: CustomerTurn, event: Event, data: dict[str, Any], due_a
         and way.trigger.to in (None, after)
         and way.trigger.from_stage in (None, before)
     ]
-    for journey, triggers in _by_journey(ways):
+    for journey, triggers in doors_of(ways):
         try_to_enter(turn, journey, triggers, Attempt("stage", {"from": before, "to": after}, due_at, event.id, data))
 
 
@@ -222,5 +219,5 @@ def _attribute_entries(turn: CustomerTurn, name: str, before: Any, after: Any, i
     ]
     values = {"from": before, "to": after}
     attempt = Attempt("attribute", values, turn.t, f"attribute:{name}:{identity}", None)
-    for journey, triggers in _by_journey(ways):
+    for journey, triggers in doors_of(ways):
         try_to_enter(turn, journey, triggers, attempt)

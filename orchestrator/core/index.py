@@ -21,16 +21,22 @@ class Way(NamedTuple):
     trigger: Trigger
 
 
+Door = tuple[Journey, tuple[Trigger, ...]]
+"""A journey with those of its triggers that one occasion concerns."""
+
+
 class Index:
-    """The live project, turned around. Journeys stand by priority (higher first), then by id."""
+    """The live project, turned around. Journeys stand by priority (higher first), then by id.
+
+    `doors` are the journeys that each event may enter; `heard` the events that anyone inside a journey listens to.
+    """
 
     def __init__(self, project: Project, pinned: Iterable[Journey] = ()) -> None:
         self.project = project
         self.journeys = sorted(project.journeys.values(), key=lambda journey: (-journey.priority, journey.id))
         ways = [Way(journey, n, trigger) for journey in self.journeys for n, trigger in enumerate(journey.triggers)]
-        self.by_event = _grouped(
-            (way.trigger.event, way) for way in ways if isinstance(way.trigger, OnEvent)
-        )  # fmt: skip
+        by_event = _grouped((way.trigger.event, way) for way in ways if isinstance(way.trigger, OnEvent))
+        self.doors = {event: doors_of(group) for event, group in by_event.items()}
         self.by_segment = _grouped((w.trigger.segment, w) for w in ways if isinstance(w.trigger, OnSegment))
         self.by_attribute = _grouped((w.trigger.attribute, w) for w in ways if isinstance(w.trigger, OnAttribute))
         self.by_stage = tuple(w for w in ways if isinstance(w.trigger, OnStage))
@@ -40,15 +46,18 @@ class Index:
         self.by_inactive = _grouped((w.trigger.event, w) for w in ways if isinstance(w.trigger, OnInactive))
         self.schedules = tuple(w for w in ways if isinstance(w.trigger, (OnSchedule, OnceAt)))
         self.segments = {segment.name: segment for segment in project.segments}
+        self.defaults = {name: spec.default for name, spec in project.attributes.items() if spec.default is not None}
         self.staged = any(stage.where is not None for stage in project.stages)
         self.stage_events = frozenset().union(*(s.where.needs.events for s in project.stages if s.where))
         self._segment_events = {s.name: _events_of(s.where) for s in project.segments}
+        self._moved_by: dict[str, tuple[Segment, ...]] = {}
         everything = [*self.journeys, *pinned]
         self.conditions = any(
             journey.watches or any(_has_condition(step) for step in journey.steps) for journey in everything
         )
+        self.heard = frozenset().union(*(j.events for j in everything))
         self.listened = frozenset().union(
-            self.by_event, self.by_inactive, *(j.events for j in everything), *self._segment_events.values(),
+            self.doors, self.by_inactive, self.heard, *self._segment_events.values(),
             self.stage_events, *(expr.needs.events for j in everything for expr in exprs_of(j)),
         )  # fmt: skip
 
@@ -70,16 +79,19 @@ class Index:
             return None
         return max((rule.per for rule in self.project.caps), default=timedelta(0)) + self.project.settings.late_tolerance
 
-    def segments_moved_by(self, event: str) -> list[Segment]:
+    def segments_moved_by(self, event: str) -> tuple[Segment, ...]:
         """The segments whose membership an event of this name may change, in the order of their dependencies.
 
         Other segments, and journeys that were entered or left, may have changed without an event of their own.
         """
-        return [
-            s
-            for s in self.project.segments
-            if event in self._segment_events[s.name] or s.where.needs.segments or s.where.needs.journeys
-        ]
+        found = self._moved_by.get(event)
+        if found is None:
+            found = self._moved_by[event] = tuple(
+                s
+                for s in self.project.segments
+                if event in self._segment_events[s.name] or s.where.needs.segments or s.where.needs.journeys
+            )
+        return found
 
 
 def _events_of(where: Expr) -> frozenset[str]:
@@ -101,6 +113,14 @@ def _events_of(where: Expr) -> frozenset[str]:
 
 def _has_condition(step: object) -> bool:
     return isinstance(step, WaitSomething) and any(isinstance(a, UntilTrue) for a in step.alternatives)
+
+
+def doors_of(ways: Iterable[Way]) -> tuple[Door, ...]:
+    """The triggers of each journey together, journeys in their order."""
+    grouped: dict[str, tuple[Journey, list[Trigger]]] = {}
+    for way in ways:
+        grouped.setdefault(way.journey.id, (way.journey, []))[1].append(way.trigger)
+    return tuple((journey, tuple(triggers)) for journey, triggers in grouped.values())
 
 
 def _grouped(pairs: Iterable[tuple[str, Way]]) -> dict[str, tuple[Way, ...]]:

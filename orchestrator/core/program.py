@@ -547,8 +547,8 @@ class Journey:
     late: Late | None = None
     events: frozenset[str] = frozenset()
     by_id: Mapping[str, int] = field(default_factory=dict)
+    watches: tuple[ExitRule, ...] = field(init=False, repr=False, compare=False)
+    """The exits that are conditions, looked at on every change and at the instants of time-made changes."""
 
-    @property
-    def watches(self) -> tuple[ExitRule, ...]:
-        """The exits that are conditions, looked at on every change and at the instants of time-made changes."""
-        return tuple(rule for rule in self.exits if rule.when is not None)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "watches", tuple(rule for rule in self.exits if rule.when is not None))

@@ -7,7 +7,6 @@ functions over a CustomerTurn. Nothing that the view holds is changed; what is e
 from __future__ import annotations
 
 from datetime import datetime
-from heapq import heappop, heappush
 from typing import Any, Iterable, Mapping, Sequence
 
 from orchestrator.core.changes import CustomerChanges, MarkMessage, SuppressAddress
@@ -16,128 +15,68 @@ from orchestrator.core.enrollment import Enrollment, EntryRecord
 from orchestrator.core.expression.expr import Expr
 from orchestrator.core.expression.scope import PastEvent, Scope
 from orchestrator.core.facts import TurnFacts, TurnHistory
-from orchestrator.core.inbox import Body, Event, Item, Occurred, ScheduleFired
 from orchestrator.core.ledger import Coupon, Task
 from orchestrator.core.pools import WorkingPools
-from orchestrator.core.program import Journey, ZoneRule
+from orchestrator.core.program import ZoneRule
 from orchestrator.core.time.zone_in_force import ZoneInForce, zone_in_force
 from orchestrator.core.time.zones import zone_or_none
 from orchestrator.core.transition import Transition
+from orchestrator.core.turn_queue import TurnQueue
 from orchestrator.core.view import CustomerView, LoadedMessage, View
-from orchestrator.errors import DecisionError, EvaluationError
+from orchestrator.errors import EvaluationError
 
-DEEPEST = 100
-"""How many events may follow from one another at one instant before the engine takes it for a loop."""
+class CustomerTurn(TurnQueue):
+    """The working state. `now` is the actual instant, `t` the instant of what is being decided (see advance).
 
+    One is made for every customer of every turn, so it makes little of what most of them never use.
+    """
 
-class CustomerTurn:
-    """The working state. `now` is the actual instant, `t` the instant of what is being decided (see advance)."""
+    __slots__ = (
+        "_data", "_own", "_own_customer", "_seq", "_suppressed", "_zones", "came_from", "coupons", "customer",
+        "enrollments", "facts", "history", "index", "lateness_from", "looked_at", "messages", "out", "pools",
+        "project", "record", "scope", "steps_taken", "tasks", "updated",
+    )  # fmt: skip
 
     def __init__(self, view: View, pools: WorkingPools, record: CustomerView, now: datetime) -> None:
-        self.view = view
+        super().__init__(view, now)
         self.index = view.index
-        self.project = view.project
+        self.project = view.index.project
         self.pools = pools
         self.record = record
-        self.now = now
-        self.t = now
         self.customer = record.customer
         self._own_customer = False
         self.out = CustomerChanges(record.customer.id)
-        self.enrollments: dict[str, Enrollment] = {e.id: e for e in record.enrollments}
-        self._own: set[str] = set()
+        self.enrollments: dict[str, Enrollment] = {e.id: e for e in record.enrollments} if record.enrollments else {}
+        self._own: dict[str, Enrollment] = {}
         self.history = TurnHistory(record.history)
         self.messages: Sequence[LoadedMessage] = record.messages
-        self.coupons: dict[str, Coupon] = {c.id: c for c in record.coupons}
-        self.tasks: dict[str, Task] = {task.id: task for task in record.tasks}
+        self.coupons: dict[str, Coupon] = {c.id: c for c in record.coupons} if record.coupons else {}
+        self.tasks: dict[str, Task] = {task.id: task for task in record.tasks} if record.tasks else {}
         self.facts = TurnFacts(self)
-        self.scope = Scope(_NO_RESULTS, now=now, zone=view.project.timezone, facts=self.facts)
+        self.scope = Scope(_NO_RESULTS, now=now, zone=self.project.timezone, facts=self.facts)
         self._data: dict[str, Any] | None = None
         self._zones: dict[object, ZoneInForce] = {}
-        self._heap: list[tuple[Any, ...]] = []
-        self._n = 0
         self._seq = view.ordinal * 100_000
-        self.depth = 0
         self.steps_taken: dict[str, int] = {}
-        self.behind = False
         self.came_from: datetime | None = None
         """When what is being taken was due or arrived, before `t` was moved by an engine that came late."""
         self.lateness_from: datetime | None = None
         self.updated: set[str] = set()
         self.looked_at: dict[str, Any] | None = None
-        self._suppressed: dict[tuple[str, str], set[str]] = {}
-        self._occasions: dict[str, int] = {}
-
-    # --- the queue -------------------------------------------------------------------------------------------------
-
-    def put_item(self, item: Item) -> None:
-        """Queue an inbox item at its arrival; the entries of a fan-out come after all else of their instant."""
-        self._n += 1
-        place = 2 if type(item.body) is ScheduleFired else 0
-        rank = 2 if place and self.behind else 0
-        heappush(self._heap, (rank, item.received_at, place, 0, "", self._n, item))
-
-    def emit(self, body: Body) -> None:
-        """Queue something that a decision made, for the same instant. Raises DecisionError when 100 deep."""
-        if self.depth >= DEEPEST:
-            raise DecisionError(f"{DEEPEST} events followed from one another at one instant: the journeys feed each other")
-        self._n += 1
-        heappush(self._heap, (0, self.t, 0, 0, "", self._n, (self.depth + 1, body, self.t)))
-
-    def occasion(self, *parts: str) -> str:
-        """An identity for something that happens at the present instant: a repeated turn gives the same one again."""
-        text = ":".join((*parts, self.t.isoformat()))
-        count = self._occasions[text] = self._occasions.get(text, 0) + 1
-        return text if count == 1 else f"{text}:{count}"
-
-    def emit_event(self, name: str, properties: Mapping[str, Any], identity: str) -> None:
-        """Queue an event of this customer for the same instant."""
-        self.emit(Occurred(Event(name, self.t, properties, identity)))
-
-    def put_enrollment(self, e: Enrollment) -> None:
-        """Queue an enrollment's timer, if it is due and its journey is not paused."""
-        due_at = e.due_at
-        if due_at is None or due_at > self.now:
-            return
-        if e.status == "running" and e.journey in self.view.switches.paused:
-            return
-        self._n += 1
-        journey = self.program(e)
-        rank = 1 if self.behind else 0
-        heappush(self._heap, (rank, due_at, 1, -journey.priority, e.journey, e.entered_at, self._n, (e.id, due_at)))
-
-    def put_timer(self, kind: str, name: str, timer: Timer) -> None:
-        """Queue one of the customer's own timers, if it is due. Memberships come before entries, both before journeys."""
-        if timer.due_at > self.now:
-            return
-        self._n += 1
-        rank = 1 if self.behind else 0
-        place = -1_000 if kind in ("segment", "stages") else -500
-        heappush(self._heap, (rank, timer.due_at, 1, place, name, self.now, self._n, (kind, name, timer)))
-
-    def pop(self) -> Any:
-        """The next thing to take, None when there is none."""
-        return heappop(self._heap)[-1] if self._heap else None
-
-    def instant(self, due_at: datetime) -> datetime:
-        """The instant at which a thing due at `due_at` is decided: its own, unless the engine came too late."""
-        return due_at if self.now - due_at <= self.project.settings.late_tolerance else self.now
+        self._suppressed: dict[tuple[str, str], set[str]] | None = None
 
     # --- state that may be edited ----------------------------------------------------------------------------------
 
     def edit(self, e: Enrollment) -> Enrollment:
         """The turn's own copy of an enrollment."""
-        if e.id in self._own:
-            return self.enrollments[e.id]
-        twin = e.copy()
-        self._own.add(e.id)
-        self.enrollments[e.id] = twin
-        return twin
+        own = self._own.get(e.id)
+        if own is None:
+            own = self._own[e.id] = self.enrollments[e.id] = e.copy()
+        return own
 
     def add(self, e: Enrollment) -> None:
         """A new enrollment."""
-        self._own.add(e.id)
-        self.enrollments[e.id] = e
+        self._own[e.id] = self.enrollments[e.id] = e
 
     def edit_customer(self) -> Customer:
         """The turn's own copy of the customer; what was derived from the profile is forgotten."""
@@ -172,10 +111,6 @@ class CustomerTurn:
             found.sort(key=lambda e: (-self.program(e).priority, e.journey, e.entered_at, e.id))
         return found
 
-    def program(self, e: Enrollment) -> Journey:
-        """The version that this enrollment is pinned to."""
-        return self.view.versions[e.journey, e.version]
-
     def entry_record(self, journey: str, key: str) -> EntryRecord:
         """What is remembered of the entries with this key."""
         place = (journey, key)
@@ -205,13 +140,15 @@ class CustomerTurn:
 
     def suppress(self, channel: str, address: str, cause: str) -> None:
         """Never write to this address again; effective for the rest of this turn, too."""
+        if self._suppressed is None:
+            self._suppressed = {}
         self._suppressed.setdefault((channel, address), set()).add(cause)
         self.out.suppress.append(SuppressAddress(channel, address, cause, self.t))
 
     def causes(self, channel: str, address: str) -> frozenset[str]:
         """Why nothing may be written to a (normalised) address; empty: nothing forbids it."""
         known = self.view.suppressions.get((channel, address), _NO_CAUSES)
-        new = self._suppressed.get((channel, address))
+        new = self._suppressed.get((channel, address)) if self._suppressed is not None else None
         return known | new if new else known
 
     def put_task(self, task: Task) -> None:
@@ -225,23 +162,12 @@ class CustomerTurn:
         """What `customer` is in expressions: attributes (declared defaults included) under the reserved names."""
         if self._data is None:
             c = self.customer
-            data: dict[str, Any] = {
-                name: spec.default for name, spec in self.project.attributes.items() if spec.default is not None
-            }
-            data.update(c.attributes)
-            data["id"] = c.id
-            data["email"] = c.email
-            data["phone"] = c.phone
-            data["timezone"] = c.timezone
-            data["locale"] = c.locale
-            data["country"] = c.country
-            data["currency"] = c.currency
-            data["created_at"] = c.created_at
-            data["tags"] = list(c.tags)
-            data["stage"] = c.stage
-            data["score"] = None
-            data["attributes"] = c.attributes
-            self._data = data
+            self._data = {
+                **self.index.defaults, **c.attributes,
+                "id": c.id, "email": c.email, "phone": c.phone, "timezone": c.timezone, "locale": c.locale,
+                "country": c.country, "currency": c.currency, "created_at": c.created_at, "tags": list(c.tags),
+                "stage": c.stage, "score": None, "attributes": c.attributes,
+            }  # fmt: skip
         return self._data
 
     def zone(self, rule: ZoneRule | None, e: Enrollment | None = None) -> ZoneInForce:
@@ -328,19 +254,27 @@ class CustomerTurn:
     def finish(self) -> CustomerChanges:
         """Everything that this turn wants done for the customer."""
         out = self.out
-        out.enrollments = [self.enrollments[id] for id in self._own]
+        out.enrollments = list(self._own.values())
         if self._own_customer:
             out.customer = self.customer
         out.taken = self.pools.taken()
-        paused = self.view.switches.paused
-        due = [
-            e.due_at
-            for e in self.enrollments.values()
-            if e.due_at is not None and e.status == "running" and e.journey not in paused
-        ]
-        due.extend(timer.due_at for timer in self.customer.timers.values())
-        out.next_due_at = min(due, default=None)
+        out.next_due_at = next_due_at(self.view, self.enrollments.values(), self.customer)
+        del self.facts, self.scope  # they point back here: without this only the collector of cycles could free them
         return out
+
+
+def next_due_at(view: View, enrollments: Iterable[Enrollment], customer: Customer) -> datetime | None:
+    """The earliest timer of a customer that runs now; those of paused journeys stand still."""
+    earliest: datetime | None = None
+    for e in enrollments:
+        due_at = e.due_at
+        if due_at is not None and e.status == "running" and (earliest is None or due_at < earliest):
+            if e.journey not in view.switches.paused:
+                earliest = due_at
+    for timer in customer.timers.values():
+        if earliest is None or timer.due_at < earliest:
+            earliest = timer.due_at
+    return earliest
 
 
 _NO_RESULTS: dict[str, Any] = {}

@@ -15,6 +15,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 SWEEPS = 12
+MOST_SWAPS = 8
+"""Rounds of exchanging neighbours after each sweep; each round only ever improves."""
 
 
 class Link(NamedTuple):
@@ -170,10 +172,34 @@ def _untangle(layers: Layers) -> None:
             places = {number: place for place, number in enumerate(fixed)}
             keys = {number: _centre(layers.cells[number], places, down, place) for place, number in enumerate(row)}
             row.sort(key=keys.__getitem__)
+        _swap_neighbours(layers)
         crossings = _crossings(layers)
         if crossings < fewest:
             fewest, best = crossings, [list(row) for row in layers.rows]
     layers.rows = best
+
+
+def _swap_neighbours(layers: Layers) -> None:
+    """Exchange two cells that stand side by side wherever fewer edges cross then."""
+    for _ in range(MOST_SWAPS):
+        swapped = False
+        places = {number: place for row in layers.rows for place, number in enumerate(row)}
+        for row in layers.rows:
+            for place in range(len(row) - 1):
+                left, right = layers.cells[row[place]], layers.cells[row[place + 1]]
+                now = _crossed(left.above, right.above, places) + _crossed(left.below, right.below, places)
+                then = _crossed(right.above, left.above, places) + _crossed(right.below, left.below, places)
+                if then < now:
+                    row[place], row[place + 1] = row[place + 1], row[place]
+                    places[row[place]], places[row[place + 1]] = place, place + 1
+                    swapped = True
+        if not swapped:
+            return
+
+
+def _crossed(left: Sequence[int], right: Sequence[int], places: Mapping[int, int]) -> int:
+    """How many edges of the left one of two cells cross edges of the right one."""
+    return sum(1 for one in left for other in right if places[one] > places[other])
 
 
 def _centre(cell: Cell, places: Mapping[int, int], down: bool, place: int) -> float:

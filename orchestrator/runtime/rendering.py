@@ -7,6 +7,7 @@ from typing import Any
 from orchestrator.core.ledger import Message
 from orchestrator.core.links import token
 from orchestrator.core.project import Project
+from orchestrator.templating.assets import served_from
 from orchestrator.templating.failure import RenderError
 from orchestrator.templating.render import Rendered, Renderer
 from orchestrator.templating.templates import TemplateLibrary, TemplateVariant
@@ -27,7 +28,7 @@ class LedgerRenderer:
     def deploy(self, library: TemplateLibrary, project: Project) -> None:
         """Another project is live; rows that pin older templates still render."""
         self._project = project
-        self._renderer = Renderer(library, project.brand, project.locale)
+        self._renderer = Renderer(library, project.brand, project.locale, served_from(self._base_url))
         self._variants.update((variant.content_hash, variant) for variant in library.variants())
 
     def render(self, row: Message) -> Rendered:

@@ -368,7 +368,7 @@ class MemoryStore:
         self._fanned_out.add((journey, trigger, occurrence, zone))
         count = 0
         for record in list(self._records.values()):
-            if zone is not None and self._zone_of(record) != zone:
+            if record.known_from > at or (zone is not None and self._zone_of(record) != zone):
                 continue
             if segment is None or segment in record.customer.segments or record.inbox:
                 self._put(record, at, ScheduleFired(journey, trigger, occurrence))

@@ -38,15 +38,17 @@ class MemoryHistory:
 
 
 class CustomerRecord:
-    """One customer's rows. `next_due_at` is the core's word on when to look again; `parked` why its turn is not taken."""
+    """One customer's rows. `next_due_at` is the core's word on when to look again; `parked` why its turn is not taken;
+    `known_from` when the customer first arrived, whatever the profile says."""
 
     __slots__ = (
-        "coupons", "customer", "enrollments", "entries", "history", "inbox", "messages", "next_due_at", "parked",
+        "coupons", "customer", "enrollments", "entries", "history", "inbox", "known_from", "messages", "next_due_at", "parked",
         "tasks", "zone",
     )  # fmt: skip
 
     def __init__(self, customer: Customer) -> None:
         self.customer = customer
+        self.known_from = customer.created_at
         self.inbox: list[Item] = []
         self.enrollments: dict[str, Enrollment] = {}
         self.entries: dict[tuple[str, str], EntryRecord] = {}

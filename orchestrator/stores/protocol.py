@@ -152,7 +152,8 @@ class Store(Protocol):
     ) -> int:
         """Put an occurrence of a schedule into the inbox of everyone whom it concerns, once. Returns how many.
 
-        The same (journey, trigger, occurrence, zone) again reaches nobody. `zone` None: every customer.
+        It concerns those who were known at `at` and are now in `zone` (None: in any) and, as far as it is decided, in
+        `segment`. The same (journey, trigger, occurrence, zone) again reaches nobody.
         """
 
     def mark(self, name: str, at: datetime | None = None) -> datetime | None:

@@ -11,6 +11,7 @@ from jinja2 import TemplateSyntaxError
 
 from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.errors import Problem
+from orchestrator.templating.assets import Asset, check_assets
 from orchestrator.templating.binding import Binding
 from orchestrator.templating.environment import LEXER, TEXT, parse
 from orchestrator.templating.front_matter import FrontMatter, Value, read_fields, read_front_matter
@@ -38,6 +39,7 @@ class VariantFiles(NamedTuple):
     beside: str | None
     texts: Mapping[str, str]
     partials: Mapping[str, str]
+    assets: Mapping[str, Asset]
 
 
 def build_variant(files: VariantFiles, problems: list[Problem]) -> TemplateVariant:
@@ -52,6 +54,7 @@ class _Builder:
         self.sources = SourceMap()
         self.binding = Binding()
         self.used: list[str] = []
+        self.assets: dict[str, Asset] = {}
         self.sound = True
         self.readable = True
 
@@ -104,7 +107,7 @@ class _Builder:
             name=files.name,
             locale=files.locale,
             path=f"templates/{files.main}",
-            content_hash=_content_hash(files.channel, files.locale, texts),
+            content_hash=_content_hash(files.channel, files.locale, texts, self.assets),
             topic=self._topic(values),
             subject=source("subject") if source("subject") is not None else source("title"),
             preheader=source("preheader"),
@@ -116,6 +119,7 @@ class _Builder:
             specials=frozenset(binding.specials),
             zoned=binding.dated,
             files=tuple(texts.items()),
+            assets=tuple(self.assets.values()),
             parts=replace(parts, sources=self.sources) if self.sound else Parts(sources=self.sources),
         )
 
@@ -135,6 +139,7 @@ class _Builder:
     def _structured(self, values: Mapping[str, Value], base: int) -> Parts:
         pieces = {key: self._value(value, base) for key, value in values.items() if key != "topic"}
         fields = {key: part for key, part in pieces.items() if key not in ("title", "body")}
+        self._find_assets(fields.get("image", []), link=True)
         return Parts(subject=pieces.get("title"), text=pieces.get("body"), fields=fields)
 
     def _message(self, front: FrontMatter, text: str, base: int) -> Parts:
@@ -148,6 +153,7 @@ class _Builder:
             reply_to=self._value(values["reply_to"], base) if "reply_to" in values else None,
             fields={key: self._value(values[key], base) for key in ("url", "image") if key in values},
         )
+        self._find_assets(parts.fields.get("image", []), link=True)
         if self.files.channel == "email" and parts.subject is None and self.sound:
             self.report(
                 "no_subject",
@@ -160,7 +166,12 @@ class _Builder:
             return replace(parts, text=_trimmed(body))
         if self.readable:
             check_body(body, self.files.kind, self.report)
+            self._find_assets(body)
         return replace(parts, html=body, kind=self.files.kind, text=self._beside())
+
+    def _find_assets(self, pieces: list[Piece], *, link: bool = False) -> None:
+        for asset in check_assets(pieces, self.files.assets, self.report, link=link):
+            self.assets[asset.name] = asset
 
     def _beside(self) -> list[Piece] | None:
         """The text part written in a file of its own."""
@@ -254,12 +265,17 @@ def _trimmed(pieces: list[Piece]) -> list[Piece]:
     return out
 
 
-def _content_hash(channel: str, locale: str | None, texts: Mapping[str, str]) -> str:
-    """32 hex digits over channel, language, and the kind and bytes of every file in the order of their use."""
+def _content_hash(
+    channel: str, locale: str | None, texts: Mapping[str, str], assets: Mapping[str, Asset]
+) -> str:
+    """32 hex digits over channel, language, and the kind and bytes of every file in the order of their use, the assets
+    it names among them."""
     digest = hashlib.blake2b(f"{channel}\x1f{locale or ''}".encode(), digest_size=16)
     for path, text in texts.items():
         data = text.encode("utf-8", "surrogatepass")
         digest.update(f"\x1f{path.rpartition('.')[2]}\x1f{len(data)}\x1f".encode() + data)
+    for asset in assets.values():
+        digest.update(f"\x1fasset\x1f{asset.name}\x1f{asset.content_hash}".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from orchestrator.errors import EvaluationError
+from orchestrator.templating.assets import AssetUrl, as_written, with_urls
 from orchestrator.templating.binding import Binding
 from orchestrator.templating.budget import joined
 from orchestrator.templating.code import FILE, Code, Values
@@ -91,13 +92,14 @@ class Compiled:
         "variant",
     )
 
-    def __init__(self, variant: TemplateVariant) -> None:
+    def __init__(self, variant: TemplateVariant, asset_url: AssetUrl = as_written) -> None:
         parts: Parts = variant.parts
+        assets = {asset.name: asset for asset in variant.assets}
         binding = Binding(internal=frozenset({"_preheader"}))
         self.variant = variant
         if parts.html is None and parts.text is None:
             raise RenderError("the template file has problems; run lint to see them", variant.path)
-        html = None if parts.html is None else _finished(variant, parts.html)
+        html = None if parts.html is None else _finished(variant, with_urls(parts.html, assets, asset_url))
 
         def part(pieces: list[Piece] | None, environment: TemplateEnvironment = TEXT) -> Part | None:
             return None if pieces is None else Part(pieces, environment, binding, parts.sources, variant.path)
@@ -110,8 +112,11 @@ class Compiled:
         self.html = part(html.pieces if html else None, HTML)
         self.text_derived = parts.text_derived
         self.text = part(html.text if html and parts.text_derived else parts.text)
+        fields = dict(parts.fields)
+        if "image" in fields:
+            fields["image"] = with_urls(fields["image"], assets, asset_url, link=True)
         self.fields: Mapping[str, Part] = {
-            key: Part(pieces, TEXT, binding, parts.sources, variant.path) for key, pieces in parts.fields.items()
+            key: Part(pieces, TEXT, binding, parts.sources, variant.path) for key, pieces in fields.items()
         }
         self.slots = tuple(Slot(f"_u{number}", key, missing(key)) for key, number in binding.slots.items())
         self.specials = frozenset(binding.specials)

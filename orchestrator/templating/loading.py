@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.errors import Problem
+from orchestrator.templating.assets import Asset, asset_of, read_assets
 from orchestrator.templating.building import VariantFiles, build_variant
 from orchestrator.templating.locales import normal_locale
 from orchestrator.templating.templates import CHANNELS, TemplateLibrary, TemplateSet, TemplateVariant
@@ -64,18 +65,22 @@ def load_templates(root: Path) -> TemplateLibrary:
             )
         else:
             contents[relative.as_posix()] = path.read_bytes()
-    return _library(contents, problems)
+    return _library(contents, problems, read_assets(folder / "assets", problems))
 
 
 def load_template_files(files: Mapping[str, str | bytes]) -> TemplateLibrary:
-    """The same from texts by their path below `templates`, such as TemplateVariant.files."""
+    """The same from texts by their path below `templates`, such as TemplateVariant.files; assets as bytes."""
     contents = {
         path: text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text for path, text in files.items()
     }
-    return _library(contents, [])
+    names = {path: path.removeprefix("assets/") for path in contents if path.startswith("assets/")}
+    assets = {name: asset_of(name, contents.pop(path)) for path, name in names.items()}
+    return _library(contents, [], assets)
 
 
-def _library(contents: Mapping[str, bytes], problems: list[Problem]) -> TemplateLibrary:
+def _library(
+    contents: Mapping[str, bytes], problems: list[Problem], assets: Mapping[str, Asset]
+) -> TemplateLibrary:
     texts: dict[str, str] = {}
     for path, data in contents.items():
         text = _decoded(path, data, problems)
@@ -83,10 +88,10 @@ def _library(contents: Mapping[str, bytes], problems: list[Problem]) -> Template
             texts[path] = text
     partials = {path: text for path, text in texts.items() if path.rpartition("/")[2].startswith("_")}
     files = [file for path in texts if path not in partials and (file := _named(path, problems)) is not None]
-    variants = _variants(files, texts, partials, problems)
+    variants = _variants(files, texts, partials, assets, problems)
     sets = _sets(variants, problems)
     unique = sorted(dict.fromkeys(problems), key=lambda p: (p.path, p.line, p.column, p.code))
-    return TemplateLibrary(sets, tuple(unique))
+    return TemplateLibrary(sets, tuple(unique), assets)
 
 
 def _decoded(path: str, data: bytes, problems: list[Problem]) -> str | None:
@@ -160,7 +165,11 @@ def _named(path: str, problems: list[Problem]) -> _File | None:
 
 
 def _variants(
-    files: list[_File], texts: Mapping[str, str], partials: Mapping[str, str], problems: list[Problem]
+    files: list[_File],
+    texts: Mapping[str, str],
+    partials: Mapping[str, str],
+    assets: Mapping[str, Asset],
+    problems: list[Problem],
 ) -> list[TemplateVariant]:
     grouped: dict[tuple[str, str, str | None], dict[str, _File]] = {}
     for file in files:
@@ -183,7 +192,7 @@ def _variants(
         built.append(
             build_variant(
                 VariantFiles(
-                    channel, name, locale, main.kind, main.path, beside.path if beside else None, texts, partials
+                    channel, name, locale, main.kind, main.path, beside.path if beside else None, texts, partials, assets
                 ),
                 problems,
             )

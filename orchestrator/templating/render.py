@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup, escape
 
 from orchestrator.core.time.zones import zone_or_none
+from orchestrator.templating.assets import AssetUrl, as_written
 from orchestrator.templating.budget import LONGEST_HTML, LONGEST_TEXT, Budget
 from orchestrator.templating.compiled import Compiled, Part
 from orchestrator.templating.failure import RenderError, ValueRefused
@@ -47,11 +48,21 @@ class Rendered(NamedTuple):
 class Renderer:
     """Renders the variants of a library for one brand. Compiles each when it is first needed, and keeps the code."""
 
-    def __init__(self, library: TemplateLibrary, brand: Mapping[str, object], locale: str = "en") -> None:
-        """`brand` is project.yaml's: name, url, address. `locale` is the project's, the
-        language of variants without one."""
+    def __init__(
+        self,
+        library: TemplateLibrary,
+        brand: Mapping[str, object],
+        locale: str = "en",
+        asset_url: AssetUrl = as_written,
+    ) -> None:
+        """`brand` is project.yaml's: name, url, address, logo. `locale` is the project's, the language of variants
+        without one. `asset_url` tells where the pictures of messages are."""
         self.library = library
+        self._asset_url = asset_url
         self._brand = dict(brand)
+        logo = library.assets.get(str(brand.get("logo") or "").removeprefix("templates/").removeprefix("assets/"))
+        if logo is not None:
+            self._brand["logo"] = asset_url(logo)
         self._locale = locale
         self._compiled: dict[tuple[str, str, str | None, str], Compiled] = {}
 
@@ -60,7 +71,7 @@ class Renderer:
         key = (variant.channel, variant.name, variant.locale, variant.content_hash)
         found = self._compiled.get(key)
         if found is None:
-            found = self._compiled[key] = Compiled(variant)
+            found = self._compiled[key] = Compiled(variant, self._asset_url)
         return found
 
     def render(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.errors import Problem
+from orchestrator.templating.assets import Asset
 from orchestrator.templating.locales import fallbacks
 from orchestrator.templating.pieces import Piece
 from orchestrator.templating.positions import Position, SourceMap
@@ -64,7 +65,9 @@ class TemplateVariant:
     specials: frozenset[str]
     zoned: bool
     files: tuple[tuple[str, str], ...]
-    """(path below `templates`, text) of every file it is made of: load_template_files makes it again from these."""
+    """(path below `templates`, text) of every file it is made of: load_template_files makes it again from these and `assets`."""
+    assets: tuple[Asset, ...]
+    """The pictures and documents that it names."""
     parts: Parts = field(repr=False, compare=False)
 
     @property
@@ -106,6 +109,7 @@ class TemplateLibrary:
 
     sets: Mapping[tuple[str, str], TemplateSet]
     problems: tuple[Problem, ...]
+    assets: Mapping[str, Asset] = field(default_factory=dict)
 
     def get(self, channel: str, name: str) -> TemplateSet | None:
         """The template of this name on a channel, or None."""

@@ -42,7 +42,41 @@ from orchestrator.definitions.models.waits import Wait
 from orchestrator.definitions.shapes import ByKey, EmptyWhenNull, StepsOrMapping
 from orchestrator.definitions.time_kinds import DurationText
 
-Steps = Annotated[list["Step"], EmptyWhenNull()]
+_LATER = {
+    "score": "(changing a score) is no step yet",
+    "collect": "(gathering events) is no step yet",
+    "use": "(a journey pattern) is no step yet",
+}
+
+
+def _bare_step(value: Any) -> Any:
+    """`- exit` alone: a verb without its mapping."""
+    if isinstance(value, str) and value in STEPS:
+        raise fault("wrong_type", f"`{value}` stands here as text, and a step is a mapping", f"write `{value}: ...`")
+    raise fault("wrong_type", "a step is a mapping such as `email: template_name`", "start it with a verb and a colon")
+
+
+Step = TypeAliasType(
+    "Step",
+    Annotated[
+        "WaitStep | IfStep | ChooseStep | DoStep | SplitStep | EmailStep | SmsStep | PushStep | WhatsappStep"
+        " | WechatStep | InboxStep | SendStep | FetchStep | WebhookStep | CouponStep | TaskStep | SurveyStep | SetStep"
+        " | AddTagStep | RemoveTagStep | StageStep | TrackStep | EnrollStep | UnenrollStep | RepeatStep | GotoStep"
+        " | ExitStep",
+        ByKey(
+            "a step",
+            lambda: STEPS,
+            ("no_verb", "two_verbs"),
+            common=StepBase.known_keys() | {"then", "else", "default"},
+            later=_LATER,
+            scalar=_bare_step,
+            what="verb",
+        ),
+    ],
+)
+"""Any step. The models are named, not given, so that the lists of steps in them need not be resolved later."""
+
+Steps = Annotated[list[Step], EmptyWhenNull()]
 """A list of steps; nothing behind the colon is an empty one."""
 
 
@@ -197,39 +231,3 @@ STEPS: dict[str, type[StepBase]] = {
     )
 }  # fmt: skip
 """The steps by their verb."""
-
-_LATER = {
-    "score": "(changing a score) is no step yet",
-    "collect": "(gathering events) is no step yet",
-    "use": "(a journey pattern) is no step yet",
-}
-
-
-def _bare_step(value: Any) -> Any:
-    """`- exit` alone: a verb without its mapping."""
-    if isinstance(value, str) and value in STEPS:
-        raise fault("wrong_type", f"`{value}` stands here as text, and a step is a mapping", f"write `{value}: ...`")
-    raise fault("wrong_type", "a step is a mapping such as `email: template_name`", "start it with a verb and a colon")
-
-
-Step = TypeAliasType(
-    "Step",
-    Annotated[
-        WaitStep | IfStep | ChooseStep | DoStep | SplitStep | EmailStep | SmsStep | PushStep | WhatsappStep
-        | WechatStep | InboxStep | SendStep | FetchStep | WebhookStep | CouponStep | TaskStep | SurveyStep | SetStep
-        | AddTagStep | RemoveTagStep | StageStep | TrackStep | EnrollStep | UnenrollStep | RepeatStep | GotoStep
-        | ExitStep,
-        ByKey(
-            "a step",
-            lambda: STEPS,
-            ("no_verb", "two_verbs"),
-            common=StepBase.known_keys() | {"then", "else", "default"},
-            later=_LATER,
-            scalar=_bare_step,
-            what="verb",
-        ),
-    ],
-)  # fmt: skip
-
-for _model in (WaitStep, SurveyStep, IfStep, Choice, ChooseStep, DoStep, Variant, Split, SplitStep, Repeat, RepeatStep):
-    _model.complete()

@@ -24,7 +24,12 @@ def check(subject: Subject) -> Iterator[Problem]:
         mentioned = list(carrying(subject, journey))
         for coupon in coupons(journey):
             offer = subject.project.offers.get(coupon.offer)
-            if offer is None or offer.valid_for is None or _looks_at_end(journey, coupon.as_name):
+            if (
+                offer is None
+                or offer.valid_for is None
+                or offer.valid_for.is_zero
+                or _looks_at_end(journey, coupon.as_name)
+            ):
                 continue
             elapsed = elapsed_after(journey, coupon)
             for step, number, name in mentioned:
@@ -40,7 +45,7 @@ def _late(elapsed: Elapsed, valid_for: Duration) -> tuple[str, Literal["error", 
     if elapsed.quickest >= valid:
         return f"at least {_days(elapsed.quickest)} later", "error"
     if elapsed.slowest >= valid:
-        return f"on one way at least {_days(elapsed.slowest)} later", "warning"
+        return f"at least {_days(elapsed.slowest)} later on one way", "warning"
     if elapsed.longest is not None and elapsed.longest > valid:
         return f"up to {_days(elapsed.longest)} later", "warning"
     return None
@@ -56,7 +61,7 @@ def _problem(
     severity: Literal["error", "warning"],
 ) -> Problem:
     line = journey.document.position(journey.path(coupon)).line
-    message = f"the code of line {line} is good for {valid_for}, and this message that mentions it comes {late}"
+    message = f"this message mentions the code of line {line}, which is good for {valid_for}, and comes {late}"
     hint = f"wait less, issue the code later, or give the offer '{coupon.offer}' a longer `valid_for`"
     path = way_path(journey, step, number)
     return journey.problem(path, CODE, message, hint, severity=severity)

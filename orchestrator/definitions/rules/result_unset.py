@@ -60,7 +60,7 @@ def _perhaps_unset(journey: JourneySubject, step: Step, printed: Printed) -> Ite
         return  # coupon_unguarded says so
     if not state & NONE and any(under_same_conditions(journey, setter, step) for setter in setters):
         return
-    how = "is not set on every way to this step" if state & UNSET else "is none here where its wait ended without it"
+    how = "is not set on every way to this step" if state & UNSET else "is none where the wait for it ended without it"
     message = f"{where} '{printed.name}', which {how}; a message that lacks a value is not sent"
     hint = f"send it under `if: {printed.name} is not none`, or print it with | default('...')"
     yield journey.problem(

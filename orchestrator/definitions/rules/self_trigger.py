@@ -23,9 +23,9 @@ def check(subject: Subject) -> Iterator[Problem]:
     journeys = {journey.id: journey for journey in subject.journeys}
     told: set[str] = set()
     for allowed, severity in (
-        ([link for link in links if link.readmits and not link.guarded], "error"),
+        ([link for link in links if link.readmits and link.doubt is None], "error"),
         ([link for link in links if link.readmits], "warning"),
-        ([link for link in links if link.by_name and not link.guarded], "warning"),
+        ([link for link in links if link.by_name and link.doubt is None], "warning"),
     ):
         for circle in _circles(allowed):
             if told & {link.source for link in circle}:
@@ -37,7 +37,7 @@ def check(subject: Subject) -> Iterator[Problem]:
 
 def _plain(circle: Sequence[Link], journeys: dict[str, JourneySubject]) -> bool:
     """A journey that calls itself by its only door: only `reentry` keeps it from going on, so it is a mistake."""
-    return len(circle) == 1 and not circle[0].guarded and len(journeys[circle[0].source].journey.triggers) == 1
+    return len(circle) == 1 and circle[0].doubt is None and len(journeys[circle[0].source].journey.triggers) == 1
 
 
 def _circles(links: Sequence[Link]) -> Iterator[Sequence[Link]]:
@@ -80,13 +80,12 @@ def _problem(
 ) -> Problem:
     first = circle[0]
     journey = journeys[first.source]
-    if len(circle) == 1:
-        message = f"{first.words}, which lets this journey begin again at once"
-    else:
-        onward = ", ".join(f"there {link.words}, which lets '{link.target}' begin" for link in circle[1:])
-        message = f"{first.words}, which lets '{first.target}' begin; {onward} again, all at once"
+    targets = [f"'{link.target}'" for link in circle[:-1]] + ["this journey"]
+    message = "; there ".join(link.words(target) for link, target in zip(circle, targets))
+    message += " again, without a wait"
     if severity == "error":
         hint = "put a wait before this step, or change what lets the journey begin"
     else:
-        hint = "only `where` or `reentry` keeps this from going on for ever; put a wait before this step"
+        doubt = next((link.doubt for link in circle if link.doubt is not None), "`reentry`")
+        hint = f"only {doubt} keeps this from going on for ever; put a wait before this step"
     return journey.verb_problem(first.step, CODE, message, hint, severity)

@@ -37,4 +37,4 @@ def check(subject: Subject) -> Iterator[Problem]:
 
 
 def _words(name: str, known: set[str]) -> tuple[str, str]:
-    return f"there is no file {_FOLDER}{name.removeprefix(_FOLDER)}", way_out(name, known, f"the folder {_FOLDER}")
+    return f"there is no file {_FOLDER}{name.removeprefix(_FOLDER)}", way_out(name, known, f"put it into {_FOLDER}")

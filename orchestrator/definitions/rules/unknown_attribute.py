@@ -35,6 +35,6 @@ def check(subject: Subject) -> Iterator[Problem]:
                 message = f"`set` cannot change customer.{name}"
                 yield file.problem(mention.path, CODE, message, _NOT_BY_SET[name], key=True)
             elif name.partition(".")[0] not in known:
-                hint = way_out(name, known, "journeys/schema.yaml, under `customer`")
+                hint = way_out(name, known, "declare it under `customer` in journeys/schema.yaml")
                 message = f"no attribute '{name}' is declared"
                 yield file.problem(mention.path, CODE, message, hint, key=mention.key)

@@ -18,4 +18,4 @@ def check(subject: Subject) -> Iterator[Problem]:
     """Events in plain fields, the engine's own being known; those in expressions are the compiler's."""
     if subject.sure("schema"):
         known = {**subject.files.schema.events, **EVENTS}
-        yield from unknown_mentions(subject, "event", known, "journeys/schema.yaml")
+        yield from unknown_mentions(subject, "event", known, "declare it in journeys/schema.yaml")

@@ -15,4 +15,4 @@ SEVERITY: Final = "error"
 
 def check(subject: Subject) -> Iterator[Problem]:
     """Journeys in plain fields; those in expressions are the compiler's."""
-    yield from unknown_mentions(subject, "journey", subject.files.journey_names, "a file of its own below journeys/")
+    yield from unknown_mentions(subject, "journey", subject.files.journey_names, "write its file below journeys/")

@@ -16,4 +16,4 @@ SEVERITY: Final = "error"
 def check(subject: Subject) -> Iterator[Problem]:
     """Offers of coupon steps; those in expressions are the compiler's."""
     if subject.sure("offers"):
-        yield from unknown_mentions(subject, "offer", subject.files.offers, "journeys/offers.yaml")
+        yield from unknown_mentions(subject, "offer", subject.files.offers, "declare it in journeys/offers.yaml")

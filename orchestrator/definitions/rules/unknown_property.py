@@ -31,7 +31,7 @@ def check(subject: Subject) -> Iterator[Problem]:
             for name in track.properties:
                 if name not in declared and name not in EVENTS.get(track.event, ()):
                     message = f"no property '{name}' of '{track.event}' is declared"
-                    hint = way_out(name, declared, "journeys/schema.yaml")
+                    hint = way_out(name, declared, "declare it in journeys/schema.yaml")
                     yield file.problem((*node.path, "track", "properties", name), CODE, message, hint, key=True)
             missing = [name for name, spec in declared.items() if spec.required and name not in track.properties]
             if missing:

@@ -21,7 +21,7 @@ def check(subject: Subject) -> Iterator[Problem]:
     if not subject.sure("project"):
         return
     queues = subject.files.project.queues
-    yield from unknown_mentions(subject, "queue", queues, "journeys/project.yaml")
+    yield from unknown_mentions(subject, "queue", queues, "declare it in journeys/project.yaml")
     for file in subject.journey_files:
         for node in file.nodes:
             if not isinstance(node.model, TaskStep) or node.model.task.queue not in queues:
@@ -30,7 +30,7 @@ def check(subject: Subject) -> Iterator[Problem]:
             members = queues[task.queue].members
             if task.assign not in (*_RULES, *members):
                 message = f"'{task.assign}' is no member of the queue '{task.queue}'"
-                hint = way_out(task.assign, [*_RULES, *members], "the queue's members in journeys/project.yaml")
+                hint = way_out(task.assign, [*_RULES, *members], "add it to the queue in journeys/project.yaml")
                 yield file.problem((*node.path, "task", "assign"), CODE, message, hint)
             elif not members:
                 message = f"the queue '{task.queue}' has no members, so nobody is given this task"

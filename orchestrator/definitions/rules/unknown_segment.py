@@ -16,4 +16,4 @@ SEVERITY: Final = "error"
 def check(subject: Subject) -> Iterator[Problem]:
     """Segments of triggers; those in expressions and waits are the compiler's."""
     if subject.sure("segments"):
-        yield from unknown_mentions(subject, "segment", subject.files.segments, "journeys/segments.yaml")
+        yield from unknown_mentions(subject, "segment", subject.files.segments, "declare it in journeys/segments.yaml")

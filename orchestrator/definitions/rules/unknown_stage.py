@@ -16,4 +16,6 @@ SEVERITY: Final = "error"
 def check(subject: Subject) -> Iterator[Problem]:
     """Stages in plain fields."""
     if subject.sure("project"):
-        yield from unknown_mentions(subject, "stage", subject.files.project.stages, "journeys/project.yaml")
+        yield from unknown_mentions(
+            subject, "stage", subject.files.project.stages, "list it under `stages` in journeys/project.yaml"
+        )

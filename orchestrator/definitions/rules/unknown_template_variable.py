@@ -13,6 +13,7 @@ from typing import Final
 from orchestrator.core.expression.check import check as check_types
 from orchestrator.core.expression.finding import Finding
 from orchestrator.core.expression.types import UNKNOWN, Types
+from orchestrator.core.program import Step
 from orchestrator.definitions.compiler.names import tree_or_none
 from orchestrator.definitions.rules.analysis.subject import JourneySubject, Subject, given, messages, ways_of
 from orchestrator.errors import Problem
@@ -25,7 +26,7 @@ SEVERITY: Final = "error"
 
 def check(subject: Subject) -> Iterator[Problem]:
     """Every value of every template that some journey sends. Findings other than unknown names keep their own codes."""
-    found: dict[tuple[Position, str, str], tuple[Finding, str]] = {}
+    found: dict[tuple[Position, str, str], Problem] = {}
     seen: set[tuple[str, str | None, int, frozenset[str]]] = set()
     for journey in subject.journeys:
         hushed = subject.loaded.plan.hushed
@@ -39,11 +40,10 @@ def check(subject: Subject) -> Iterator[Problem]:
                         seen.add(key)
                         types = _with_values(names.types, more)
                         for place, finding in _findings(variant, types, _texts(variant)):
-                            if finding.code not in hushed:
-                                found.setdefault((place, finding.code, finding.message), (finding, journey.id))
-    by_id = {journey.id: journey for journey in subject.journeys}
-    for (place, _, _), (finding, sender) in found.items():
-        yield _problem(place, finding, by_id[sender])
+                            same = (place, finding.code, finding.message)
+                            if same not in found and finding.code not in hushed:
+                                found[same] = _problem(place, finding, journey, step)
+    yield from found.values()
 
 
 def _with_values(types: Types, more: frozenset[str]) -> Types:
@@ -77,14 +77,24 @@ def _exact(place: Position, source: str, finding: Finding, lines: Mapping[str, l
     return place
 
 
-def _problem(place: Position, finding: Finding, sender: JourneySubject) -> Problem:
-    message, hint, code = finding.message, finding.hint, finding.code
-    sent = f"where the journey '{sender.id}' sends this template"
+def _problem(place: Position, finding: Finding, sender: JourneySubject, step: Step) -> Problem:
+    """The finding at its place in the template, with the step that sends it."""
+    message, hint, code = finding.message, finding.hint or "", finding.code
     if code == "unknown_name":
         code = CODE
         word = message.split("'")[1] if message.count("'") > 1 else ""
-        if word in sender.source.names[0].types.vars:
-            hint = f"a variable is given in the step: with: {{{word}: '{{{{ {word} }}}}'}}"
+        if word in sender.source.names[step.index].types.vars:
+            hint = f"a variable of the journey is given in the step: with: {{{word}: '{{{{ {word} }}}}'}}"
+        elif hint.startswith("known here"):
+            hint = f"give it in the step: with: {{{word}: ...}}"
+    line = sender.document.position(sender.path(step)).line
     return Problem(
-        place.path, place.line, place.column, code, f"{message}, {sent}", hint, finding.severity, finding.length
+        place.path,
+        place.line,
+        place.column,
+        code,
+        f"{message} (sent in {sender.document.path}:{line})",
+        hint or None,
+        finding.severity,
+        finding.length,
     )

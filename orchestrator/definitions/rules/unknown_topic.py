@@ -15,6 +15,7 @@ CODE: Final = "unknown_topic"
 SEVERITY: Final = "error"
 
 _PROJECT: Final = "journeys/project.yaml"
+_REMEDY: Final = "declare it under `topics` in journeys/project.yaml"
 _TOPIC = re.compile(r"^topic[ \t]*:[ \t]*", re.MULTILINE)
 
 
@@ -23,16 +24,16 @@ def check(subject: Subject) -> Iterator[Problem]:
     if not subject.sure("project"):
         return
     topics = subject.files.project.topics
-    yield from unknown_mentions(subject, "topic", topics, _PROJECT)
+    yield from unknown_mentions(subject, "topic", topics, _REMEDY)
     for number, cap in enumerate(subject.files.project.caps):
         if cap.topic is not None and cap.topic not in topics:
-            hint = way_out(cap.topic, topics, "`topics`")
+            hint = way_out(cap.topic, topics, _REMEDY)
             message = f"there is no topic '{cap.topic}'"
             yield subject.document(_PROJECT).problem(("caps", number, "topic"), CODE, message, hint)
     for variant in subject.templates.variants():
         if variant.topic and variant.topic not in topics:
             line, column = _place(variant)
-            hint = way_out(variant.topic, topics, _PROJECT)
+            hint = way_out(variant.topic, topics, _REMEDY)
             message = f"there is no topic '{variant.topic}'"
             yield Problem(variant.path, line, column, CODE, message, hint, length=len(variant.topic))
 

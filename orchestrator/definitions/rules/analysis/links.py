@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any, Final, Literal, NamedTuple
 
-from orchestrator.core.expression.nodes import And, Attribute, Compare, Name, Node
+from orchestrator.core.expression.needs import needs
+from orchestrator.core.expression.nodes import And, Attribute, Compare, Filter, Name, Node
 from orchestrator.core.expression.nodes import Literal as Constant
 from orchestrator.core.interpolation import Template
 from orchestrator.core.program import (
@@ -30,6 +31,7 @@ from orchestrator.core.program import (
 from orchestrator.definitions.rules.analysis.passing import lets_time_pass
 from orchestrator.definitions.rules.analysis.subject import JourneySubject, Subject
 
+_IDEMPOTENT: Final = frozenset({"trim", "lower", "upper", "default", "round", "int", "float", "string", "abs"})
 _ANY: Final = object()
 """A value that is computed and may be another one each time."""
 _SAME: Final = object()
@@ -48,14 +50,14 @@ class Impulse(NamedTuple):
 class Link(NamedTuple):
     """An impulse of one journey opens the door of another.
 
-    `readmits`: the door opens again at once for the same customer. `guarded`: a `where` may keep it shut.
+    `readmits`: the door opens again at once for the same customer. `doubt` names what may keep it shut all the same.
     """
 
     source: str
     target: str
     impulse: Impulse
     readmits: bool
-    guarded: bool
+    doubt: str | None = None
 
     @property
     def ends(self) -> tuple[str, str]:
@@ -71,22 +73,22 @@ class Link(NamedTuple):
         """By an event or an `enroll`, which happen however often they are done."""
         return self.impulse.kind in ("event", "enroll")
 
-    @property
-    def words(self) -> str:
-        """What the step does, for a sentence."""
+    def words(self, target: str) -> str:
+        """What the step does to its target, for a sentence."""
         match self.impulse:
-            case Impulse(kind="event", name=name, step=Track()):
-                return f"`track` makes the event '{name}'"
-            case Impulse(kind="event", name=name):
-                return f"this message makes the event '{name}'"
             case Impulse(kind="enroll"):
-                return f"`enroll` starts '{self.target}'"
+                return f"`enroll` starts {target}"
+            case Impulse(kind="event", name=name, step=Track()):
+                deed = f"`track` makes the event '{name}'"
+            case Impulse(kind="event", name=name):
+                deed = f"this message makes the event '{name}'"
             case Impulse(kind="attribute", name=name):
-                return f"`set` changes customer.{name}"
-            case Impulse(kind="tag", name=name):
-                return f"`{self.impulse.step.verb}` changes the tag '{name}'"
+                deed = f"`set` changes customer.{name}"
+            case Impulse(kind="tag", name=name, step=step):
+                deed = f"`{step.verb}` changes the tag '{name}'"
             case _:
-                return "`stage` moves the customer"
+                deed = "`stage` moves the customer"
+        return f"{deed}, which lets {target} begin"
 
 
 def links_of(subject: Subject) -> list[Link]:
@@ -103,8 +105,7 @@ def links_of(subject: Subject) -> list[Link]:
                 continue
             for target, trigger in doors:
                 if _opens(impulse, trigger, reads):
-                    guarded = trigger.where is not None
-                    found.append(Link(journey.id, target.id, impulse, _readmits(trigger), guarded))
+                    found.append(Link(journey.id, target.id, impulse, _readmits(trigger), _doubt(impulse, trigger)))
     return found
 
 
@@ -151,7 +152,13 @@ def _enrolled(source: str, target: Journey, impulse: Impulse) -> Link:
     """`enroll` comes in by the `api` trigger, else by the rules of the first one."""
     api = next((trigger for trigger in target.triggers if isinstance(trigger, OnApi)), None)
     door = api or target.triggers[0]
-    return Link(source, target.id, impulse, _readmits(door), api is not None and api.where is not None)
+    return Link(source, target.id, impulse, _readmits(door), _doubt(impulse, api))
+
+
+def _doubt(impulse: Impulse, trigger: Trigger | None) -> str | None:
+    if trigger is not None and trigger.where is not None:
+        return "a `where`"
+    return "the new value" if impulse.value is _ANY else None
 
 
 def _readmits(trigger: Trigger) -> bool:
@@ -192,8 +199,15 @@ def _value(template: Template, attribute: str) -> Any:
     exprs = template.exprs
     if not exprs:
         return template.literal
-    moves = any(attribute in expr.needs.customer or expr.needs.timed for expr in exprs)
+    moves = any(_moves(expr.node, attribute) or expr.needs.timed for expr in exprs)
     return _ANY if moves else _SAME
+
+
+def _moves(node: Node, attribute: str) -> bool:
+    """Whether the attribute is computed from itself, other than by a filter that changes nothing the second time."""
+    while isinstance(node, Filter) and node.name in _IDEMPOTENT:
+        node = node.target
+    return node != Attribute(Name("customer"), attribute) and attribute in needs(node).customer
 
 
 def _shut(trigger: OnEvent, properties: dict[str, Template] | None) -> bool:

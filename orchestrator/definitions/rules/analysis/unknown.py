@@ -13,21 +13,21 @@ from orchestrator.errors import Problem
 _MOST_LISTED = 6
 
 
-def unknown_mentions(subject: Subject, kind: Kind, known: Collection[str], where: str) -> Iterator[Problem]:
-    """A problem for each plain field that names a `kind` which is not among the known; `where` it is declared."""
+def unknown_mentions(subject: Subject, kind: Kind, known: Collection[str], remedy: str) -> Iterator[Problem]:
+    """A problem for each plain field that names a `kind` which is not among the known; `remedy` says what to do."""
     for file in subject.journey_files:
         for mention in mentions(file, kind):
             if not mention.checked and mention.name not in known:
-                hint = way_out(mention.name, known, where)
+                hint = way_out(mention.name, known, remedy)
                 message = f"there is no {kind} '{mention.name}'"
                 yield file.problem(mention.path, f"unknown_{kind}", message, hint, key=mention.key)
 
 
-def way_out(name: str, known: Collection[str], where: str) -> str:
-    """The nearest known name; else a few of the known ones; else where to declare it."""
+def way_out(name: str, known: Collection[str], remedy: str) -> str:
+    """The nearest known name; else a few of the known ones and the remedy, such as "declare it in schema.yaml"."""
     near = did_you_mean(name, known)
     if near is not None:
         return near
     if known and len(known) <= _MOST_LISTED:
-        return f"known: {listed(sorted(known)).replace(' or ', ' and ')}; or declare it in {where}"
-    return f"declare it in {where}"
+        return f"known: {listed(sorted(known)).replace(' or ', ' and ')}; or {remedy}"
+    return remedy

@@ -1,0 +1,94 @@
+"""What is due for one customer within a turn, in the order in which it is taken (the language reference, section 6)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from heapq import heappop, heappush
+from typing import Any, Mapping
+
+from orchestrator.core.customer import Timer
+from orchestrator.core.enrollment import Enrollment
+from orchestrator.core.inbox import Body, Event, Item, Occurred, ScheduleFired
+from orchestrator.core.program import Journey
+from orchestrator.core.view import View
+from orchestrator.errors import DecisionError
+
+DEEPEST = 100
+"""How many events may follow from one another at one instant before the engine takes it for a loop."""
+
+
+class TurnQueue:
+    """A heap of (rank, instant, place, ..., what): arrivals, then memberships, entries and enrollments of an instant.
+
+    `now` is the actual instant, `t` the one of what is being decided (see orchestrator.core.advance). `behind`: the
+    engine is further behind than `late_tolerance`, so that events come before all timers.
+    """
+
+    __slots__ = ("_heap", "_n", "_occasions", "behind", "depth", "now", "t", "view")
+
+    def __init__(self, view: View, now: datetime) -> None:
+        self.view = view
+        self.now = now
+        self.t = now
+        self.depth = 0
+        self.behind = False
+        self._n = 0
+        self._heap: list[tuple[Any, ...]] = []
+        self._occasions: dict[str, int] = {}
+
+    def put_item(self, item: Item) -> None:
+        """Queue an inbox item at its arrival; the entries of a fan-out come after all else of their instant."""
+        self._n += 1
+        place = 2 if type(item.body) is ScheduleFired else 0
+        rank = 2 if place and self.behind else 0
+        heappush(self._heap, (rank, item.received_at, place, 0, "", self._n, item))
+
+    def emit(self, body: Body) -> None:
+        """Queue something that a decision made, for the same instant. Raises DecisionError when 100 deep."""
+        if self.depth >= DEEPEST:
+            raise DecisionError(f"{DEEPEST} events followed from one another at one instant: the journeys feed each other")
+        self._n += 1
+        heappush(self._heap, (0, self.t, 0, 0, "", self._n, (self.depth + 1, body, self.t)))
+
+    def occasion(self, *parts: str) -> str:
+        """An identity for something that happens at the present instant: a repeated turn gives the same one again."""
+        text = ":".join((*parts, self.t.isoformat()))
+        count = self._occasions[text] = self._occasions.get(text, 0) + 1
+        return text if count == 1 else f"{text}:{count}"
+
+    def emit_event(self, name: str, properties: Mapping[str, Any], identity: str) -> None:
+        """Queue an event of this customer for the same instant."""
+        self.emit(Occurred(Event(name, self.t, properties, identity)))
+
+    def put_enrollment(self, e: Enrollment) -> None:
+        """Queue an enrollment's timer, if it is due and its journey is not paused."""
+        due_at = e.due_at
+        if due_at is None or due_at > self.now:
+            return
+        if e.status == "running" and e.journey in self.view.switches.paused:
+            return
+        self._n += 1
+        journey = self.program(e)
+        rank = 1 if self.behind else 0
+        heappush(self._heap, (rank, due_at, 1, -journey.priority, e.journey, e.entered_at, self._n, (e.id, due_at)))
+
+    def put_timer(self, kind: str, name: str, timer: Timer) -> None:
+        """Queue one of the customer's own timers, if it is due. Memberships come before entries, both before journeys."""
+        if timer.due_at > self.now:
+            return
+        self._n += 1
+        rank = 1 if self.behind else 0
+        place = -1_000 if kind in ("segment", "stages") else -500
+        heappush(self._heap, (rank, timer.due_at, 1, place, name, self.now, self._n, (kind, name, timer)))
+
+    def pop(self) -> Any:
+        """The next thing to take, None when there is none."""
+        return heappop(self._heap)[-1] if self._heap else None
+
+    def instant(self, due_at: datetime) -> datetime:
+        """The instant at which a thing due at `due_at` is decided: its own, unless the engine came too late."""
+        return due_at if self.now - due_at <= self.view.index.project.settings.late_tolerance else self.now
+
+    def program(self, e: Enrollment) -> Journey:
+        """The version that this enrollment is pinned to."""
+        return self.view.versions[e.journey, e.version]

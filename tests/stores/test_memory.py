@@ -1,0 +1,14 @@
+"""The memory store signs the contract."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.stores.memory import MemoryStore
+from tests.stores.conformance import MakeStore, StoreContract
+
+
+class TestMemoryStore(StoreContract):
+    @pytest.fixture
+    def make_store(self) -> MakeStore:
+        return MemoryStore
