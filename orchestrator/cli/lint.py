@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.cli.problem_list import number_of, show_problems
-from orchestrator.cli.project_loading import load, nearest_file
+from orchestrator.cli.project_loading import lint, nearest_file
 from orchestrator.cli.terminal import Terminal
-from orchestrator.errors import Problem, UsageError
+from orchestrator.errors import UsageError
 
 DESCRIPTION = """Show every problem in the project's files: where it is, what was found, what was possible, what to do.
 Ends with 1 if any of them is an error; warnings alone end with 0."""
@@ -29,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Prints the problems."""
-    loaded = load(args.project)
-    problems = _inside(loaded.problems, args.paths, args.project)
+    only = [_resolved(path, args.project) for path in args.paths]
+    loaded, problems = lint(args.project, only or None)
     terminal.data([problem.as_dict() for problem in problems])
     if not problems:
         # Nothing on stdout: a script may take any output for a complaint.
@@ -38,18 +37,6 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         return 0
     show_problems(problems, args.project, terminal.say)
     return 1 if any(problem.severity == "error" for problem in problems) else 0
-
-
-def _inside(problems: Sequence[Problem], paths: Sequence[Path], root: Path) -> list[Problem]:
-    if not paths:
-        return list(problems)
-    wanted = [_resolved(path, root) for path in paths]
-    found = []
-    for problem in problems:
-        place = (root / problem.path).resolve()
-        if any(place == path or path in place.parents for path in wanted):
-            found.append(problem)
-    return found
 
 
 def _resolved(path: Path, root: Path) -> Path:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cli.preview_message import Preview, find_template, read_customer, render_preview
+from orchestrator.cli.preview_message import PAGES, Preview, find_template, read_customer, render_preview
 from orchestrator.cli.project_loading import load
 from orchestrator.cli.terminal import Terminal
 from orchestrator.errors import Problem, ProjectInvalid
 
 if TYPE_CHECKING:
     from orchestrator.definitions.load import LoadedProject
+    from orchestrator.templating.assets import AssetUrl
     from orchestrator.templating.preview import Notice
 
 DESCRIPTION = """Render one message: headers, text, and the HTML as a file to open. Without --customer it is made for a
@@ -26,7 +26,6 @@ orchestrator preview care_tips --customer ana.yaml
 """
 
 FOLDER = Path(".orchestrator") / "preview"
-_ASSET = re.compile(r"""((?:src|background)\s*=\s*["']|url\(["']?)(?:\./|\.\./)*assets/([^"')\s]+)""")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,12 +54,13 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         path = f"templates/{error.path}" if not error.path.startswith("templates/") else error.path
         problem = Problem(path, error.line, error.column, "render_error", error.reason, _way_out(given is None))
         raise ProjectInvalid([problem]) from None
+    html = _standing_alone(loaded, preview)
     if args.html:
-        terminal.out.write((preview.rendered.html or preview.rendered.text) + "\n")
+        terminal.out.write((html or preview.rendered.text) + "\n")
         return 0
-    warnings = _warnings(preview)
-    file = _write_html(preview, args.project)
-    terminal.data(_as_dict(preview, warnings, file))
+    warnings = _warnings(loaded, preview)
+    file = _write_html(preview, html, args.project) if html is not None else None
+    terminal.data(_as_dict(preview, html, warnings, file))
     _show(preview, warnings, file, terminal)
     if args.send_to is not None:
         from orchestrator.wiring import refuse_test_send, settings_of
@@ -93,27 +93,39 @@ def _way_out(sample: bool) -> str:
     return "add it to the customer file, or give a default in the template: {{ ... | default('...') }}"
 
 
-def _warnings(preview: Preview) -> list[Notice]:
+def _standing_alone(loaded: LoadedProject, preview: Preview) -> str | None:
+    """The HTML with the project's pictures inside it. None where the message has none."""
+    from orchestrator.templating.assets import embedded
+
+    return _with_assets(loaded, preview.rendered.html, embedded)
+
+
+def _with_assets(loaded: LoadedProject, html: str | None, url: AssetUrl) -> str | None:
+    from orchestrator.templating.assets import served_from
+
+    served = served_from(PAGES)
+    for asset in loaded.templates.assets.values():
+        if html is not None and served(asset) in html:
+            html = html.replace(served(asset), url(asset))
+    return html
+
+
+def _warnings(loaded: LoadedProject, preview: Preview) -> list[Notice]:
     from orchestrator.templating.preview import preview_warnings
 
     topic = preview.sent.topic
-    rendered = preview.rendered
-    if rendered.html is not None:  # images of the project travel with the message
-        rendered = rendered._replace(html=_ASSET.sub(r"\1cid:\2", rendered.html))
+    # The project's own pictures are no foreign server's: to the check they are parts of the message.
+    html = _with_assets(loaded, preview.rendered.html, lambda asset: f"cid:{asset.address}")
     return preview_warnings(
-        rendered,
+        preview.rendered._replace(html=html),
         preview.variant.channel,
         needs_unsubscribe=topic is not None and topic.klass != "transactional",
         unsubscribe_url=preview.unsubscribe_url,
     )
 
 
-def _write_html(preview: Preview, root: Path) -> Path | None:
-    """The HTML as a file that a browser shows, images included. None where the message has none."""
-    if preview.rendered.html is None:
-        return None
-    assets = (root / "templates" / "assets").resolve().as_uri()
-    html = _ASSET.sub(rf"\g<1>{assets}/\g<2>", preview.rendered.html)
+def _write_html(preview: Preview, html: str, root: Path) -> Path:
+    """The HTML as a file that a browser shows."""
     variant = preview.variant
     locale = f".{variant.locale}" if variant.locale else ""
     folder = root / FOLDER
@@ -155,7 +167,7 @@ def _show(preview: Preview, warnings: list[Notice], file: Path | None, terminal:
         terminal.say(f"{terminal.paint('warning', 'yellow')}: {warning.message} [{warning.code}]")
 
 
-def _as_dict(preview: Preview, warnings: list[Notice], file: Path | None) -> dict[str, Any]:
+def _as_dict(preview: Preview, html: str | None, warnings: list[Notice], file: Path | None) -> dict[str, Any]:
     rendered, variant, topic = preview.rendered, preview.variant, preview.sent.topic
     return {
         "channel": variant.channel,
@@ -169,7 +181,7 @@ def _as_dict(preview: Preview, warnings: list[Notice], file: Path | None) -> dic
         "subject": rendered.subject,
         "preheader": rendered.preheader,
         "text": rendered.text,
-        "html": rendered.html,
+        "html": html,
         "fields": dict(rendered.fields),
         "file": str(file) if file is not None else None,
         "warnings": [{"code": warning.code, "message": warning.message} for warning in warnings],

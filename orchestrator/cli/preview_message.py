@@ -101,6 +101,7 @@ def render_preview(
     Raises RenderError where the message cannot be rendered for this customer.
     """
     from orchestrator.definitions.compiler.templates import ProjectTemplates
+    from orchestrator.templating.assets import served_from
     from orchestrator.templating.render import Renderer
 
     project = loaded.project
@@ -130,7 +131,7 @@ def render_preview(
     frozen = {key: _value_or_none(expr.evaluate, scope) for key, expr in reference.uses}
     promised = sent.topic is not None and sent.topic.klass != "transactional"
     extras = _extras(loaded, channel, zone, sent, scope)
-    rendered = Renderer(loaded.templates, project.brand, project.locale).render(
+    rendered = Renderer(loaded.templates, project.brand, project.locale, served_from(PAGES)).render(
         variant, frozen, extras, append_footer=promised
     )
     address, _ = address_of(customer, channel, None)

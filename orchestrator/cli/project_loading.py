@@ -16,19 +16,35 @@ if TYPE_CHECKING:
 
 
 def load(root: Path) -> LoadedProject:
-    """The project at `root` with all its problems. Raises UsageError where the folder does not exist."""
+    """The project at `root`, with the problems of loading it. Raises UsageError where the folder does not exist."""
     from orchestrator.definitions.load import load_project
 
+    _require_folder(root)
+    return load_project(root)
+
+
+def lint(root: Path, only: Sequence[Path] | None = None) -> tuple[LoadedProject, Sequence[Problem]]:
+    """The project at `root`, and what loading and lint's rules find in it, or in the files and folders `only`.
+
+    Raises UsageError where the folder does not exist.
+    """
+    from orchestrator.definitions.lint import lint_project
+
+    _require_folder(root)
+    return lint_project(root, only=only)
+
+
+def _require_folder(root: Path) -> None:
     if not root.is_dir():
         raise UsageError(f"there is no folder {root}; give the project's folder as --project DIR", "project_missing")
-    return load_project(root)
 
 
 def load_valid(root: Path, terminal: Terminal) -> LoadedProject:
     """The project at `root`, ready to run. Raises ProjectInvalid with its errors; warnings are shown with `-v`."""
-    loaded = load(root)
-    loaded.require_valid()
-    for problem in loaded.problems:
+    loaded, problems = lint(root)
+    if any(problem.severity == "error" for problem in problems):
+        raise ProjectInvalid(problems)
+    for problem in problems:
         terminal.detail(f"warning: {problem.headline()}")
     return loaded
 

@@ -24,7 +24,6 @@ _TEXTS = {
     "city": "Lisbon",
     "country": "PT",
     "code": "SAMPLE4U",
-    "sku": "A1",
     "locale": "en",
     "timezone": "Europe/Lisbon",
     "url": "https://example.com/",
@@ -104,7 +103,10 @@ class Samples:
         for catalog in (of + "s", of, of + "es"):
             if rows := self._project.catalogs.get(catalog):
                 return next(iter(rows))
-        return name.replace("_", " ")
+        for rows in self._project.catalogs.values():
+            if told := next((row[name] for row in rows.values() if isinstance(row.get(name), str)), None):
+                return str(told)
+        return f"{name[0].upper()}-1042" if name.endswith("_id") or name == "sku" else name.replace("_", " ")
 
 
 class SampleFacts:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, assert_never
 from orchestrator.core.advance import leave, stand
 from orchestrator.core.calendar_triggers import fire_schedule, renew_dates, renew_inactive
 from orchestrator.core.entering import Attempt, try_to_enter
-from orchestrator.core.events import apply_event, profile_moved
+from orchestrator.core.events import apply_event, attribute_entries, profile_moved
 from orchestrator.core.identity import smear_for
 from orchestrator.core.inbox import (
-    Body, ConsentChanged, Deployed, EnrollmentRequested, Identified, JourneyOperated, Occurred, Receipt,
+    AttributeMoved, Body, ConsentChanged, Deployed, EnrollmentRequested, Identified, JourneyOperated, Occurred, Receipt,
     RedemptionRequested, Replied, ScheduleFired, SurveyAnswered, TaskClosed,
 )  # fmt: skip
 from orchestrator.core.index import Way
@@ -46,6 +46,8 @@ def take_item(turn: CustomerTurn, body: Body, arrived_at: datetime) -> None:
             _redemption_requested(turn, body)
         case EnrollmentRequested():
             _enrollment_requested(turn, body)
+        case AttributeMoved():
+            attribute_entries(turn, body.name, body.before, body.after, body.identity)
         case JourneyOperated():
             _journey_operated(turn, body)
         case Deployed():

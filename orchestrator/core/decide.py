@@ -54,7 +54,7 @@ def decide_customer(view: View, pools: WorkingPools, record: CustomerView, now: 
         elif len(taken) == 3:
             _run_timer(turn, *taken)
         else:
-            turn.depth = 0
+            turn.depth = turn.depth_of(taken[0])
             _begin(turn, taken[1])
             fire(turn, *taken)
     return turn.finish()
@@ -108,7 +108,7 @@ def _run_timer(turn: CustomerTurn, kind: str, name: str, timer: Timer) -> None:
     """One of the customer's own timers, if it still stands."""
     if turn.customer.timers.get((kind, name)) != timer:
         return
-    turn.depth = 0
+    turn.depth = turn.depth_of(kind, name)
     _begin(turn, timer.due_at)
     match kind:
         case "segment":

@@ -14,7 +14,7 @@ from orchestrator.core.calendar_triggers import renew_dates, renew_inactive
 from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.entering import Attempt, entry_due_at, try_to_enter
 from orchestrator.core.expression.scope import PastEvent, event_data
-from orchestrator.core.inbox import Event
+from orchestrator.core.inbox import AttributeMoved, Event
 from orchestrator.core.index import doors_of
 from orchestrator.core.profile import Moved, bring_up_to_date
 from orchestrator.core.program import Journey, OnAttribute, OnSegment, OnStage
@@ -61,8 +61,13 @@ def begin_life(turn: CustomerTurn, event: str | None) -> None:
     renew_inactive(turn)
 
 
-def profile_moved(turn: CustomerTurn, moved: Moved, identity: str, silent: bool = False) -> None:
-    """The profile changed: memberships, conditions, zones, and the triggers on attributes."""
+def profile_moved(
+    turn: CustomerTurn, moved: Moved, identity: str, silent: bool = False, by_step: bool = False
+) -> None:
+    """The profile changed: memberships, conditions, zones, and the triggers on attributes.
+
+    `by_step`: those who enter by it queue behind what the step's own enrollment still does at this instant.
+    """
     if not moved and not silent:
         return
     if silent:
@@ -77,9 +82,13 @@ def profile_moved(turn: CustomerTurn, moved: Moved, identity: str, silent: bool 
     look_at_all(turn)
     if silent or names & turn.index.date_attributes or names & {"timezone", "country", "phone"}:
         renew_dates(turn, silent)
-    if not silent:
-        for name, before, after in moved:
-            _attribute_entries(turn, name, before, after, identity)
+    if silent:
+        return
+    for name, before, after in moved:
+        if not by_step:
+            attribute_entries(turn, name, before, after, identity)
+        elif name in turn.index.by_attribute:
+            turn.emit(AttributeMoved(name, before, after, identity))
 
 
 def look_at_all(turn: CustomerTurn) -> None:
@@ -209,7 +218,8 @@ def _stage_entries(turn: CustomerTurn, event: Event, data: dict[str, Any], due_a
         try_to_enter(turn, journey, triggers, Attempt("stage", {"from": before, "to": after}, due_at, event.id, data))
 
 
-def _attribute_entries(turn: CustomerTurn, name: str, before: Any, after: Any, identity: str) -> None:
+def attribute_entries(turn: CustomerTurn, name: str, before: Any, after: Any, identity: str) -> None:
+    """The triggers on an attribute that changed."""
     ways = [
         way
         for way in turn.index.by_attribute.get(name, ())
@@ -218,6 +228,8 @@ def _attribute_entries(turn: CustomerTurn, name: str, before: Any, after: Any, i
         and (not way.trigger.has_to or way.trigger.to_value == after)
     ]
     values = {"from": before, "to": after}
+    if not ways:
+        return
     attempt = Attempt("attribute", values, turn.t, f"attribute:{name}:{identity}", None)
     for journey, triggers in doors_of(ways):
         try_to_enter(turn, journey, triggers, attempt)

@@ -99,6 +99,16 @@ class EnrollmentRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class AttributeMoved:
+    """A step changed an attribute; who enters by that comes after what the step's own enrollment still does."""
+
+    name: str
+    before: Any
+    after: Any
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
 class JourneyOperated:
     """An operator stopped or resumed a journey in which the customer is."""
 
@@ -124,7 +134,7 @@ class ScheduleFired:
 
 Body: TypeAlias = Union[
     Occurred, Identified, ConsentChanged, Receipt, Replied, TaskClosed, SurveyAnswered, RedemptionRequested,
-    EnrollmentRequested, JourneyOperated, Deployed, ScheduleFired,
+    EnrollmentRequested, AttributeMoved, JourneyOperated, Deployed, ScheduleFired,
 ]  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from orchestrator.core.customer import Customer, Timer
 from orchestrator.core.enrollment import Enrollment, EntryRecord, LoopState
 from orchestrator.core.expression.scope import PastEvent
 from orchestrator.core.inbox import (
+    AttributeMoved,
     Body,
     ConsentChanged,
     Deployed,
@@ -242,6 +243,7 @@ _CODECS: Final[dict[type, _Codec]] = {
     SurveyAnswered: _body_codec(SurveyAnswered),
     RedemptionRequested: _body_codec(RedemptionRequested),
     EnrollmentRequested: _body_codec(EnrollmentRequested),
+    AttributeMoved: _body_codec(AttributeMoved),
     JourneyOperated: _body_codec(JourneyOperated),
     Deployed: _body_codec(Deployed, new_journeys=_NAMES),
     ScheduleFired: _body_codec(ScheduleFired),
@@ -257,6 +259,7 @@ _KINDS: Final[dict[type, str]] = {
     SurveyAnswered: "survey_answered",
     RedemptionRequested: "redemption_requested",
     EnrollmentRequested: "enrollment_requested",
+    AttributeMoved: "attribute_moved",
     JourneyOperated: "journey_operated",
     Deployed: "deployed",
     ScheduleFired: "schedule_fired",

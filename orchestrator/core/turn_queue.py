@@ -24,7 +24,7 @@ class TurnQueue:
     engine is further behind than `late_tolerance`, so that events come before all timers.
     """
 
-    __slots__ = ("_heap", "_n", "_occasions", "behind", "depth", "now", "t", "view")
+    __slots__ = ("_depths", "_heap", "_n", "_occasions", "behind", "depth", "now", "t", "view")
 
     def __init__(self, view: View, now: datetime) -> None:
         self.view = view
@@ -35,6 +35,7 @@ class TurnQueue:
         self._n = 0
         self._heap: list[tuple[Any, ...]] = []
         self._occasions: dict[str, int] = {}
+        self._depths: dict[tuple[str, ...], int] = {}
 
     def put_item(self, item: Item) -> None:
         """Queue an inbox item at its arrival; the entries of a fan-out come after all else of their instant."""
@@ -45,10 +46,19 @@ class TurnQueue:
 
     def emit(self, body: Body) -> None:
         """Queue something that a decision made, for the same instant. Raises DecisionError when 100 deep."""
+        depth = self.deeper()
+        self._n += 1
+        heappush(self._heap, (0, self.t, 0, 0, "", self._n, (depth, body, self.t)))
+
+    def deeper(self) -> int:
+        """The depth of what follows from the present decision at the same instant. Raises DecisionError at 100."""
         if self.depth >= DEEPEST:
             raise DecisionError(f"{DEEPEST} events followed from one another at one instant: the journeys feed each other")
-        self._n += 1
-        heappush(self._heap, (0, self.t, 0, 0, "", self._n, (self.depth + 1, body, self.t)))
+        return self.depth + 1
+
+    def depth_of(self, *name: str) -> int:
+        """The depth at which a timer was set for the very instant of that decision (a wait that is over at once)."""
+        return self._depths.pop(name, 0) if self._depths else 0
 
     def occasion(self, *parts: str) -> str:
         """An identity for something that happens at the present instant: a repeated turn gives the same one again."""
@@ -67,6 +77,8 @@ class TurnQueue:
             return
         if e.status == "running" and e.journey in self.view.switches.paused:
             return
+        if self.depth and due_at <= self.t:
+            self._depths[e.id,] = self.depth
         self._n += 1
         journey = self.program(e)
         rank = 1 if self.behind else 0
@@ -76,6 +88,8 @@ class TurnQueue:
         """Queue one of the customer's own timers, if it is due. Memberships come before entries, both before journeys."""
         if timer.due_at > self.now:
             return
+        if self.depth and timer.due_at <= self.t:
+            self._depths[kind, name] = self.depth
         self._n += 1
         rank = 1 if self.behind else 0
         place = -1_000 if kind in ("segment", "stages") else -500

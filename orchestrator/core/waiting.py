@@ -14,7 +14,7 @@ from orchestrator.core.program import (
 )  # fmt: skip
 from orchestrator.core.time.durations import Duration
 from orchestrator.core.time.waits import date_end, next_time_of_day, window_start
-from orchestrator.errors import BadDate, DecisionError
+from orchestrator.errors import BadDate, DecisionError, EvaluationError
 
 if TYPE_CHECKING:
     from orchestrator.core.turn import CustomerTurn
@@ -34,8 +34,10 @@ def wait_end(turn: CustomerTurn, e: Enrollment, step: WaitTime, base: datetime) 
         case WaitWindow():
             return window_start(base, zone, step.window, step.days)
         case WaitUntilDate():
-            scope = turn.scope_of(e, None, zone)
-            value = step.until.evaluate(scope)
+            try:
+                value = step.until.evaluate(turn.scope_of(e, None, zone))
+            except EvaluationError as error:  # a property declared as a date, and read as one, which is none
+                raise BadDate(f"'{step.until.source}': {error}") from None
             offset = step.offset
             if step.offset_expr is not None:
                 offset = _computed_duration(turn, e, step.offset_expr)

@@ -94,12 +94,19 @@ def _parents() -> Mapping[type[FileModel], list[tuple[type[FileModel], str]]]:
 
 
 def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models of any family that an annotation mentions, through aliases, unions, lists and mappings."""
+    """The models of any family that an annotation mentions, through aliases, unions, lists and mappings.
+
+    A model may come twice: of a union that is told apart by a key, the key's choices are mentioned as well.
+    """
+    from orchestrator.definitions.shapes import ByKey
+
     if isinstance(annotation, TypeAliasType):
         yield from models_in(annotation.__value__)
     elif isinstance(annotation, type) and get_origin(annotation) is None:
         if issubclass(annotation, BaseModel):
             yield annotation
+    elif isinstance(annotation, ByKey):
+        yield from annotation.choices().values()
     else:
         for part in get_args(annotation):
             yield from models_in(part)

@@ -28,16 +28,9 @@ from orchestrator.core.program import (
     WaitUntilTime,
     WaitWindow,
 )
-from orchestrator.insights.step_words import (
-    Words,
-    exit_words,
-    goal_words,
-    limit_words,
-    percent,
-    step_words,
-    trigger_words,
-    update_words,
-)
+from orchestrator.insights.rule_words import exit_words, goal_words, limit_words, trigger_words, update_words
+from orchestrator.insights.step_words import step_words
+from orchestrator.insights.words import Words, percent
 
 NodeKind = Literal["entry", "wait", "decision", "message", "action", "end"]
 RuleKind = Literal["exit", "update", "goal", "limit"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from math import isfinite
@@ -57,7 +57,8 @@ def ingest_once(store: Store, items: Iterable[Incoming | tuple[str, Body]], now:
                 arrivals.append(arrival)
         else:
             customer, body = item
-            why = _unstorable(customer, [getattr(body, field.name) for field in fields(body)])
+            inside = [body.traits] if isinstance(body, Identified) else [getattr(body, field.name) for field in fields(body)]
+            why = _unstorable(customer, inside)
             if why is None and isinstance(body, Identified):
                 why = unfit_traits(body.traits)
             if why is not None:
@@ -74,9 +75,12 @@ def _event(project: Project, item: Incoming, now: datetime, violations: list[tup
     spec = project.events.get(item.name)
     policy = project.settings.unknown_properties
     if spec is not None:
-        unknown = [name for name in properties if name not in spec.properties]
+        unknown: Sequence[str] = ()
+        if not properties.keys() <= spec.properties:
+            unknown = [name for name in properties if name not in spec.properties]
         missing = [name for name in spec.required if properties.get(name) is None]
-        violations.extend((item.name, name) for name in (*unknown, *missing))
+        if unknown or missing:
+            violations.extend((item.name, name) for name in (*unknown, *missing))
         if unknown and policy == "reject":
             return f"the property '{unknown[0]}' of {item.name} is not declared in schema.yaml"
         if unknown and policy == "drop":
@@ -136,7 +140,33 @@ def _unstorable(text: str, values: Any) -> str | None:
     """Why the database could not keep this, None if it can: a NUL, a lone surrogate, no number, too long or deep."""
     if not text or len(text) > LONGEST_NAME:
         return f"an id or name must have 1 to {LONGEST_NAME} characters"
+    if text.isprintable() and _plain(values):
+        return None
     return _unfit_text(text) or _unfit(values, 0)
+
+
+def _plain(value: Any) -> bool:
+    """Whether a value needs no closer look, as hardly any does: flat, with numbers and texts that can be printed.
+
+    Neither U+0000 nor half of a character is printable.
+    """
+    kind: type = type(value)
+    if kind is str:
+        return bool(value.isprintable())
+    if kind is list:
+        return not any(type(inner) is list for inner in value) and all(map(_plain, value))
+    if kind is not dict:
+        return kind in _ALWAYS_FIT
+    for name, inner in value.items():
+        kind = type(inner)
+        if type(name) is not str or not name.isprintable():
+            return False
+        if not (inner.isprintable() if kind is str else isfinite(inner) if kind is float else kind in _ALWAYS_FIT):
+            return False
+    return True
+
+
+_ALWAYS_FIT = frozenset({int, bool, datetime, type(None)})
 
 
 def _unfit(value: Any, depth: int) -> str | None:

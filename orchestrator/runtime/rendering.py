@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from orchestrator.core.ledger import Message
 from orchestrator.core.links import token
@@ -11,6 +11,14 @@ from orchestrator.templating.assets import served_from
 from orchestrator.templating.failure import RenderError
 from orchestrator.templating.render import Rendered, Renderer
 from orchestrator.templating.templates import TemplateLibrary, TemplateVariant
+
+_LINKS: Final = {
+    "unsubscribe_url": ("u", "unsubscribe"),
+    "preferences_url": ("u", "preferences"),
+    "view_url": ("v", "view"),
+}
+"""The links by their names in templates: the page, and what the signature is good for."""
+_FOOTER_NAMES: Final = frozenset({"unsubscribe_url"})
 
 
 class LedgerRenderer:
@@ -36,26 +44,28 @@ class LedgerRenderer:
         variant = self._variants.get(row.template_hash)
         if variant is None:
             raise RenderError(f"the template {row.channel}/{row.template} is not there any more", row.template, 1, 1)
-        footer = row.klass != "transactional"
-        rendered = self._renderer.render(variant, row.values, self._extras(row), append_footer=footer)
+        footer = row.klass != "transactional" and row.channel == "email"
+        wanted = variant.specials | _FOOTER_NAMES if footer else variant.specials
+        rendered = self._renderer.render(variant, row.values, self._extras(row, wanted), append_footer=footer)
         # The step's own sender comes first, then the template's, then the project's. Only an email's is an address
         # line; elsewhere it is a name or a number that the provider knows.
         defaults = self._project.channels.get(row.channel, {})
         own = rendered.from_ if row.channel == "email" else row.sender
-        return rendered._replace(
-            from_=own or _text(defaults.get("from")), reply_to=rendered.reply_to or _text(defaults.get("reply_to"))
-        )
+        sender, reply_to = own or _text(defaults.get("from")), rendered.reply_to or _text(defaults.get("reply_to"))
+        if sender is rendered.from_ and reply_to is rendered.reply_to:
+            return rendered
+        return Rendered(*rendered[:4], sender, reply_to, rendered.fields)
 
-    def _extras(self, row: Message) -> dict[str, Any]:
+    def _extras(self, row: Message, wanted: frozenset[str]) -> dict[str, Any]:
+        """What the renderer takes beside the values. Only the `wanted` links are made: a signature costs more than a text."""
         base, secret = self._base_url, self._secret
-        extras: dict[str, Any] = {
-            "message": {"id": row.id, "channel": row.channel},
-            "timezone": row.zone,
-            "unsubscribe_url": f"{base}/u/{token(secret, 'unsubscribe', row.id)}",
-            "preferences_url": f"{base}/u/{token(secret, 'preferences', row.id)}",
-            "view_url": f"{base}/v/{token(secret, 'view', row.id)}",
-        }
-        if row.survey is not None:
+        extras: dict[str, Any] = {"timezone": row.zone}
+        for name, (page, purpose) in _LINKS.items():
+            if name in wanted:
+                extras[name] = f"{base}/{page}/{token(secret, purpose, row.id)}"
+        if "message" in wanted:
+            extras["message"] = {"id": row.id, "channel": row.channel}
+        if row.survey is not None and "survey" in wanted:
             url = f"{base}/s/{token(secret, 'survey', row.id)}"
             links = [{"score": score, "url": f"{url}?score={score}"} for score in range(11)]
             extras["survey"] = {"name": row.survey, "url": url, "links": links}

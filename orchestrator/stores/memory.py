@@ -43,7 +43,7 @@ class MemoryStore:
         self._records: dict[str, CustomerRecord] = {}
         self._ready: set[str] = set()
         self._due: list[tuple[datetime, str]] = []
-        self._seen: dict[str, tuple[datetime, int]] = {}
+        self._seen: dict[str, Arrival] = {}
         self._fanned_out: set[tuple[str, int, str, str | None]] = set()
         self._seq = 0
         self._ordinal = 0
@@ -88,12 +88,12 @@ class MemoryStore:
             body = arrival.body
             if arrival.message_id is not None:
                 known = self._seen.get(arrival.message_id)
-                if known is not None and arrival.received_at - known[0] <= self.index.project.settings.dedupe:
+                if known is not None and arrival.received_at - known.received_at <= self.index.project.settings.dedupe:
                     duplicates += 1
-                    if known[1] != content_of(arrival):
+                    if content_of(known) != content_of(arrival):  # hashed here only: hardly any id comes twice
                         conflicts.append(arrival.message_id)
                     continue
-                self._seen[arrival.message_id] = (arrival.received_at, content_of(arrival))
+                self._seen[arrival.message_id] = arrival
             record = self._records.get(arrival.customer)
             if record is None:
                 record = self._create(arrival.customer, arrival.received_at)

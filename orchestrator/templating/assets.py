@@ -1,4 +1,4 @@
-"""Pictures and documents below templates/assets: read once, found in templates with their place, named by their content.
+"""Pictures and documents below templates/assets: read once, found in templates, named by their content.
 
 A template names one by its path, ``src="assets/harbour.png"``, as it would in a browser. Where messages are sent from
 an installation the path becomes an address whose second part is the content's hash: a picture that is changed gets
@@ -196,7 +196,9 @@ def _reference(number: int, piece: Data, found: re.Match[str], tag_follows: bool
     return Reference(number, start, start + len(written), name, piece.mark + start, not cut)
 
 
-def check_assets(pieces: list[Piece], assets: Mapping[str, Asset], report: Report, *, link: bool = False) -> list[Asset]:
+def check_assets(
+    pieces: list[Piece], assets: Mapping[str, Asset], report: Report, *, link: bool = False
+) -> list[Asset]:
     """The assets that a body (or with `link` one link's value) names, each once; those not there are reported."""
     used: dict[str, Asset] = {}
     for found in references(pieces, link=link):

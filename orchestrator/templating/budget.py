@@ -54,7 +54,10 @@ def joined(chunks: Iterator[str], longest: int, looping: bool) -> str:
     """The chunks as one text. Raises ValueRefused when it grows past `longest` characters; with `looping` it is
     measured on the way, so that a long loop is stopped before it fills the memory."""
     if not looping:
-        return _measured(list(chunks), longest)
+        text = "".join(chunks)
+        if len(text) > longest:
+            raise _too_long(longest)
+        return text
     out: list[str] = []
     size = 0
     while some := list(islice(chunks, _CHUNKS)):
@@ -63,12 +66,6 @@ def joined(chunks: Iterator[str], longest: int, looping: bool) -> str:
             raise _too_long(longest)
         out += some
     return "".join(out)
-
-
-def _measured(chunks: list[str], longest: int) -> str:
-    if sum(map(len, chunks)) > longest:
-        raise _too_long(longest)
-    return "".join(chunks)
 
 
 def _too_long(longest: int) -> ValueRefused:

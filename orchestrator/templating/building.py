@@ -265,9 +265,7 @@ def _trimmed(pieces: list[Piece]) -> list[Piece]:
     return out
 
 
-def _content_hash(
-    channel: str, locale: str | None, texts: Mapping[str, str], assets: Mapping[str, Asset]
-) -> str:
+def _content_hash(channel: str, locale: str | None, texts: Mapping[str, str], assets: Mapping[str, Asset]) -> str:
     """32 hex digits over channel, language, and the kind and bytes of every file in the order of their use, the assets
     it names among them."""
     digest = hashlib.blake2b(f"{channel}\x1f{locale or ''}".encode(), digest_size=16)

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import nodes
 from jinja2.runtime import Context
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from orchestrator.templating.environment import TemplateEnvironment
 from orchestrator.templating.printing import as_text
@@ -22,6 +22,10 @@ _special = re.compile(r"[&<>'\"]").search
 def html_text(value: Any) -> str:
     """A value as HTML: its text, escaped."""
     if type(value) is str and value.isprintable() and _special(value) is None:
+        return value
+    if type(value) is int:
+        return str(value)
+    if type(value) is Markup:
         return value
     return escape(as_text(value))
 

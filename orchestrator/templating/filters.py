@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
@@ -30,6 +30,8 @@ from orchestrator.templating.guards import GUARDS
 from orchestrator.templating.locales import is_chinese
 from orchestrator.templating.missing import missing
 from orchestrator.templating.printing import as_text
+
+_UTC = ZoneInfo("UTC")
 
 WRITING_FILTERS: Mapping[str, Signature] = {
     "escape": Signature((), "entry.note | escape"),
@@ -86,9 +88,17 @@ def _default(context: Context, value: Any, fallback: Any) -> Any:
     return value
 
 
+@lru_cache(maxsize=4096)
+def _day(day: date, form: str) -> Any:
+    """A day by a format: no zone has a part in it, and customers share their days."""
+    return INTO["date"](day, (form,), _UTC, 0)
+
+
 def _date(name: str, context: Context, value: Any, form: Any) -> Any:
-    locale = context.parent["_locale"]
-    if not (isinstance(form, str) and is_chinese(locale)) or value is None or isinstance(value, Undefined):
+    chinese = is_chinese(context.parent["_locale"])
+    if not chinese and name == "date" and type(value) is date and type(form) is str:
+        return _day(value, form)
+    if not (isinstance(form, str) and chinese) or value is None or isinstance(value, Undefined):
         return _language_filter(name, context, value, form)
     zone = _zone_of(context)
     moment = INTO[name](plain(value), (None,), zone, 0)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
 from markupsafe import escape
 
 from orchestrator.templating.locales import is_chinese, is_traditional
+
+
+_special = re.compile(r"[&<>'\"]").search
 
 
 class Footer(NamedTuple):
@@ -35,7 +39,7 @@ def footer_of(brand: str, address: str, locale: str | None) -> Footer:
 
 def with_footer(html: str, text: str, footer: Footer, url: str) -> tuple[str, str]:
     """HTML and text with the footer below each that does not hold the link already."""
-    escaped = str(escape(url))
+    escaped = url if _special(url) is None else str(escape(url))
     if escaped not in html and url not in html:
         line = f"{footer.html[0]}{escaped}{footer.html[1]}"
         end = html.rfind("</body>")

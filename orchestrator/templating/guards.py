@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -26,7 +27,12 @@ _RESERVED = ":/?#[]@!$&'()*+,;=%-._~"
 
 def _url(context: Context, value: Any) -> str:
     """A value that begins a link: its scheme must be a harmless one."""
-    text = as_text(value).strip()
+    return _harmless(as_text(value).strip())
+
+
+@lru_cache(maxsize=1024)
+def _harmless(text: str) -> str:
+    """Remembered, because most links of a project begin with one of a few addresses. Raises ValueRefused."""
     if _plain_link(text):
         return text
     bare = re.sub(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\ufeff]", "", text)
@@ -40,7 +46,8 @@ def _url(context: Context, value: Any) -> str:
 
 def _url_path(context: Context, value: Any) -> str:
     """A value further on in a link: characters that no link may hold are percent-encoded."""
-    return quote(as_text(value), safe=_RESERVED)
+    text = as_text(value)
+    return text if _plain_part(text) else quote(text, safe=_RESERVED)
 
 
 def _url_part(context: Context, value: Any) -> str:

@@ -78,9 +78,7 @@ def load_template_files(files: Mapping[str, str | bytes]) -> TemplateLibrary:
     return _library(contents, [], assets)
 
 
-def _library(
-    contents: Mapping[str, bytes], problems: list[Problem], assets: Mapping[str, Asset]
-) -> TemplateLibrary:
+def _library(contents: Mapping[str, bytes], problems: list[Problem], assets: Mapping[str, Asset]) -> TemplateLibrary:
     texts: dict[str, str] = {}
     for path, data in contents.items():
         text = _decoded(path, data, problems)
@@ -188,12 +186,10 @@ def _variants(
         grouped.items(), key=lambda item: (item[0][0], item[0][1], item[0][2] or "")
     ):
         main = kinds.get("mjml") or kinds.get("html") or kinds.get("yaml") or kinds["txt"]
-        beside = kinds.get("txt") if main.kind != "txt" else None
+        beside = kinds["txt"].path if main.kind != "txt" and "txt" in kinds else None
         built.append(
             build_variant(
-                VariantFiles(
-                    channel, name, locale, main.kind, main.path, beside.path if beside else None, texts, partials, assets
-                ),
+                VariantFiles(channel, name, locale, main.kind, main.path, beside, texts, partials, assets),
                 problems,
             )
         )

@@ -134,7 +134,11 @@ def text_of(html: str) -> str:
 
 def tidy(text: str) -> str:
     """Text without spaces at line ends and without more than one empty line in a row."""
-    return _many_breaks("\n\n", _spaces_before_break("\n", text)).strip() + "\n"
+    if " \n" in text or "\t\n" in text:  # asked first, because the search for spaces stops at every word
+        text = _spaces_before_break("\n", text)
+    if "\n\n\n" in text:
+        text = _many_breaks("\n\n", text)
+    return text.strip() + "\n"
 
 
 def text_once(scanned: Scan) -> list[Piece] | None:

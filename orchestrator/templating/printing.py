@@ -64,6 +64,8 @@ _PRINTERS: dict[type, Callable[[Any], str]] = {
 
 def as_text(value: Any) -> str:
     """The text of one value. Raises ValueRefused for what has no text, UndefinedError for a missing value."""
+    if type(value) is str and value.isprintable():
+        return value
     printer = _PRINTERS.get(type(value))
     if printer is not None:
         return printer(value)

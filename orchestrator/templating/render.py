@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -24,6 +25,7 @@ from orchestrator.templating.templates import TemplateLibrary, TemplateVariant
 
 _UTC = ZoneInfo("UTC")
 _ABSENT = object()
+_NOTHING = Markup("")
 _PREHEADER_STYLE = (
     "display:none;font-size:1px;line-height:1px;max-height:0;max-width:0;opacity:0;overflow:hidden;mso-hide:all;"
 )
@@ -96,20 +98,16 @@ class Renderer:
         values = self._values(code, frozen, extras, language)
         subject = self._header(code, "subject", code.subject, values, extras)
         preheader = code.preheader.render(values, LONGEST_TEXT) if code.preheader is not None else None
-        preheader = " ".join(preheader.split()) if preheader else None
+        preheader = _one_line(preheader) if preheader else None
         html, text = self._bodies(code, values, preheader)
         if append_footer and variant.channel == "email":
             html, text = self._footed(code, html, text, extras, language)
+        sender = self._header(code, "from", code.sender, values, extras)
+        reply_to = self._header(code, "reply_to", code.reply_to, values, extras)
+        if not code.fields:
+            return Rendered(subject, preheader, text, html, sender, reply_to)
         fields = tuple((key, part.render(values, LONGEST_TEXT)) for key, part in code.fields.items())
-        return Rendered(
-            subject,
-            preheader,
-            text,
-            html,
-            self._header(code, "from", code.sender, values, extras),
-            self._header(code, "reply_to", code.reply_to, values, extras),
-            fields,
-        )
+        return Rendered(subject, preheader, text, html, sender, reply_to, fields)
 
     def _values(
         self, code: Compiled, frozen: Mapping[str, Any], extras: Mapping[str, Any], language: str
@@ -158,11 +156,10 @@ class Renderer:
         html: str | None = None
         finish = code.finish
         if code.html is not None and finish is not None:
-            hidden = f'<div style="{_PREHEADER_STYLE}">{escape(preheader)}</div>' if preheader else ""
-            values["_preheader"] = Markup(hidden)
+            hidden = values["_preheader"] = _hidden(preheader) if preheader else _NOTHING
             html = code.html.render(values, LONGEST_HTML)
             if finish.compile_late or finish.inline_late:
-                html = _finished_late(html, code.variant, finish, hidden)
+                html = _finished_late(html, code.variant, finish, str(hidden))
         if code.text is None:
             return html, text_of(html or "")
         text = code.text.render(values, LONGEST_TEXT)
@@ -180,6 +177,17 @@ class Renderer:
         footer = footer_of(str(brand.get("name") or ""), str(brand.get("address") or ""), language)
         with_html, with_text = with_footer(html or "", text, footer, str(url))
         return (None if html is None else with_html), with_text
+
+
+@lru_cache(maxsize=1024)
+def _one_line(text: str) -> str:
+    """Text on one line; remembered, like all that follows from a preheader, because most of them never change."""
+    return " ".join(text.split())
+
+
+@lru_cache(maxsize=1024)
+def _hidden(preheader: str) -> Markup:
+    return Markup(f'<div style="{_PREHEADER_STYLE}">{escape(preheader)}</div>')
 
 
 def _finished_late(source: str, variant: TemplateVariant, finish: Html, hidden: str) -> str:

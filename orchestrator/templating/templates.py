@@ -65,7 +65,8 @@ class TemplateVariant:
     specials: frozenset[str]
     zoned: bool
     files: tuple[tuple[str, str], ...]
-    """(path below `templates`, text) of every file it is made of: load_template_files makes it again from these and `assets`."""
+    """(path below `templates`, text) of every file it is made of: from these and the bytes of its `assets`,
+    load_template_files makes it again."""
     assets: tuple[Asset, ...]
     """The pictures and documents that it names."""
     parts: Parts = field(repr=False, compare=False)

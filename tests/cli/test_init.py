@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 
+@pytest.mark.slow
 def test_a_new_project_is_clean_and_its_tests_pass(cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     done = cli("init", "harbour")
@@ -44,6 +45,7 @@ def test_nothing_is_overwritten(cli: Any, tmp_path: Path) -> None:
     assert cli("init", tmp_path / "file").code == 2
 
 
+@pytest.mark.slow
 def test_an_empty_folder_and_a_fresh_repository_are_fine(cli: Any, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert cli("init", tmp_path / "empty").code == 0

@@ -162,6 +162,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "locale", [{"LC_ALL": "C"}, {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
 )
@@ -173,6 +174,7 @@ def test_utf8_in_every_locale(locale: dict[str, str], project: Path) -> None:
     assert "李，欢迎您" in done.stdout.decode("utf-8")
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_failure(project: Path) -> None:
     command = f"{sys.executable} -m orchestrator.cli.main schema | head -c 10; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(
@@ -187,6 +189,7 @@ def test_a_reader_that_goes_away_is_no_failure(project: Path) -> None:
     assert done.stdout.endswith("0\n") and done.stderr == ""
 
 
+@pytest.mark.slow
 def test_pipes_get_no_colours_and_no_bars(project: Path) -> None:
     done = run_process("test", cwd=project)
     assert b"\x1b" not in done.stdout + done.stderr and done.stderr == b""

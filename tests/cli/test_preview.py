@@ -88,3 +88,19 @@ def test_the_same_name_on_several_channels(cli: Any, project: Path) -> None:
     Path("templates/sms/welcome.txt").write_text("Hello")
     done = cli("preview", "welcome")
     assert done.code == 2 and "email/welcome, sms/welcome" in done.err
+
+
+def test_the_file_holds_the_pictures_of_the_project(cli: Any, project: Path) -> None:
+    picture = Path("templates/assets/sea.png")
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    picture.write_bytes(b"\x89PNG")
+    text = '---\nsubject: Hello there\n---\n<img src="assets/sea.png" alt="The sea">'
+    Path("templates/email/sea.html").write_text(text)
+    done = cli("preview", "email/sea", "--json")
+    assert done.code == 0, done.err
+    assert '<img src="data:image/png;base64,iVBORw=="' in Path(done.json["file"]).read_text("utf-8")
+    assert not {"remote_image", "relative_link", "data_image"} & {found["code"] for found in done.json["warnings"]}
+    Path("templates/email/sea.html").write_text(text.replace("sea.png", "see.png"))
+    broken = cli("preview", "email/sea")
+    assert broken.code == 1
+    assert "templates/email/sea.html:4:11" in broken.err and "did you mean 'sea.png'?" in broken.err

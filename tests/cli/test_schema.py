@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from jsonschema import Draft202012Validator
 
 
+@pytest.mark.slow
 def test_prints_a_schema_for_every_kind_of_file(cli: Any) -> None:
     found = cli("schema").json
     assert {"journey", "project", "schema", "segments", "offers", "tests", "scenario"} <= set(found)
@@ -17,6 +19,7 @@ def test_prints_a_schema_for_every_kind_of_file(cli: Any) -> None:
     assert cli("schema", "journey").json == found["journey"]
 
 
+@pytest.mark.slow
 def test_write_puts_them_where_the_first_lines_of_files_point(cli: Any, project: Path) -> None:
     done = cli("schema", "--write")
     assert done.code == 0 and "journeys/.schema" in done.out

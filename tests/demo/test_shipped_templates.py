@@ -20,7 +20,12 @@ BRAND = {"name": "Blue Harbour", "url": "https://blueharbour.example.com", "addr
 RENDERER = Renderer(LIBRARY, BRAND)
 EXTRAS = {
     "unsubscribe_url": "https://mail.example.com/u/1",
-    "survey": {"url": "https://mail.example.com/s/1"},
+    "preferences_url": "https://mail.example.com/u/2",
+    "view_url": "https://mail.example.com/v/1",
+    "survey": {
+        "url": "https://mail.example.com/s/1",
+        "links": [{"score": score, "url": f"https://mail.example.com/s/1?score={score}"} for score in range(11)],
+    },
     "timezone": "Europe/Lisbon",
 }
 GSM = set(

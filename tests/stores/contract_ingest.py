@@ -15,7 +15,7 @@ class IngestContract:
 
     def test_nothing_is_deployed_at_first(self, empty_store: Store) -> None:
         with pytest.raises(UsageError, match="deploy a project first"):
-            empty_store.index  # noqa: B018
+            empty_store.index
 
     def test_unknown_customers_are_created_at_their_first_arrival(self, store: Store) -> None:
         arrive(store, "new", event(), later(5))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.core.expression.evaluate import NO_VARS, compile_node
@@ -25,6 +25,10 @@ class TooMuchWork(ValueError):
     """Variables that use variables that use variables: written out, the expression is beyond all bounds."""
 
 
+Leaves = Callable[[], tuple[tuple[str, Evaluator], ...]]
+"""Canonical texts and evaluators of the parts that an expression's value rests on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Expr:
     """Made by `orchestrator.definitions.expressions.build_expr`, or by `compiled` from a tree.
@@ -38,8 +42,8 @@ class Expr:
     evaluate: Evaluator = field(compare=False, repr=False)
     needs: Needs = field(compare=False, repr=False)
     """Those of the variables it uses included."""
-    leaves: tuple[tuple[str, Evaluator], ...] = field(compare=False, repr=False)
-    """What `explain` shows: canonical text and evaluator."""
+    leaves: Leaves = field(compare=False, repr=False)
+    """What `explain` shows."""
     work: int = field(compare=False, repr=False, default=1)
     """Its nodes, and those of the variables it uses."""
 
@@ -54,20 +58,28 @@ class Expr:
         """
         tracking, scope.tracking = scope.tracking, False
         try:
-            return {text: _shown(evaluate, scope) for text, evaluate in self.leaves}
+            return {text: _shown(evaluate, scope) for text, evaluate in self.leaves()}
         finally:
             scope.tracking = tracking
 
 
 def compiled(
-    source: str, node: Node, *, types: Types | None = None, vars: Mapping[str, Expr | Evaluator] = NO_VARS
+    source: str,
+    node: Node,
+    *,
+    types: Types | None = None,
+    vars: Mapping[str, Expr | Evaluator] = NO_VARS,
+    asks: Needs | None = None,
 ) -> Expr:
     """An expression from its tree. `vars` are the variables it may use: expressions, or bare evaluators, of which
-    neither needs nor work are known. Raises TooMuchWork."""
+    neither needs nor work are known. `asks` are the tree's own needs, where they are known. Raises TooMuchWork.
+
+    The tree is compiled when it is first evaluated: most of what lint reads never is.
+    """
     evaluators: dict[str, Evaluator] = {
         name: var.evaluate if isinstance(var, Expr) else var for name, var in vars.items()
     }
-    asked, work = needs(node), 0
+    asked, work = needs(node) if asks is None else asks, 0
     for part in walk(node):
         work += 1
         var = vars.get(part.name) if isinstance(part, Name) and part.name not in NAMES else None
@@ -75,22 +87,23 @@ def compiled(
             asked, work = asked | var.needs, work + var.work
     if work > MOST_WORK:
         raise TooMuchWork(f"with its variables written out, the expression has {work} parts, more than {MOST_WORK}")
-    evaluate = _located(compile_node(node, vars=evaluators, types=types), source)
+    evaluate = _located(lambda: compile_node(node, vars=evaluators, types=types), source)
     if moves_steadily(node, evaluators):
-        quiet = _located(compile_node(node, vars=evaluators, types=types, quiet=True), source)
+        quiet = _located(lambda: compile_node(node, vars=evaluators, types=types, quiet=True), source)
         set_steadiness(evaluate, Steadiness(True, quiet))
-    leaves = {text_of(leaf): leaf for leaf in leaves_of(node)}
-    explained = tuple(
-        (text, _located(compile_node(leaf, vars=evaluators, types=types), source)) for text, leaf in leaves.items()
-    )
-    return Expr(source, node, evaluate, asked, explained, work)
+    return Expr(source, node, evaluate, asked, _leaves(source, node, evaluators, types), work)
 
 
-def _located(evaluate: Evaluator, source: str) -> Evaluator:
-    """Errors carry the source that their offset points into; those of a variable, the variable's own."""
+def _located(compile_it: Callable[[], Evaluator], source: str) -> Evaluator:
+    """Compiles when it is first called. Errors carry the source that their offset points into; those of a variable,
+    the variable's own."""
+    evaluate: Evaluator | None = None
 
     def located(scope: Scope) -> Value:
+        nonlocal evaluate
         try:
+            if evaluate is None:
+                evaluate = compile_it()
             return evaluate(scope)
         except EvaluationError as error:
             if not error.source:
@@ -100,6 +113,22 @@ def _located(evaluate: Evaluator, source: str) -> Evaluator:
             raise EvaluationError("the data is nested too deeply", source) from None
 
     return located
+
+
+def _leaves(source: str, node: Node, evaluators: Mapping[str, Evaluator], types: Types | None) -> Leaves:
+    """Makes the leaves when they are first asked for."""
+    found: tuple[tuple[str, Evaluator], ...] | None = None
+
+    def located(leaf: Node) -> Evaluator:
+        return _located(lambda: compile_node(leaf, vars=evaluators, types=types), source)
+
+    def leaves() -> tuple[tuple[str, Evaluator], ...]:
+        nonlocal found
+        if found is None:
+            found = tuple({text_of(leaf): located(leaf) for leaf in leaves_of(node)}.items())
+        return found
+
+    return leaves
 
 
 def _shown(evaluate: Evaluator, scope: Scope) -> Value:

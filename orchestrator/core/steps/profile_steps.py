@@ -26,7 +26,7 @@ def run_set(turn: CustomerTurn, e: Enrollment, journey: Journey, step: SetAttrib
     for name, value in values:
         set_attribute(turn, name, value, moved)
         turn.say("attribute", {"name": name, "value": value}, e, step.id)
-    profile_moved(turn, moved, effect_id(e.id, step.id, e.visits.get(step.id, 1)))
+    profile_moved(turn, moved, effect_id(e.id, step.id, e.visits.get(step.id, 1)), by_step=True)
     return step.next
 
 
@@ -39,7 +39,7 @@ def run_tag(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Tag) -> i
     moved: Moved = []
     set_tags(turn, (*kept, *tags) if step.add else kept, moved)
     turn.say("attribute", {"name": "tags", "value": list(turn.customer.tags)}, e, step.id)
-    profile_moved(turn, moved, effect_id(e.id, step.id, e.visits.get(step.id, 1)))
+    profile_moved(turn, moved, effect_id(e.id, step.id, e.visits.get(step.id, 1)), by_step=True)
     return step.next
 
 
@@ -50,7 +50,8 @@ def run_stage(turn: CustomerTurn, e: Enrollment, journey: Journey, step: SetStag
     before = turn.customer.stage
     set_stage(turn, step.stage)
     if before != step.stage:
-        profile_moved(turn, [("stage", before, step.stage)], effect_id(e.id, step.id, e.visits.get(step.id, 1)))
+        identity = effect_id(e.id, step.id, e.visits.get(step.id, 1))
+        profile_moved(turn, [("stage", before, step.stage)], identity, by_step=True)
     return step.next
 
 
@@ -60,8 +61,8 @@ def run_track(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Track) 
         return step.next
     scope = turn.scope_of(e)
     properties = {name: template.value(scope) for name, template in step.properties}
-    turn.say("event", {"name": step.event, "properties": properties}, e, step.id)
     turn.emit_event(step.event, properties, effect_id(e.id, step.id, e.visits.get(step.id, 1)))
+    turn.say("event", {"name": step.event, "properties": properties}, e, step.id)
     return step.next
 
 

@@ -95,7 +95,7 @@ class Names:
         key = self._meaning(source, tree.asks)
         outcome = self.readings.recall(key)
         if outcome is None:
-            outcome = self._compiled(source, tree.node)
+            outcome = self._compiled(source, tree)
             if not outcome.findings:  # hints differ from place to place
                 self.readings.remember(key, outcome, self)
         return outcome
@@ -117,16 +117,17 @@ class Names:
         types = self.types
         return id(self.vars.get(name)), id(types.vars.get(name)), id(types.results.get(name))
 
-    def _compiled(self, source: str, node: Node) -> Outcome:
-        kind, found = check(node, self.types)
+    def _compiled(self, source: str, tree: _Tree) -> Outcome:
+        kind, found = check(tree.node, self.types)
         findings = [finding for finding in found if finding.code not in self.hushed]
         if any(finding.severity == "error" for finding in findings):
             return Outcome(None, kind, tuple(findings))
         try:
-            return Outcome(compiled(source, node, types=self.types, vars=self.vars), kind, tuple(findings))
+            expr = compiled(source, tree.node, types=self.types, vars=self.vars, asks=tree.asks)
         except TooMuchWork as error:
             finding = Finding(0, len(source), "expression_too_large", str(error), "simplify the variables")
             return Outcome(None, kind, (*findings, finding))
+        return Outcome(expr, kind, tuple(findings))
 
 
 def _identity(kind: Type | None) -> Hashable:

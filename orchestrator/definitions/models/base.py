@@ -38,16 +38,6 @@ class FileModel(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        cls._remember_keys()
-
-    @classmethod
-    def complete(cls) -> None:
-        """Resolves the names of models that are defined further down; to be called below those."""
-        cls.model_rebuild(_parent_namespace_depth=3)
-        cls._remember_keys()
-
-    @classmethod
-    def _remember_keys(cls) -> None:
         fields = cls.model_fields.items()
         cls._known = frozenset(name.rstrip("_") for name, _ in fields)
         cls._nullable = frozenset(

@@ -84,9 +84,6 @@ def _fits(value: Any, kind: str) -> bool:
 Property = TypeAliasType("Property", Annotated[PropertySpec, Shorthand("type", _SHORT)])
 """A property: its type word, or a mapping."""
 
-PropertySpec.complete()
-AttributeSpec.complete()
-
 
 class SchemaModel(FileModel):
     """The tracking plan."""

@@ -69,7 +69,7 @@ def _problem(
 
 def _looks_at_end(journey: JourneySubject, name: str) -> bool:
     """Whether a condition of the journey looks at when the code ends: then its author has thought of it."""
-    return any(
+    return "expires_at" in journey.document.text and any(
         isinstance(part, Attribute) and part.name == "expires_at" and part.target == Name(name)
         for text in journey.texts
         if text.path[-1] in ("if", "when", "skip_if", "while", "until")

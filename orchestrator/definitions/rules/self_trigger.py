@@ -17,11 +17,16 @@ SEVERITY: Final = "error"
 def check(subject: Subject) -> Iterator[Problem]:
     """Circles of journeys in which each lets the next one begin at once.
 
-    An error where nothing stops them; a warning where a `where` or a `reentry` of one of them may.
+    An error where a journey calls itself, or where nothing stops a circle of several; a warning where a `where` or a
+    `reentry` of one of them may.
     """
     links = links_of(subject)
     journeys = {journey.id: journey for journey in subject.journeys}
     told: set[str] = set()
+    for link in links:
+        if link.calls_itself and link.source not in told and len(journeys[link.source].journey.triggers) == 1:
+            told.add(link.source)
+            yield _problem([link], journeys, "error")
     for allowed, severity in (
         ([link for link in links if link.readmits and link.doubt is None], "error"),
         ([link for link in links if link.readmits], "warning"),
@@ -31,13 +36,7 @@ def check(subject: Subject) -> Iterator[Problem]:
             if told & {link.source for link in circle}:
                 continue
             told |= {link.source for link in circle}
-            how: Literal["error", "warning"] = "error" if severity == "error" or _plain(circle, journeys) else "warning"
-            yield _problem(circle, journeys, how)
-
-
-def _plain(circle: Sequence[Link], journeys: dict[str, JourneySubject]) -> bool:
-    """A journey that calls itself by its only door: only `reentry` keeps it from going on, so it is a mistake."""
-    return len(circle) == 1 and circle[0].doubt is None and len(journeys[circle[0].source].journey.triggers) == 1
+            yield _problem(circle, journeys, "error" if severity == "error" else "warning")
 
 
 def _circles(links: Sequence[Link]) -> Iterator[Sequence[Link]]:

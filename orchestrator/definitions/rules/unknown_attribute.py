@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from orchestrator.core.expression.reserved import CUSTOMER
-from orchestrator.definitions.rules.analysis.mentions import mentions
 from orchestrator.definitions.rules.analysis.subject import Subject
 from orchestrator.definitions.rules.analysis.unknown import way_out
 from orchestrator.errors import Problem
@@ -29,7 +28,7 @@ def check(subject: Subject) -> Iterator[Problem]:
         return
     known = {**subject.files.schema.customer, **CUSTOMER}
     for file in subject.journey_files:
-        for mention in mentions(file, "attribute"):
+        for mention in file.mentions.get("attribute", ()):
             name = mention.name.removeprefix("customer.").removeprefix("attributes.")
             if mention.key and name in _NOT_BY_SET:
                 message = f"`set` cannot change customer.{name}"

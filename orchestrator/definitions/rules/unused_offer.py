@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from orchestrator.definitions.rules.analysis.mentions import mentions
 from orchestrator.definitions.rules.analysis.subject import Subject
 from orchestrator.errors import Problem
 
@@ -17,7 +16,7 @@ def check(subject: Subject) -> Iterator[Problem]:
     """Offers that no `coupon` step names; whether conditions look at their redemption makes no difference."""
     if not subject.complete:
         return
-    used = {mention.name for file in subject.journey_files for mention in mentions(file, "offer")}
+    used = {mention.name for file in subject.journey_files for mention in file.mentions.get("offer", ())}
     document = subject.document("journeys/offers.yaml")
     for name in subject.files.offers:
         if name not in used and name not in subject.asked.offers:

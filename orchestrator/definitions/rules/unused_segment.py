@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from orchestrator.definitions.models.journey import LeftSegmentExit
-from orchestrator.definitions.rules.analysis.mentions import mentions
 from orchestrator.definitions.rules.analysis.subject import Subject
 from orchestrator.errors import Problem
 
@@ -20,7 +19,7 @@ def check(subject: Subject) -> Iterator[Problem]:
         return
     used = set(subject.asked.segments)
     for file in subject.journey_files:
-        used |= {mention.name for mention in mentions(file, "segment")}
+        used |= {mention.name for mention in file.mentions.get("segment", ())}
         used |= {rule.left_segment for rule in file.model.exit if isinstance(rule, LeftSegmentExit)}
     document = subject.document("journeys/segments.yaml")
     for name in subject.files.segments:

@@ -94,9 +94,16 @@ class Graph:
                 found[edge.target].append(edge)
         return tuple(map(tuple, found))
 
+    @cached_property
+    def back(self) -> tuple[Edge, ...]:
+        """The edges that lead back to a step before, or to the same: without one there is no circle."""
+        return tuple(edge for edge in self.edges() if 0 <= edge.target <= edge.source)
+
     def circles(self, through: Callable[[Edge], bool], without: frozenset[int] = frozenset()) -> list[frozenset[int]]:
         """The largest sets of steps (reached, not in `without`) from each of which every other, and it itself, can be
         reached again by edges for which `through` is true; in the order of their first steps."""
+        if not any(map(through, self.back)):
+            return []
         inside = self.reached - without
 
         def ahead(here: int) -> list[int]:

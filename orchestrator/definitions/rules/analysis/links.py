@@ -32,6 +32,7 @@ from orchestrator.definitions.rules.analysis.passing import lets_time_pass
 from orchestrator.definitions.rules.analysis.subject import JourneySubject, Subject
 
 _IDEMPOTENT: Final = frozenset({"trim", "lower", "upper", "default", "round", "int", "float", "string", "abs"})
+NEW_VALUE: Final = "the new value"
 _ANY: Final = object()
 """A value that is computed and may be another one each time."""
 _SAME: Final = object()
@@ -58,6 +59,8 @@ class Link(NamedTuple):
     impulse: Impulse
     readmits: bool
     doubt: str | None = None
+    over_segment: bool = False
+    """The door is a segment, which the impulse may or may not lead into."""
 
     @property
     def ends(self) -> tuple[str, str]:
@@ -67,6 +70,17 @@ class Link(NamedTuple):
     def step(self) -> Step:
         """The step that gives the impulse."""
         return self.impulse.step
+
+    @property
+    def calls_itself(self) -> bool:
+        """A journey's own step opens its own door, and no `where` may keep it shut: at best a step without effect."""
+        return (
+            self.source == self.target
+            and self.doubt in (None, NEW_VALUE)
+            and self.impulse.kind != "tag"
+            and self.impulse.value is not _SAME
+            and not self.over_segment
+        )
 
     @property
     def by_name(self) -> bool:
@@ -93,19 +107,24 @@ class Link(NamedTuple):
 
 def links_of(subject: Subject) -> list[Link]:
     """All links of a project."""
-    doors = [(journey.journey, trigger) for journey in subject.journeys for trigger in journey.journey.triggers]
+    doors: dict[str | None, list[tuple[Journey, Trigger]]] = {}
+    for journey in subject.journeys:
+        for trigger in journey.journey.triggers:
+            event = trigger.event if isinstance(trigger, OnEvent) else None
+            doors.setdefault(event, []).append((journey.journey, trigger))
     reads = {segment.name: segment.where.needs.customer for segment in subject.project.segments}
     found = []
     for journey in subject.journeys:
         for impulse in impulses(journey):
             if impulse.kind == "enroll":
-                target = subject.project.journeys.get(impulse.name)
-                if target is not None:
-                    found.append(_enrolled(journey.id, target, impulse))
+                enrolled = subject.project.journeys.get(impulse.name)
+                if enrolled is not None:
+                    found.append(_enrolled(journey.id, enrolled, impulse))
                 continue
-            for target, trigger in doors:
+            for target, trigger in doors.get(impulse.name if impulse.kind == "event" else None, ()):
                 if _opens(impulse, trigger, reads):
-                    found.append(Link(journey.id, target.id, impulse, _readmits(trigger), _doubt(impulse, trigger)))
+                    doubt, over_segment = _doubt(impulse, trigger), isinstance(trigger, OnSegment)
+                    found.append(Link(journey.id, target.id, impulse, _readmits(trigger), doubt, over_segment))
     return found
 
 
@@ -158,7 +177,7 @@ def _enrolled(source: str, target: Journey, impulse: Impulse) -> Link:
 def _doubt(impulse: Impulse, trigger: Trigger | None) -> str | None:
     if trigger is not None and trigger.where is not None:
         return "a `where`"
-    return "the new value" if impulse.value is _ANY else None
+    return NEW_VALUE if impulse.value is _ANY else None
 
 
 def _readmits(trigger: Trigger) -> bool:

@@ -5,9 +5,10 @@ Names inside expressions are checked by the expression checker; these are the ot
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
+from orchestrator.definitions.compiler.flow import StepNode
 from orchestrator.definitions.models.actions import (
     CouponStep,
     EnrollStep,
@@ -32,7 +33,6 @@ from orchestrator.definitions.models.triggers import (
     TriggerBase,
 )
 from orchestrator.definitions.models.waits import AnyEvent, AnySegment, WaitAny, WaitEvent, WaitSegment
-from orchestrator.definitions.rules.analysis.subject import JourneyFile
 from orchestrator.definitions.source import Path
 
 Kind = Literal["segment", "offer", "topic", "queue", "journey", "event", "stage", "attribute"]
@@ -48,16 +48,10 @@ class Mention(NamedTuple):
     checked: bool = False
 
 
-def mentions(file: JourneyFile, kind: Kind) -> Iterator[Mention]:
-    """The mentions of one kind in a journey's file, in the order of the file's parts."""
-    for mention in _all(file):
-        if mention.kind == kind:
-            yield mention
-
-
-def _all(file: JourneyFile) -> Iterator[Mention]:
-    yield from _in_head(file.model)
-    for node in file.nodes:
+def mentions_in(model: JourneyModel, nodes: Iterable[StepNode]) -> Iterator[Mention]:
+    """The mentions in a journey's file and in its steps, in the order of the file's parts."""
+    yield from _in_head(model)
+    for node in nodes:
         yield from _in_step(node.model, node.path)
 
 

@@ -26,22 +26,25 @@ class Printed(NamedTuple):
 
 
 def printed_by(subject: Subject, journey: JourneySubject, step: Step) -> Iterator[Printed]:
-    """Every name that has to hold something when the step is done, once for each text and template."""
+    """Every result that has to hold something when the step is done, once for each text and template."""
     sent = step if isinstance(step, (Send, Survey)) else None
     wanted = _wanted_from_with(subject, sent) if sent is not None else frozenset()
+    results = journey.results.names
     for text in journey.texts_at(step):
         key = text.path[-1]
         by_with = len(text.path) > 1 and text.path[-2] == "with" and key in wanted
         if text.printed or key in _PRINTED_WHOLE or by_with or (key == "body" and step.verb == "task"):
-            for name in sorted(needing(text.node, journey.variables)):
+            for name in sorted(needing(text.node, journey.variables) & results):
                 yield Printed(name, text.path, text.offset, len(text.source))
     if sent is None:
         return
     for number, way in enumerate(ways_of(sent)):
         told: set[str] = set()
         for variant in subject.variants(way):
+            if results.isdisjoint(variant.names):
+                continue
             for name, places in subject.printed(variant).items():
-                if name not in told and name not in given(sent.options):
+                if name in results - told - given(sent.options):
                     told.add(name)
                     yield Printed(name, way_path(journey, sent, number), where=places[0])
 
@@ -49,6 +52,8 @@ def printed_by(subject: Subject, journey: JourneySubject, step: Step) -> Iterato
 def _wanted_from_with(subject: Subject, step: Send | Survey) -> frozenset[str]:
     """The names that `with` gives and that a template prints without looking whether there is anything in them."""
     names = given(step.options)
+    if not names:
+        return frozenset()
     return (
         frozenset(
             name for way in ways_of(step) for variant in subject.variants(way) for name in subject.printed(variant)

@@ -9,15 +9,15 @@ from operator import or_
 from typing import Any, Literal
 
 from orchestrator.core.expression.needs import NOTHING, Needs, needs
-from orchestrator.core.expression.nodes import Fact, Node, walk
+from orchestrator.core.expression.nodes import Node
 from orchestrator.core.program import ChannelTemplate, Journey, MessageOptions, RepeatAgain, Send, Step, Survey
-from orchestrator.definitions.compiler.flow import StepNode
-from orchestrator.definitions.compiler.flow import walk as walk_steps
+from orchestrator.definitions.compiler.flow import StepNode, walk
 from orchestrator.definitions.compiler.journey import JourneySource
 from orchestrator.definitions.compiler.names import tree_or_none
 from orchestrator.definitions.compiler.tree import tree_of
 from orchestrator.definitions.load import LoadedProject
 from orchestrator.definitions.rules.analysis.graph import Graph, graph_of
+from orchestrator.definitions.rules.analysis.mentions import Mention, mentions_in
 from orchestrator.definitions.rules.analysis.results import Results, results_of
 from orchestrator.definitions.rules.analysis.template_reading import printed_names
 from orchestrator.definitions.rules.analysis.texts import Text, model_at, texts_of
@@ -41,13 +41,26 @@ class JourneyFile:
         """Every step of the file, those of the exits last."""
         main = tree_of(self.model.steps, ("steps",))
         exits = (tree_of(rule.do, ("exit", number, "do")) for number, rule in enumerate(self.model.exit))
-        return tuple(node for nodes in (main, *exits) for node in walk_steps(nodes))
+        return tuple(node for nodes in (main, *exits) for node in walk(nodes))
+
+    @cached_property
+    def texts_by_step(self) -> Mapping[Path, tuple[Text, ...]]:
+        """The expressions of each step by its place, without those of steps below it."""
+        return {node.path: tuple(texts_of(node.model, node.path)) for node in self.nodes}
 
     @cached_property
     def texts(self) -> tuple[Text, ...]:
         """Every expression of the file, those in templates included."""
-        inside = [text for node in self.nodes for text in texts_of(node.model, node.path)]
+        inside = (text for texts in self.texts_by_step.values() for text in texts)
         return (*texts_of(self.model, ()), *inside)
+
+    @cached_property
+    def mentions(self) -> Mapping[str, tuple[Mention, ...]]:
+        """What plain fields name, by kind."""
+        found: dict[str, list[Mention]] = {}
+        for mention in mentions_in(self.model, self.nodes):
+            found.setdefault(mention.kind, []).append(mention)
+        return {kind: tuple(mentions) for kind, mentions in found.items()}
 
     def problem(
         self,
@@ -91,23 +104,13 @@ class JourneySubject(JourneyFile):
         """What the names given by `as:` may hold at each step."""
         return results_of(self.graph, self.variables)
 
-    @cached_property
-    def _step_texts(self) -> dict[int, tuple[Text, ...]]:
-        return {}
-
     def path(self, step: Step) -> Path:
         """Where the step stands in the file."""
         return self.source.paths[step.index]
 
     def texts_at(self, step: Step) -> tuple[Text, ...]:
         """The expressions of one step, without those of steps below it."""
-        if isinstance(step, RepeatAgain):
-            return ()
-        found = self._step_texts.get(step.index)
-        if found is None:
-            path = self.path(step)
-            found = self._step_texts[step.index] = tuple(texts_of(model_at(self.model, path), path))
-        return found
+        return () if isinstance(step, RepeatAgain) else self.texts_by_step[self.path(step)]
 
     def model_value(self, step: Step, key: str) -> Any:
         """What stands below a key of the step, as its model has it."""
@@ -134,10 +137,11 @@ class Subject:
         self.files = loaded.files
         self.templates = loaded.templates
         self._printed: dict[tuple[str, str], Mapping[str, tuple[Position, ...]]] = {}
-        self.journey_files = tuple(JourneyFile(source) for source in loaded.sources.values())
-        self.journeys = tuple(
-            JourneySubject(source, source.journey) for source in loaded.sources.values() if source.journey is not None
+        self.journey_files = tuple(
+            JourneyFile(source) if source.journey is None else JourneySubject(source, source.journey)
+            for source in loaded.sources.values()
         )
+        self.journeys = tuple(file for file in self.journey_files if isinstance(file, JourneySubject))
 
     def sure(self, kind: str) -> bool:
         """Whether all names of a kind (project, schema, segments, offers, catalogs, journeys) could be read."""
@@ -150,21 +154,21 @@ class Subject:
 
     @cached_property
     def asked(self) -> Needs:
-        """What the questions about the customer in all expressions name: segments, offers, journeys ..."""
-        asking = (node for node in self._trees() if any(isinstance(part, Fact) for part in walk(node)))
+        """The segments and offers that expressions ask for, anywhere in the project."""
+        asking = (node for source, node in self._trees() if "in_segment" in source or "redeemed" in source)
         return reduce(or_, map(needs, asking), NOTHING)
 
-    def _trees(self) -> Iterator[Node]:
+    def _trees(self) -> Iterator[tuple[str, Node]]:
         for file in self.journey_files:
             for text in file.texts:
-                yield text.node
-        yield from (segment.where.node for segment in self.project.segments)
-        yield from (stage.where.node for stage in self.project.stages if stage.where is not None)
+                yield text.source, text.node
+        rules = [segment.where for segment in self.project.segments] + [stage.where for stage in self.project.stages]
+        yield from ((where.source, where.node) for where in rules if where is not None)
         for variant in self.templates.variants():
             for _, source in variant.uses:
                 tree = tree_or_none(source)
                 if tree is not None:
-                    yield tree
+                    yield source, tree
 
     def document(self, path: str) -> Document:
         """A file of the project; an empty one where it is not there."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from orchestrator.definitions.faults import listed
 from orchestrator.definitions.nearest import did_you_mean
-from orchestrator.definitions.rules.analysis.mentions import Kind, mentions
+from orchestrator.definitions.rules.analysis.mentions import Kind
 from orchestrator.definitions.rules.analysis.subject import Subject
 from orchestrator.errors import Problem
 
@@ -16,7 +16,7 @@ _MOST_LISTED = 6
 def unknown_mentions(subject: Subject, kind: Kind, known: Collection[str], remedy: str) -> Iterator[Problem]:
     """A problem for each plain field that names a `kind` which is not among the known; `remedy` says what to do."""
     for file in subject.journey_files:
-        for mention in mentions(file, kind):
+        for mention in file.mentions.get(kind, ()):
             if not mention.checked and mention.name not in known:
                 hint = way_out(mention.name, known, remedy)
                 message = f"there is no {kind} '{mention.name}'"
