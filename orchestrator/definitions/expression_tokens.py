@@ -7,14 +7,12 @@ its tree knows where it begins; hence no line is ever reported by Jinja's own er
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from jinja2 import Environment, TemplateSyntaxError
 from jinja2.lexer import Token as JinjaToken
-from jinja2.lexer import TokenStream
+from jinja2.lexer import TokenStream, float_re, integer_re, operator_re, operators, string_re
 
 from orchestrator.core.expression.values import LARGEST_INTEGER, LONGEST_TEXT
 from orchestrator.errors import OrchestratorError
@@ -24,6 +22,7 @@ DEEPEST: Final = 32
 
 _KNOWN_ESCAPES: Final = frozenset("\\'\"abfnrtvxuUN01234567\n")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _OPERAND_ENDS: Final = frozenset({"name", "string", "integer", "float", ")", "]", "}"})
 _WAYS_OUT: Final = {
     "&": "write 'and'",
@@ -44,6 +43,19 @@ _WAYS_OUT: Final = {
 }
 
 
+_TOKEN: Final = re.compile(
+    r"(?P<whitespace>\s+)"
+    rf"|(?P<float>(?ix:{float_re.pattern}))"
+    rf"|(?P<integer>(?ix:{integer_re.pattern}))"
+    r"|(?P<name>\w+)"
+    rf"|(?P<string>(?s:{string_re.pattern}))"
+    rf"|(?P<operator>{operator_re.pattern})"
+)
+"""Jinja's own patterns in the order in which its lexer tries them; its names take a few rare characters more."""
+_CLOSED_BY: Final = {"(": ")", "[": "]", "{": "}"}
+_CLOSING: Final = frozenset(_CLOSED_BY.values())
+
+
 class ExpressionSyntax(OrchestratorError):
     """An expression that cannot be read. `offset` counts from the start of its source, from 0; `hint` is the way out;
     `code` is stable (syntax, expression_too_large, unknown_function, unknown_filter)."""
@@ -55,8 +67,7 @@ class ExpressionSyntax(OrchestratorError):
         super().__init__(f"{message}; {hint}" if hint else message)
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One token as Jinja's lexer cuts it. `kind` is an operator's own characters, else name, string, integer, float."""
 
     offset: int
@@ -73,20 +84,50 @@ def tokens_of(source: str, environment: Environment) -> list[Token]:
             "name its parts under vars:",
             "expression_too_large",
         )
-    found: list[Token] = []
-    place = 0
-    try:
-        for _, kind, text in environment.lexer.tokeniter(_one_kind_of_line_ends(source), None, state="variable"):
-            if kind == "variable_end":
-                raise ExpressionSyntax("an expression is written without braces here", place, "leave out {{ and }}")
-            if kind != "whitespace":
-                found.append(Token(place, text if kind == "operator" else kind, text))
-            place += len(text)
-    except TemplateSyntaxError as error:
-        raise _unreadable(source, place, error.message or "") from None
+    text = _one_kind_of_line_ends(source)
+    found = _cut(text)
+    if found is None:
+        found = _cut_by_jinja(source, text, environment)
     if not found:
         raise ExpressionSyntax("an expression is missing", 0, "write one such as customer.tier == 'gold'")
     _refuse_braces(found)
+    return found
+
+
+def _cut(text: str) -> list[Token] | None:
+    """The tokens; None where there is a character that none of them takes, or a bracket that does not fit."""
+    found: list[Token] = []
+    place = 0
+    closing: list[str] = []
+    for match in _TOKEN.finditer(text):
+        if match.start() != place:
+            return None
+        kind, word, start, place = match.lastgroup, match[0], place, match.end()
+        if kind == "whitespace":
+            continue
+        if kind == "operator":
+            kind = word
+            if word in _CLOSED_BY:
+                closing.append(_CLOSED_BY[word])
+            elif word in _CLOSING and (not closing or closing.pop() != word):
+                return None
+        found.append(Token(start, kind, word))
+    return found if place == len(text) else None
+
+
+def _cut_by_jinja(source: str, text: str, environment: Environment) -> list[Token]:
+    """The tokens by Jinja's own lexer, for the sake of its complaints, and of names in rare scripts."""
+    found: list[Token] = []
+    place = 0
+    try:
+        for _, kind, word in environment.lexer.tokeniter(text, None, state="variable"):
+            if kind == "variable_end":
+                raise ExpressionSyntax("an expression is written without braces here", place, "leave out {{ and }}")
+            if kind != "whitespace":
+                found.append(Token(place, word if kind == "operator" else kind, word))
+            place += len(word)
+    except TemplateSyntaxError as error:
+        raise _unreadable(source, place, error.message or "") from None
     return found
 
 
@@ -124,6 +165,8 @@ def check_levels(tokens: list[Token]) -> None:
     """Counts levels before anything recurses: open brackets, and in each of them what nests without one: the links of
     a chain (`a.b | c`) and signs up to the next operator, `not` up to the next `and`, `else` up to the next comma.
     Raises ExpressionSyntax beyond 32."""
+    if 2 * sum(token.text in _DEEPER for token in tokens) <= DEEPEST:
+        return
     nested = [[0, 0, 0]]  # chain, nots, elses of each open bracket
     level = 0
     after_operand = False
@@ -150,6 +193,8 @@ def check_levels(tokens: list[Token]) -> None:
         after_operand = token.kind in _OPERAND_ENDS and not (token.kind == "name" and token.text in _WORDS)
 
 
+_DEEPER: Final = frozenset({"(", "[", "{", ".", "|", "+", "-", "is", "not", "else"})
+"""What can make a level; none makes more than two."""
 _CHAIN, _NOTS, _ELSES = range(3)
 _WORDS: Final = frozenset({"and", "or", "not", "in", "if", "else", "is"})
 _OPERATORS: Final = frozenset({"+", "-", "*", "/", "//", "%", "~", "==", "!=", "<", "<=", ">", ">=", "**"})
@@ -177,31 +222,27 @@ def _nesting(token: Token, after_operand: bool) -> tuple[int, int | None]:
 
 def stream_of(tokens: list[Token], environment: Environment) -> TokenStream:
     """The tokens as Jinja's parser takes them, each with its offset in place of its line."""
-
-    def raw() -> Iterator[tuple[int, str, str]]:
-        for token in tokens:
-            kind = "operator" if token.kind == token.text and token.kind not in _OPERAND_KINDS else token.kind
-            yield token.offset, kind, _escaped(token.text) if kind == "string" else token.text
-
-    return TokenStream(_checked(environment, raw()), None, None)
+    return TokenStream((_for_jinja(token, environment) for token in tokens), None, None)
 
 
-_OPERAND_KINDS: Final = frozenset({"name", "string", "integer", "float"})
-
-
-def _checked(environment: Environment, raw: Iterator[tuple[int, str, str]]) -> Iterator[JinjaToken]:
-    for token in environment.lexer.wrap(raw, None, None):
-        value: object = token.value
-        offset = token.lineno
-        if isinstance(value, int) and value > LARGEST_INTEGER + 1:
-            raise ExpressionSyntax(
-                "the number is beyond the 64 bits of an integer", offset, code="expression_too_large"
-            )
-        if isinstance(value, float) and value - value != 0:
-            raise ExpressionSyntax("the number is beyond all bounds", offset, code="expression_too_large")
-        if token.type == "string":
-            _check_text(token.value, offset)
-        yield token
+def _for_jinja(token: Token, environment: Environment) -> JinjaToken:
+    """A token of Jinja's, its text turned into a value as Jinja's lexer does it. Raises ExpressionSyntax."""
+    offset, kind, text = token
+    value: Any = text
+    if kind in operators:
+        return JinjaToken(offset, operators[kind], text)
+    if kind == "string" and "\\" not in text:
+        value = text[1:-1]
+    elif kind != "name" or not text.isidentifier():
+        raw = iter([(offset, kind, _escaped(text) if kind == "string" else text)])
+        value = next(environment.lexer.wrap(raw)).value
+    if kind == "string":
+        _check_text(value, offset)
+    elif isinstance(value, int) and value > LARGEST_INTEGER + 1:
+        raise ExpressionSyntax("the number is beyond the 64 bits of an integer", offset, code="expression_too_large")
+    elif isinstance(value, float) and value - value != 0:
+        raise ExpressionSyntax("the number is beyond all bounds", offset, code="expression_too_large")
+    return JinjaToken(offset, kind, value)
 
 
 def _escaped(text: str) -> str:
@@ -212,6 +253,5 @@ def _escaped(text: str) -> str:
 def _check_text(text: str, offset: int) -> None:
     if len(text) > LONGEST_TEXT:
         raise ExpressionSyntax(f"the text has more than {LONGEST_TEXT} characters", offset, code="expression_too_large")
-    for char in text:
-        if char == "\0" or "\ud800" <= char <= "\udfff":
-            raise ExpressionSyntax(f"the text holds {char!a}, which no database can store", offset)
+    if bad := _UNSTORABLE.search(text):
+        raise ExpressionSyntax(f"the text holds {bad[0]!a}, which no database can store", offset)

@@ -59,7 +59,8 @@ def parse(source: str) -> Node:
         tree = parser.parse_expression()
         if not parser.stream.eos:
             raise _goes_on(parser.stream.current.lineno, parser.stream.current, tokens)
-        _check_size(tree)
+        if len(tokens) > MOST_NODES:  # every node has a token of its own
+            _check_size(tree)
         return Translator(tokens).node(tree)
     except TemplateSyntaxError as error:
         raise _unreadable(error, tokens) from None

@@ -10,6 +10,7 @@ from orchestrator.core.claim import Claimed, ClaimVerdict, check_claim, normal_o
 from orchestrator.core.inbox import Body, Receipt, Replied
 from orchestrator.core.ledger import Message
 from orchestrator.core.transition import Transition
+from orchestrator.runtime.breaker import count_render_error
 from orchestrator.stores.protocol import Settlement, Store
 
 LIMIT = 500
@@ -85,7 +86,8 @@ class _Delivery:
                 rendered = self.renderer.render(row)
             except self.errors as error:
                 self.counts[3] += 1
-                return self._suppressed(row, "render_error", {"error": str(error)})
+                tripped = {"tripped": "the journey is paused"} if count_render_error(store, row) else {}
+                return self._suppressed(row, "render_error", {"error": str(error), **tripped})
             return self._hand_over(claimed, rendered)
         if verdict.action == "suppress":
             assert verdict.reason is not None

@@ -53,6 +53,7 @@ class MemoryStore:
         self._suppressions: dict[tuple[str, str], frozenset[str]] = {}
         self._ended_by: dict[str, str] = {}
         self._marks: dict[str, datetime] = {}
+        self._tallies: dict[str, int] = {}
         self._journal: list[Transition] = []
         self._zones: set[str] | None = None
 
@@ -380,6 +381,11 @@ class MemoryStore:
         if at is not None:
             self._marks[name] = at
         return self._marks.get(name)
+
+    def tally(self, name: str) -> int:
+        """Count one more."""
+        self._tallies[name] = self._tallies.get(name, 0) + 1
+        return self._tallies[name]
 
     # --- reading ---------------------------------------------------------------------------------------------------
 

@@ -159,6 +159,9 @@ class Store(Protocol):
     def mark(self, name: str, at: datetime | None = None) -> datetime | None:
         """Read a named instant (how far schedules were fanned out), or set it."""
 
+    def tally(self, name: str) -> int:
+        """Count one more under a name. Returns how many there are now."""
+
     def next_due_at(self) -> datetime | None:
         """The earliest instant at which something in this store is due; None: nothing ever, unless something arrives."""
 

@@ -24,6 +24,14 @@ CONDITIONS = [
     "often",
 ]
 
+FIRST = [{"email": "hello"}, {"wait": "1h"}]
+LAST = [
+    {"coupon": {"offer": "ten", "as": "coupon"}},
+    {"wait": {"event": "order_placed", "as": "order"}, "then": []},
+    {"fetch": {"url": "https://example.com", "as": "page"}},
+]
+"""Whatever is drawn between them, every name is given somewhere."""
+
 _PLAIN = st.sampled_from(
         [
             {"email": "hello"}, {"email": "code"}, {"exit": "done"}, {"track": "signed_up"},
@@ -133,7 +141,7 @@ def test_rules_end_and_point_into_the_file(
         "vars": {"often": "visits('s0') < 5"},
         "enter": {"event": "order_placed", "reentry": "always"},
         "exit": {"when": "customer.plan == 'gold'", "do": exit_steps},
-        "steps": _named(steps, condition),
+        "steps": _named([*FIRST, *steps, *LAST], condition),
     }
     path = project / "journeys" / "campaign.yaml"
     path.write_text(json.dumps(journey, indent=1), encoding="utf-8")
