@@ -193,7 +193,7 @@ def _triggers() -> st.SearchStrategy[Any]:
             {"stage": {"to": "use"}},
         ]
     )
-    return st.one_of(event, event, st.lists(st.one_of(event, other), min_size=1, max_size=2))
+    return st.one_of(event, event, st.builds(lambda first, second: [first, second], event, other))
 
 
 _exits = st.lists(
@@ -327,7 +327,7 @@ def histories(draw: st.DrawFn, consents: bool = True) -> History:
         }
         created.append(Happening(START, customer, Identified(traits, silent=True)))
     count = draw(st.integers(1, 12))
-    at = START
+    at = START + timedelta(seconds=1)
     happenings = []
     for _ in range(count):
         at += draw(durations())

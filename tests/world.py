@@ -21,7 +21,7 @@ from orchestrator.runtime.ingest import Incoming, ingest_once
 from orchestrator.runtime.rendering import LedgerRenderer
 from orchestrator.runtime.sweep import next_sweep_at, start_schedules, sweep_once
 from orchestrator.runtime.turns import turn_once
-from orchestrator.stores.protocol import Store
+from orchestrator.stores.protocol import Settlement, Store
 from orchestrator.templating.failure import RenderError
 from orchestrator.testing.sink import ScriptedHttp, SinkChannel
 
@@ -38,7 +38,7 @@ class Happening(NamedTuple):
 
 @dataclass
 class Engine:
-    """The passes over one store. `delivers` False leaves all messages queued, and all requests unanswered."""
+    """The passes over one store. `delivers` False: every message counts as sent at once, whatever the claim would say."""
 
     store: Store
     project: LoadedProject
@@ -67,9 +67,12 @@ class Engine:
             work = sweep_once(self.store, now)
             while taken := self.turn(self.store, now):
                 work += taken
+            work += requests_once(self.store, self.http, now)
             if self.delivers:
-                work += requests_once(self.store, self.http, now)
                 work += sum(deliver_once(self.store, self.channels, self._renderer, now, render_errors=RenderError))
+            else:
+                claimed = [claimed.row for claimed in self.store.claim_messages(now, 1_000)]
+                self.store.settle_messages([Settlement(row.id, row.customer_id, "sent") for row in claimed], now)
             if not work:
                 self.journal.extend(self.store.drain_journal())
                 return done

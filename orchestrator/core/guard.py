@@ -73,8 +73,6 @@ def reach(
     """Ask the guards up to consent about one channel. Raises DecisionError when topic, locale or `to` cannot be told."""
     template = turn.project.templates.pick(way.channel, way.template, locale_of(turn, e, options))
     topic = topic_of(turn, journey, options, template)
-    if turn.view.switches.killed(journey.id, way.channel):
-        return NoReach(way, "killed")
     if not e.running and not step.in_exit:
         return NoReach(way, "exited")
     if e.held_out and topic.klass != "transactional":

@@ -90,7 +90,8 @@ def tokens_of(source: str, environment: Environment) -> list[Token]:
         found = _cut_by_jinja(source, text, environment)
     if not found:
         raise ExpressionSyntax("an expression is missing", 0, "write one such as customer.tier == 'gold'")
-    _refuse_braces(found)
+    if "{" in text:
+        _refuse_braces(found)
     return found
 
 

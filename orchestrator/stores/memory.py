@@ -320,9 +320,10 @@ class MemoryStore:
         return self._switches
 
     def set_switches(self, switches: Switches) -> None:
-        """Throw switches."""
+        """Throw switches. What waits to be handed over and is stopped or killed now goes to the next claim, which cancels it."""
         thawed = self._switches.paused - switches.paused
         self._switches = switches
+        self._outbox.recall(lambda row: row.journey in switches.stopped or switches.killed(row.journey, row.channel))
         if thawed:
             self._outbox.thaw()
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from datetime import datetime
-from typing import Any, Callable
+from typing import Any, Callable, Iterable, TypeVar
 
-from orchestrator.core.ledger import Request
+from orchestrator.core.ledger import Message, Request
 from orchestrator.core.program import Throttle
 from orchestrator.core.view import LoadedMessage
+
+_Entry = TypeVar("_Entry")
 
 
 class MemoryOutbox:
@@ -46,6 +48,17 @@ class MemoryOutbox:
         for message in frozen:
             self.queue(message)
 
+    def recall(self, cancelled: Callable[[Message], bool]) -> None:
+        """Bring everything that an operator cancelled to the next claim, whatever it was waiting for."""
+        self.frozen, found = _parted(self.frozen, lambda message: cancelled(message.row))
+        self.waiting, held = _parted(self.waiting, lambda entry: cancelled(entry[1].row))
+        found += [message for _, message in held]
+        for journey, queue in self.throttled.items():
+            kept, taken = _parted(queue, lambda message: cancelled(message.row))
+            self.throttled[journey] = deque(kept)
+            found += taken
+        self.direct.extend(found)
+
     def room(self, journey: str, throttle: Throttle | None, now: datetime) -> tuple[int | None, datetime | None]:
         """How many messages may go now under a rolling limit, and when the next one may."""
         if throttle is None:
@@ -80,3 +93,12 @@ class MemoryOutbox:
     def keep(self, url: str, status: int, body: Any, until_at: datetime) -> None:
         """Remember a fetched answer."""
         self._cache[url] = (until_at, status, body)
+
+
+def _parted(entries: Iterable[_Entry], taken: Callable[[_Entry], bool]) -> tuple[list[_Entry], list[_Entry]]:
+    """Those that stay and those that are taken, each in their order."""
+    kept: list[_Entry] = []
+    found: list[_Entry] = []
+    for entry in entries:
+        (found if taken(entry) else kept).append(entry)
+    return kept, found

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestrator.core.expression.nodes import Node
 from orchestrator.definitions.lint import lint_project
+from orchestrator.definitions.load import load_project
+from orchestrator.definitions.rules.analysis.conditions import absent_if, present_if
+from orchestrator.definitions.rules.analysis.results import NONE, UNSET, VALUE, conditions_on, set_on
+from orchestrator.definitions.rules.analysis.subject import JourneySubject, Subject
 
 CASES = Path(__file__).resolve().parents[2] / "cases" / "lint" / "rules"
 IDS = [f"s{number}" for number in range(8)]
@@ -130,11 +137,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(steps=_STEPS, exit_steps=st.lists(_PLAIN, max_size=2), condition=st.sampled_from([None, *CONDITIONS]))
-def test_rules_end_and_point_into_the_file(
-    steps: list[Any], exit_steps: list[Any], condition: Any, project: Path
-) -> None:
+def _write(project: Path, steps: list[Any], exit_steps: list[Any], condition: Any) -> None:
     journey = {
         "journey": "campaign",
         "topic": "promotions",
@@ -145,6 +148,14 @@ def test_rules_end_and_point_into_the_file(
     }
     path = project / "journeys" / "campaign.yaml"
     path.write_text(json.dumps(journey, indent=1), encoding="utf-8")
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(steps=_STEPS, exit_steps=st.lists(_PLAIN, max_size=2), condition=st.sampled_from([None, *CONDITIONS]))
+def test_rules_end_and_point_into_the_file(
+    steps: list[Any], exit_steps: list[Any], condition: Any, project: Path
+) -> None:
+    _write(project, steps, exit_steps, condition)
     loaded, problems = lint_project(project)
     assert loaded.sources["campaign"].journey is not None, problems
     assert not [problem for problem in problems if problem.code == "unknown_key"], problems
@@ -153,3 +164,51 @@ def test_rules_end_and_point_into_the_file(
         assert 1 <= problem.line <= len(lines)
         assert 1 <= problem.column <= len(lines[problem.line - 1]) + 1
         assert problem.message and "\n" not in problem.headline()
+
+
+def _walk(journey: JourneySubject, choose: random.Random) -> None:
+    """One customer's way, drawn at random; what the analysis says of each step must hold there."""
+    names = journey.results.names
+    here, state = journey.journey.first, dict.fromkeys(names, UNSET)
+    for _ in range(60):
+        if here < 0:
+            return
+        assert here in journey.graph.reached
+        assert all(journey.results.before[here][name] & state[name] for name in names), journey.steps[here].id
+        step = journey.steps[here]
+        ways = [
+            edge
+            for edge in journey.graph.ways[here]
+            if _fits(step.skip_if and [(step.skip_if.node, edge.kind == "skipped")], journey, state)
+        ]
+        if not ways:
+            return
+        edge = choose.choice(ways)
+        if edge.kind not in ("skipped", "failed"):
+            for name, bits in set_on(step, edge).items():
+                state[name] = choose.choice([bit for bit in (UNSET, NONE, VALUE) if bits & bit])
+        if not _fits(conditions_on(step, edge), journey, state):
+            return
+        here = edge.target
+
+
+def _fits(conditions: Iterable[tuple[Node, bool]] | None, journey: JourneySubject, state: dict[str, int]) -> bool:
+    """Whether conditions can come out so, as far as they speak of results."""
+    return all(
+        all(state.get(name, VALUE) == VALUE for name in present_if(node, outcome, journey.variables))
+        and not any(state.get(name) == VALUE for name in absent_if(node, outcome, journey.variables))
+        for node, outcome in conditions or ()
+    )
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(steps=_STEPS, condition=st.sampled_from([None, *CONDITIONS]), seed=st.integers(0, 1000))
+def test_no_customer_meets_what_the_analysis_rules_out(
+    steps: list[Any], condition: Any, seed: int, project: Path
+) -> None:
+    _write(project, steps, [], condition)
+    subject = Subject(load_project(project))
+    journey = next(journey for journey in subject.journeys if journey.id == "campaign")
+    choose = random.Random(seed)
+    for _ in range(30):
+        _walk(journey, choose)

@@ -135,7 +135,7 @@ def _after(journey: Journey, edge: Edge, state: State, variables: Variables) -> 
     if step.skip_if is not None:
         out = _narrowed(state, step.skip_if.node, edge.kind == "skipped", variables)
     if out is not None and edge.kind not in ("skipped", "failed"):
-        out = {**out, **_set_on(step, edge)}
+        out = {**out, **set_on(step, edge)}
     for condition, outcome in conditions_on(step, edge):
         if out is not None:
             out = _narrowed(out, condition, outcome, variables)
@@ -158,7 +158,8 @@ def conditions_on(step: Step, edge: Edge) -> Iterator[tuple[Node, bool]]:
                 yield condition.node, edge.kind == "body"
 
 
-def _set_on(step: Step, edge: Edge) -> State:
+def set_on(step: Step, edge: Edge) -> State:
+    """What the names that the step sets may hold behind an edge on which it was done."""
     match step:
         case Fetch(as_name=name):
             may_be_null = step.has_default and step.default is None
