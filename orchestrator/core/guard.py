@@ -209,11 +209,14 @@ def cap_room_at(turn: CustomerTurn, rule: CapRule) -> datetime | None:
     for message in reversed(turn.messages):
         row = message.row
         if row.at <= opened_at:
-            break
+            if row.at <= opened_at - turn.project.settings.late_tolerance:
+                break  # rows stand in the order of their decisions, whose instants are at most that much out of order
+            continue
         if message.status not in UNSENT and rule.matches(row.klass, row.topic, row.channel):
             inside.append(row.at)
     if len(inside) < rule.max:
         return None
     if rule.max == 0:
         return turn.t + max(rule.per, timedelta(days=1))
+    inside.sort(reverse=True)
     return inside[rule.max - 1] + rule.per
