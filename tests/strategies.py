@@ -337,16 +337,7 @@ def histories(draw: st.DrawFn, consents: bool = True) -> History:
     return History(tuple(created), tuple(happenings), at + timedelta(days=4))
 
 
-def ticks(start: datetime, until: datetime, closer_than: timedelta) -> st.SearchStrategy[list[datetime]]:
-    """Instants from `start` on, each less than `closer_than` after the one before: a random pattern, repeated."""
-    seconds = st.integers(1, int(closer_than.total_seconds()) - 1)
-
-    def spread(gaps: list[int]) -> list[datetime]:
-        found, at, place = [], start, 0
-        while at < until:
-            at += timedelta(seconds=gaps[place % len(gaps)])
-            found.append(at)
-            place += 1
-        return found
-
-    return st.lists(seconds, min_size=1, max_size=7).map(spread)
+def delays(less_than: timedelta) -> st.SearchStrategy[list[timedelta]]:
+    """How long after something is due the engine comes: a pattern to be repeated."""
+    seconds = st.integers(0, int(less_than.total_seconds()) - 1)
+    return st.lists(seconds.map(lambda n: timedelta(seconds=n)), min_size=1, max_size=7)

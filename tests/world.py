@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from orchestrator.channels.protocol import Channel
@@ -104,21 +104,31 @@ def exactly(engine: Engine, happenings: Sequence[Happening], until: datetime) ->
         while (due_at := engine.next_due_at()) is not None and due_at < at:
             now = max(due_at, now)
             engine.run(now)
-        now = at
-        engine.arrive(groups.get(at, ()))
-        engine.run(now)
+        if at in groups:
+            now = at
+            engine.arrive(groups[at])
+            engine.run(now)
     return engine
 
 
-def ticking(engine: Engine, happenings: Sequence[Happening], ticks: Sequence[datetime]) -> Engine:
-    """Run the engine at the ticks only; what happens in between is ingested at its own instant."""
+def ticking(
+    engine: Engine, happenings: Sequence[Happening], delays: Sequence[timedelta], until: datetime
+) -> Engine:
+    """Run the engine some time after something arrived or became due: the n-th time by the n-th delay, over and over.
+
+    That is what is left of any pattern of ticks without those that find nothing to do. What happens in between is
+    ingested at its own instant.
+    """
     waiting = sorted(happenings, key=lambda happening: happening.at)
     engine.run(engine.start)
-    for tick in ticks:
+    place = 0
+    while True:
+        instants = [at for at in (engine.next_due_at(), waiting[0].at if waiting else None) if at is not None]
+        if not instants or min(instants) >= until:
+            return engine
+        tick = min(instants) + delays[place % len(delays)]
+        place += 1
         arrived = [happening for happening in waiting if happening.at <= tick]
         waiting = waiting[len(arrived) :]
         engine.arrive(arrived)
-        due_at = engine.next_due_at()
-        if due_at is not None and due_at <= tick:
-            engine.run(tick)
-    return engine
+        engine.run(tick)
