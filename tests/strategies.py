@@ -1,4 +1,4 @@
-"""Random small worlds: journeys as they would be written in YAML, what happens to a few customers, and ticks of a clock.
+"""Random small worlds: journeys as they are written in YAML, what happens to a few customers, and ticks of a clock.
 
 The journeys are valid by construction (the real compiler reads them) and cannot feed each other for ever: what a step
 tracks enters nobody, and journeys enroll only into those that come after them.
@@ -21,7 +21,6 @@ START = datetime(2026, 3, 28, 12, tzinfo=UTC)
 """The day before the clocks change in Europe."""
 CUSTOMERS = ("u1", "u2", "u3")
 ZONES = ("Europe/Lisbon", "Asia/Shanghai", "America/St_Johns", "Australia/Lord_Howe", "UTC")
-Steps = st.SearchStrategy[list[dict[str, Any]]]
 
 _minutes = st.sampled_from(["1m", "2m", "7m", "30m", "1h", "90m", "5h", "1d", "2d"])
 _conditions = st.sampled_from(
@@ -138,34 +137,38 @@ def _small_steps(later: tuple[str, ...], outside: bool) -> st.SearchStrategy[dic
     return st.one_of(kinds)
 
 
-def _step_lists(later: tuple[str, ...], outside: bool) -> Steps:
-    small = _small_steps(later, outside)
+@st.composite
+def _step_lists(draw: st.DrawFn, later: tuple[str, ...], outside: bool, depth: int = 0) -> list[dict[str, Any]]:
+    """Two to five steps; below, up to three, down to the third level."""
+    count = draw(st.integers(0, 3) if depth else st.integers(2, 5))
+    kinds = st.booleans() if depth < 2 else st.just(False)
+    return [draw(_holding(later, outside, depth) if draw(kinds) else _small_steps(later, outside)) for _ in range(count)]
 
-    def nest(inner: Steps) -> Steps:
-        holding = st.one_of(
-            small,
-            st.builds(lambda c, then, more: {"if": c, "then": then, "else": more}, _conditions, inner, inner),
-            st.builds(
-                lambda a, b, first, second: {"choose": [{"when": a, "do": first}, {"when": b, "do": second}]},
-                _conditions, _conditions, inner, inner,
-            ),
-            st.builds(lambda steps, c: {"do": steps, "skip_if": c}, inner, _conditions),
-            st.builds(lambda wait, then, more: {"wait": wait, "then": then, "else": more}, _waits_for_something(), inner, inner),
-            st.builds(
-                lambda a, b: {"split": {"name": "s", "variants": {"a": {"weight": 50, "do": a}, "b": {"weight": 50, "do": b}},
-                                        "control": 20}},
-                inner, inner,
-            ),
-            st.builds(
-                lambda every, c, steps: {"repeat": {"times": 3, **every, **c, "do": steps}},
-                st.sampled_from([{}, {"every": "1h"}, {"every": "1d"}]),
-                st.sampled_from([{}, {"while": "customer.plan != 'x'"}]),
-                inner,
-            ),
-        )  # fmt: skip
-        return st.lists(holding, max_size=3)
 
-    return st.recursive(st.lists(small, max_size=3), nest, max_leaves=4)
+@st.composite
+def _holding(draw: st.DrawFn, later: tuple[str, ...], outside: bool, depth: int) -> dict[str, Any]:
+    """A step with lists of steps inside."""
+
+    def inner() -> list[dict[str, Any]]:
+        return draw(_step_lists(later, outside, depth + 1))
+
+    match draw(st.sampled_from(["if", "choose", "do", "wait", "wait", "split", "repeat"])):
+        case "if":
+            return {"if": draw(_conditions), "then": inner(), "else": inner()}
+        case "choose":
+            branches = [{"when": draw(_conditions), "do": inner()} for _ in range(2)]
+            return {"choose": branches, "default": inner()}
+        case "do":
+            return {"do": inner(), "skip_if": draw(_conditions)}
+        case "wait":
+            return {"wait": draw(_waits_for_something()), "then": inner(), "else": inner()}
+        case "split":
+            variants = {name: {"weight": 50, "do": inner()} for name in ("a", "b")}
+            return {"split": {"name": "s", "variants": variants, "control": 20}}
+        case _:
+            every = draw(st.sampled_from([{}, {"every": "1h"}, {"every": "1d"}]))
+            bound = draw(st.sampled_from([{}, {"while": "customer.plan != 'x'"}]))
+            return {"repeat": {"times": 3, **every, **bound, "do": inner()}}
 
 
 def _triggers() -> st.SearchStrategy[Any]:
@@ -199,7 +202,7 @@ def _triggers() -> st.SearchStrategy[Any]:
 _exits = st.lists(
     st.one_of(
         st.just({"event": "stop"}),
-        st.just({"event": "bought", "where": "event.order == entry.order", "reason": "bought", "do": [{"email": "second"}]}),
+        st.just({"event": "bought", "where": "event.order == entry.order", "do": [{"email": "second"}]}),
         st.just({"when": "customer.points >= 3"}),
         st.just({"left_segment": "busy"}),
         st.just({"event": "bought", "do": [{"add_tag": "bought"}, {"track": {"event": "pong"}}]}),
@@ -315,7 +318,7 @@ class History:
 
 @st.composite
 def histories(draw: st.DrawFn, consents: bool = True) -> History:
-    """Customers and up to a dozen things that happen to them."""
+    """Customers, and some things that happen to them."""
     created = []
     for place, customer in enumerate(CUSTOMERS):
         traits: dict[str, Any] = {
@@ -326,7 +329,7 @@ def histories(draw: st.DrawFn, consents: bool = True) -> History:
             "timezone": draw(st.sampled_from([None, *ZONES])),
         }
         created.append(Happening(START, customer, Identified(traits, silent=True)))
-    count = draw(st.integers(1, 12))
+    count = draw(st.integers(4, 16))
     at = START + timedelta(seconds=1)
     happenings = []
     for _ in range(count):

@@ -42,7 +42,7 @@ def email_address(text: str) -> Address | None:
     """An e-mail address that can be used, else None. Domains are compared in their ASCII form, all in lower case.
 
     Zero-width characters are dropped and compatibility forms folded first, so that look-alike spellings of one mailbox
-    share its suppressions.
+    share its suppressions; so do its plus-addresses (`ana+shop@...`), each of which is written to as it stands.
     """
     cleaned = unicodedata.normalize("NFKC", text.strip().translate(_INVISIBLE))
     local, at, domain = cleaned.rpartition("@")
@@ -56,7 +56,8 @@ def email_address(text: str) -> Address | None:
     if len(labels) < 2 or not all(_LABEL.match(label) for label in labels) or labels[-1].isdigit():
         return None
     usable = ".".join(labels)
-    return Address(f"{local}@{usable}", f"{local.lower()}@{usable}")
+    mailbox = local.lower().partition("+")[0] or local.lower()
+    return Address(f"{local}@{usable}", f"{mailbox}@{usable}")
 
 
 @lru_cache(maxsize=65_536)

@@ -525,7 +525,8 @@ class Journey:
     """One version of one journey file. `version` is the first 12 hex digits of the hash of its content.
 
     `steps` holds the journey's steps and those of the exits' `do` lists; `first` is where an enrollment begins.
-    `events` are the names of all events that a running enrollment listens to (goals, exits, updates, waits).
+    `vars` are the journey's named expressions, for the templates of its messages (in its own expressions they are
+    written out). `events` are the names of all events that a running enrollment listens to (goals, exits, updates, waits).
     """
 
     id: str
@@ -546,6 +547,7 @@ class Journey:
     limits: Limits = Limits()
     late: Late | None = None
     events: frozenset[str] = frozenset()
+    vars: tuple[tuple[str, Expr], ...] = ()
     by_id: Mapping[str, int] = field(default_factory=dict)
     watches: tuple[ExitRule, ...] = field(init=False, repr=False, compare=False)
     """The exits that are conditions, looked at on every change and at the instants of time-made changes."""

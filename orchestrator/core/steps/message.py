@@ -141,10 +141,11 @@ def write(
 ) -> None:
     """Write the ledger row with exactly the values that the template uses, frozen."""
     scope = turn.scope_of(e)
-    if options.values:
+    if options.values or journey.vars:
+        asked = frozenset[str]().union(*(expr.needs.results for _, expr in found.template.uses))
         results = dict(e.results)
-        for name, template in options.values:
-            results[name] = template.value(scope)
+        results.update((name, expr.evaluate(scope)) for name, expr in journey.vars if name in asked)
+        results.update((name, template.value(scope)) for name, template in options.values)
         scope.results = results
     values: dict[str, Any] = {key: expr.evaluate(scope) for key, expr in found.template.uses}
     subject = options.subject.text(scope) if options.subject is not None else None

@@ -193,6 +193,7 @@ def _assemble(
         limits=compile_limits(model),
         late=compile_late(model, fields),
         events=_events(steps, exits, updates, goal),
+        vars=tuple(inside.vars.items()),
         by_id={step.id: step.index for step in steps},
     )
 

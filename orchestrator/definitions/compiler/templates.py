@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from orchestrator.core.expression.expr import Expr, compiled
-from orchestrator.core.expression.finding import Finding
 from orchestrator.core.expression.types import OBJECT, UNKNOWN, Record, Type, Types, either
 from orchestrator.core.program import ChannelTemplate, MessageOptions, Send, Step, Survey
 from orchestrator.core.project import TemplateRef
@@ -15,7 +14,6 @@ from orchestrator.definitions.compiler.fields import NOTHING
 from orchestrator.definitions.compiler.journey import JourneySource
 from orchestrator.definitions.compiler.names import Names, tree_or_none
 from orchestrator.definitions.compiler.types import union
-from orchestrator.errors import Problem
 from orchestrator.templating.templates import TemplateLibrary, TemplateVariant
 
 TemplateKey = tuple[str, str]
@@ -95,40 +93,6 @@ def _common(found: list[Types], fallback: Types) -> Types:
         for name, kind in types.results.items():
             kinds.setdefault(name, []).append(kind)
     return replace(fallback, entry=entry, results={name: either(of) for name, of in kinds.items()})
-
-
-def check_template_uses(source: JourneySource, library: TemplateLibrary) -> list[Problem]:
-    """What is wrong with the values of the templates that a journey sends, seen from the steps that send them.
-
-    Each problem stands in the template's file, at the first place of the value; lint calls this for every journey.
-    """
-    problems: dict[Problem, None] = {}
-    known: dict[tuple[int, frozenset[str]], Names] = {}
-    for step, names in _messages(source):
-        given = frozenset(name for name, _ in _options(step).values)
-        inside = known.get((id(names), given))
-        if inside is None:
-            types = replace(_with_values(names.types, _options(step)), vars={})
-            inside = known[id(names), given] = names.with_vars(types, {})
-        for way in _ways(step):
-            template = library.get(way.channel, way.template)
-            for variant in template.variants.values() if template is not None else ():
-                for key, use in variant.uses:
-                    for finding in inside.read(use).findings:
-                        problems[_located(finding, key, variant, source, names)] = None
-    return list(problems)
-
-
-def _located(finding: Finding, key: str, variant: TemplateVariant, source: JourneySource, names: Names) -> Problem:
-    places = variant.positions.get(key, ())
-    path, line, column = (places[0].path, places[0].line, places[0].column) if places else (variant.path, 1, 1)
-    hint = finding.hint
-    if finding.code == "unknown_name":
-        word = finding.message.split("'")[1] if finding.message.count("'") >= 2 else ""
-        if word in names.types.vars:
-            hint = f"pass the variable on in the step: with: {{{word}: '{{{{ {word} }}}}'}}"
-    message = f"{finding.message} (sent by the journey '{source.id}')"
-    return Problem(path, line, column, finding.code, message, hint, finding.severity)
 
 
 def _messages(source: JourneySource) -> Iterator[tuple[Send | Survey, Names]]:

@@ -47,8 +47,8 @@ def check(subject: Subject) -> Iterator[Problem]:
 
 
 def _with_values(types: Types, more: frozenset[str]) -> Types:
-    """What a template may read: no variables of the journey, and the values that `with` gives."""
-    return replace(types, results={**types.results, **dict.fromkeys(more, UNKNOWN)}, vars={})
+    """What a template may read beside the journey's names: the values that `with` gives."""
+    return replace(types, results={**types.results, **dict.fromkeys(more, UNKNOWN)})
 
 
 def _texts(variant: TemplateVariant) -> Mapping[str, list[str]]:
@@ -83,9 +83,7 @@ def _problem(place: Position, finding: Finding, sender: JourneySubject, step: St
     if code == "unknown_name":
         code = CODE
         word = message.split("'")[1] if message.count("'") > 1 else ""
-        if word in sender.source.names[step.index].types.vars:
-            hint = f"a variable of the journey is given in the step: with: {{{word}: '{{{{ {word} }}}}'}}"
-        elif hint.startswith("known here"):
+        if hint.startswith("known here"):
             hint = f"give it in the step: with: {{{word}: ...}}"
     line = sender.document.position(sender.path(step)).line
     return Problem(

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.program import IssueCoupon, WaitUntilDate
-from orchestrator.definitions.compiler.templates import check_template_uses
 from orchestrator.definitions.load import LoadedProject, load_project
 from orchestrator.errors import ProjectInvalid
 
@@ -44,8 +43,6 @@ def test_the_examples_have_no_problems(examples):
     assert headlines(examples) == []
     assert set(examples.project.journeys) == {"abandoned_cart", "booking_care", "post_stay", "store_flyer", "win_back"}
     assert examples.require_valid() is examples
-    for source in examples.sources.values():
-        assert [problem.headline() for problem in check_template_uses(source, examples.templates)] == []
 
 
 def test_the_examples_look_as_they_should(examples):
@@ -106,31 +103,6 @@ def test_templates_are_picked_with_their_values(examples):
     assert examples.project.templates.pick("email", "cart_coupon", None) is reference
     assert examples.project.templates.pick("email", "nothing", None) is None
     assert examples.project.templates.pick("sms", "thank_you", None) is None
-
-
-def test_the_values_of_a_template_are_checked_against_the_journeys_that_send_it(copy):
-    (copy / "templates/email/thank_you.html").write_text(
-        "---\nsubject: Hi\n---\n<p>{{ entry.totl }} {{ weather.kind }}</p>\n"
-    )
-    loaded = load_project(copy)
-    problems = check_template_uses(loaded.sources["post_stay"], loaded.templates)
-    assert [(problem.path, problem.line, problem.code) for problem in problems] == [
-        ("templates/email/thank_you.html", 4, "unknown_property"),
-        ("templates/email/thank_you.html", 4, "unknown_name"),
-    ]
-    assert all("post_stay" in problem.message for problem in problems)
-
-
-def test_what_a_step_gives_with_its_message_is_known_in_the_template(copy):
-    (copy / "templates/email/thank_you.html").write_text("---\nsubject: Hi\n---\n<p>{{ gift.name }}</p>\n")
-    spoil(
-        copy,
-        "journeys/stay/post_stay.yaml",
-        "- email: thank_you",
-        "- email: {template: thank_you, with: {gift: {name: a}}}",
-    )
-    loaded = load_project(copy)
-    assert check_template_uses(loaded.sources["post_stay"], loaded.templates) == []
 
 
 # Problems -----------------------------------------------------------------------------------------------------------
