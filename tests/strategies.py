@@ -59,7 +59,9 @@ def _time_waits() -> st.SearchStrategy[Any]:
     return st.one_of(
         _minutes,
         st.builds(lambda at, on: {"until": at, **on}, _instants, on),
-        st.builds(lambda w, on: {"window": w, **on}, st.sampled_from(["08:00-20:00", "22:00-06:00", "01:00-01:30"]), on),
+        st.builds(
+            lambda w, on: {"window": w, **on}, st.sampled_from(["08:00-20:00", "22:00-06:00", "01:00-01:30"]), on
+        ),
         st.builds(
             lambda until, offset, past: {"until": until, **offset, **past},
             st.sampled_from(["entry.updated_at", "entry.at", "entry.day"]),
@@ -70,16 +72,12 @@ def _time_waits() -> st.SearchStrategy[Any]:
 
 
 def _waits_for_something() -> st.SearchStrategy[dict[str, Any]]:
-    event = st.sampled_from(
-        [{"event": "pong"}, {"event": "ping", "where": "event.n == entry.n"}, {"event": "bought"}]
-    )
+    event = st.sampled_from([{"event": "pong"}, {"event": "ping", "where": "event.n == entry.n"}, {"event": "bought"}])
     when = st.builds(lambda c: {"when": c}, _conditions)
     segment = st.just({"segment": "busy"})
     one = st.one_of(event, when, segment)
     many = st.lists(one, min_size=1, max_size=3).map(lambda found: {"any": found})
-    return st.builds(
-        lambda wait, up_to: {**wait, "up_to": up_to, "as": "found"}, st.one_of(one, many), _minutes
-    )
+    return st.builds(lambda wait, up_to: {**wait, "up_to": up_to, "as": "found"}, st.one_of(one, many), _minutes)
 
 
 def _messages() -> st.SearchStrategy[dict[str, Any]]:
@@ -101,27 +99,30 @@ def _messages() -> st.SearchStrategy[dict[str, Any]]:
 
 
 def _small_steps(later: tuple[str, ...], outside: bool) -> st.SearchStrategy[dict[str, Any]]:
+    fixed = st.sampled_from(
+        [
+            {"set": {"customer.plan": "x"}},
+            {"set": {"customer.points": "{{ customer.points | default(0) + 1 }}"}},
+            {"set": {"customer.timezone": "Asia/Shanghai"}},
+            {"add_tag": "seen"},
+            {"remove_tag": "seen"},
+            {"stage": "use"},
+            {"track": {"event": "pong", "properties": {"n": "{{ entry.n | default(0) }}"}}},
+            {"coupon": {"offer": "ten", "as": "coupon", "on_exhausted": "skip"}},
+            {"task": {"queue": "desk", "title": "Call", "due": "2h", "as": "call", "wait": True}},
+            {"task": {"queue": "desk", "title": "Look", "due": "20m"}},
+            {"survey": {"name": "nps", "kind": "nps", "via": "email", "topic": "care", "up_to": "3h", "as": "answer"}},
+            {"exit": "enough"},
+        ]
+    )
     kinds: list[st.SearchStrategy[dict[str, Any]]] = [
         _time_waits().map(lambda wait: {"wait": wait}),
         _time_waits().map(lambda wait: {"wait": wait}),
         _messages(),
         _messages(),
-        st.sampled_from(
-            [
-                {"set": {"customer.plan": "x"}},
-                {"set": {"customer.points": "{{ customer.points | default(0) + 1 }}"}},
-                {"set": {"customer.timezone": "Asia/Shanghai"}},
-                {"add_tag": "seen"},
-                {"remove_tag": "seen"},
-                {"stage": "use"},
-                {"track": {"event": "pong", "properties": {"n": "{{ entry.n | default(0) }}"}}},
-                {"coupon": {"offer": "ten", "as": "coupon", "on_exhausted": "skip"}},
-                {"task": {"queue": "desk", "title": "Call", "due": "2h", "as": "call", "wait": True}},
-                {"task": {"queue": "desk", "title": "Look", "due": "20m"}},
-                {"survey": {"name": "nps", "kind": "nps", "via": "email", "topic": "care", "up_to": "3h", "as": "answer"}},
-                {"exit": "enough"},
-            ]
-        ),
+        fixed,
+        fixed,
+        fixed,
         _conditions.map(lambda condition: {"skip_if": condition, "email": "hello"}),
     ]
     if later:
@@ -142,7 +143,9 @@ def _step_lists(draw: st.DrawFn, later: tuple[str, ...], outside: bool, depth: i
     """Two to five steps; below, up to three, down to the third level."""
     count = draw(st.integers(0, 3) if depth else st.integers(2, 5))
     kinds = st.booleans() if depth < 2 else st.just(False)
-    return [draw(_holding(later, outside, depth) if draw(kinds) else _small_steps(later, outside)) for _ in range(count)]
+    return [
+        draw(_holding(later, outside, depth) if draw(kinds) else _small_steps(later, outside)) for _ in range(count)
+    ]
 
 
 @st.composite
@@ -181,7 +184,9 @@ def _triggers() -> st.SearchStrategy[Any]:
     )
     event = st.builds(
         lambda trigger, more: {**trigger, **more},
-        st.sampled_from([{"event": "go"}, {"event": "go", "key": "event.order"}, {"event": "ping", "where": "event.n > 0"}]),
+        st.sampled_from(
+            [{"event": "go"}, {"event": "go", "key": "event.order"}, {"event": "ping", "where": "event.n > 0"}]
+        ),
         again,
     )
     other = st.sampled_from(
@@ -274,9 +279,7 @@ def _events() -> st.SearchStrategy[Callable[[str, datetime], Any]]:
         },
     )
     names = st.sampled_from(["go", "go", "go", "ping", "ping", "stop", "bought", "changed", "pong"])
-    return st.builds(
-        lambda name, given: lambda customer, at: Incoming(customer, name, given, at), names, properties
-    )
+    return st.builds(lambda name, given: lambda customer, at: Incoming(customer, name, given, at), names, properties)
 
 
 def _others(consents: bool) -> st.SearchStrategy[Callable[[str, datetime], Any]]:

@@ -111,9 +111,7 @@ def exactly(engine: Engine, happenings: Sequence[Happening], until: datetime) ->
     return engine
 
 
-def ticking(
-    engine: Engine, happenings: Sequence[Happening], delays: Sequence[timedelta], until: datetime
-) -> Engine:
+def ticking(engine: Engine, happenings: Sequence[Happening], delays: Sequence[timedelta], until: datetime) -> Engine:
     """Run the engine some time after something arrived or became due: the n-th time by the n-th delay, over and over.
 
     That is what is left of any pattern of ticks without those that find nothing to do. What happens in between is
