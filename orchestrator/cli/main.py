@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -30,6 +32,7 @@ _MACHINE_REFUSED = frozenset(
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line (default: the process's own) and returns its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    atexit.register(gc.freeze)  # a process that ends need not look for garbage
     terminal = Terminal(json_output="--json" in words, verbose="-v" in words or "--verbose" in words)
     try:
         try:
@@ -64,7 +67,7 @@ def _run(words: Sequence[str], terminal: Terminal) -> int:
         return 0 if asked else USAGE
     if command not in COMMANDS:
         near = nearest_word(command, COMMANDS)
-        hint = f"; did you mean '{near}'?" if near else ""
+        hint = f"; did you mean '{near}'?" if near else "."
         terminal.note(f"{PROGRAM}: there is no command '{command}'{hint} {PROGRAM} --help lists them all.")
         return USAGE
     module = load_command(command)

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
 def load(root: Path) -> LoadedProject:
     """The project at `root`, with the problems of loading it. Raises UsageError where the folder does not exist."""
-    from orchestrator.definitions.load import load_project
+    from orchestrator.definitions.collector import collector_at_rest
 
     _require_folder(root)
-    return load_project(root)
+    with collector_at_rest():
+        from orchestrator.definitions.load import load_project
+
+        return load_project(root)
 
 
 def lint(root: Path, only: Sequence[Path] | None = None) -> tuple[LoadedProject, Sequence[Problem]]:
@@ -28,10 +31,13 @@ def lint(root: Path, only: Sequence[Path] | None = None) -> tuple[LoadedProject,
 
     Raises UsageError where the folder does not exist.
     """
-    from orchestrator.definitions.lint import lint_project
+    from orchestrator.definitions.collector import collector_at_rest
 
     _require_folder(root)
-    return lint_project(root, only=only)
+    with collector_at_rest():
+        from orchestrator.definitions.lint import lint_project
+
+        return lint_project(root, only=only)
 
 
 def _require_folder(root: Path) -> None:

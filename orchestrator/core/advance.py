@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Callable, Final, Mapping
 
 from orchestrator.core.enrollment import Enrollment
-from orchestrator.core.program import END, Journey, Step, StepBase
+from orchestrator.core.program import END, Journey, RepeatAgain, Step, StepBase
 from orchestrator.errors import DecisionError, FactUnavailable
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def leave(
     e = turn.edit(e)
     if e.status == "exited" or e.status == "completed":
         return
-    step = e.step
+    step = shown_step(turn.program(e), e.step)
     _end(turn, e, "exited", reason)
     e.ended_by_rule = by_rule
     turn.say("exited", {"reason": reason}, e, step, values)
@@ -171,17 +171,18 @@ def release_coupon(turn: CustomerTurn, e: Enrollment | None, coupon_id: str, ste
 def fail(turn: CustomerTurn, e: Enrollment, step: Step, error: DecisionError) -> int:
     """A step could not be run: try again, go on, leave or park, as the step says. Returns the next index, or STOP."""
     values = {"error": str(error)}
+    shown = shown_step(turn.program(e), step.id)
     if e.status != "running":  # an exit's `do` list: run once, never parked
-        turn.say("failed", {"reason": error.reason}, e, step.id, values)
+        turn.say("failed", {"reason": error.reason}, e, shown, values)
         return step.on_error_next if step.on_error == "continue" else STOP
     retry_at = _retry_at(turn, e, step, error)
     if retry_at is not None:
         e.attempts += 1
-        turn.say("retried", {"reason": error.reason, "until": retry_at}, e, step.id, values)
+        turn.say("retried", {"reason": error.reason, "until": retry_at}, e, shown, values)
         e.until_at = retry_at
         stand(turn, e, "retry", retry_at)
         return STOP
-    turn.say("failed", {"reason": error.reason}, e, step.id, values)
+    turn.say("failed", {"reason": error.reason}, e, shown, values)
     if step.on_error == "continue":
         return step.on_error_next
     if step.on_error == "exit":
@@ -192,11 +193,18 @@ def fail(turn: CustomerTurn, e: Enrollment, step: Step, error: DecisionError) ->
     return STOP
 
 
+def shown_step(journey: Journey, step_id: str | None) -> str | None:
+    """The id that people know: the end of a repeat's body, which nobody wrote, is the `repeat` itself."""
+    step = journey.steps[journey.by_id[step_id]] if step_id is not None else None
+    return journey.steps[step.repeat].id if isinstance(step, RepeatAgain) else step_id
+
+
 def park_for(turn: CustomerTurn, e: Enrollment, error: DecisionError) -> None:
     """A condition about the enrollment could not be decided: neither true nor false, so it stops here."""
     e = turn.edit(e)
     if e.status == "running":
-        turn.say("failed", {"reason": error.reason}, e, e.step, {"error": str(error)})
+        step = shown_step(turn.program(e), e.step)
+        turn.say("failed", {"reason": error.reason}, e, step, {"error": str(error)})
         park(e)
 
 

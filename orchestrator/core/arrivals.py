@@ -125,9 +125,10 @@ def _survey_answered(turn: CustomerTurn, item: SurveyAnswered) -> None:
 
 def _redemption_requested(turn: CustomerTurn, item: RedemptionRequested) -> None:
     offer = turn.project.offers.get(item.offer)
-    mine = [c for c in turn.coupons.values() if c.offer == item.offer and item.code in (None, c.code)]
+    mine = [c for c in turn.coupons.values() if c.offer == item.offer]
     if offer is None or any(c.order_id == item.order_id for c in mine):
         return  # idempotent by order
+    mine = [c for c in mine if item.code in (None, c.code)]
     reason: str | None = "no code"
     for coupon in sorted(mine, key=lambda c: (c.issued_at, c.id), reverse=True):  # the latest one first
         reason = refusal_of(offer, coupon, item.total, turn.t)

@@ -13,10 +13,14 @@ Status: TypeAlias = Literal["running", "parked", "completed", "exited"]
 
 
 class LoopState(NamedTuple):
-    """Where a `repeat` stands: the pass (from 1) and the base of its first pass."""
+    """Where a `repeat` stands: the pass (from 1), and the base from which its `every` counts: that of pass `since`.
+
+    That is the first pass, until one begins later than it should: then that one, so that the passes never bunch.
+    """
 
     number: int
     anchor_at: datetime
+    since: int = 1
 
 
 class Enrollment:

@@ -75,6 +75,10 @@ def _go(turn: CustomerTurn, e: Enrollment, decide: Callable[[], int], t: datetim
 
 
 def _after_wait(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Step) -> int:
+    if e.outcome is not None and "go_on_at" in e.outcome:  # it failed, and `on_error` says to go on
+        if isinstance(step, WaitSomething) and step.as_name is not None:
+            e.results[step.as_name] = None
+        return int(e.outcome["go_on_at"])
     match step:
         case WaitFor() | WaitUntilTime() | WaitUntilDate() | WaitWindow():
             if not e.past or step.if_past == "continue":

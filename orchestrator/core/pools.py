@@ -9,6 +9,9 @@ from orchestrator.core.offers import generated_code
 from orchestrator.core.project import Offer
 from orchestrator.core.view import CouponPool, Pools
 
+_ROUNDING = 1e-6
+"""What sums of money in binary fractions may be off: far less than the smallest coin."""
+
 
 class WorkingPools:
     """The turn's own copy of the pools. `begin` starts a customer, `taken` says what it took, `undo` gives it back."""
@@ -74,7 +77,7 @@ class WorkingPools:
         reserve = offer.limits.budget_per_redemption or 0.0
         if (pool.left is not None and pool.left <= 0) or (pool.left_today is not None and pool.left_today <= 0):
             return None
-        if pool.budget_left is not None and pool.budget_left < max(reserve, 1e-9):
+        if pool.budget_left is not None and pool.budget_left < max(reserve - _ROUNDING, _ROUNDING):
             return None
         if offer.imported:
             if not pool.codes:

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 from orchestrator.core.customer import Customer, Timer
@@ -128,80 +130,148 @@ def from_json(kind: type[Record], text: str) -> Record:
 
 
 def body_to_json(body: Body) -> str:
-    """An inbox item's body, with its kind."""
-    return dumps({"kind": _KINDS[type(body)], **_CODECS[type(body)].fields_of(body)})
+    """An inbox item's body, with its kind under `is` (a word that can be no field)."""
+    return dumps({"is": _KINDS[type(body)], **_CODECS[type(body)].fields_of(body)})
 
 
 def body_from_json(text: str) -> Body:
     """The body that was written by `body_to_json`. Raises KeyError for a kind that this version does not know."""
     fields = loads(text)
-    body: Body = _CODECS[_BODIES[fields.pop("kind")]].made_of(fields)
+    body: Body = _CODECS[_BODIES[fields.pop("is")]].made_of(fields)
     return body
 
 
 _Convert = Callable[[Any], Any]
+_Shape = tuple[_Convert, _Convert]
 
 
 class _Codec:
-    """How one kind of record is written: its fields, their defaults, and those that JSON shapes differently."""
+    """How one kind of record is written: its fields, their defaults, and those that JSON shapes differently.
+
+    Fields that are instants by their name (`at`, `*_at`, `not_after`) are plain ISO text.
+    """
 
     def __init__(
         self,
         make: Callable[..., Any],
         fields: tuple[str, ...],
         defaults: Mapping[str, Any],
-        shapes: Mapping[str, tuple[_Convert, _Convert]],
+        shapes: Mapping[str, _Shape],
         settable: tuple[str, ...] = (),
     ) -> None:
         self._make = make
-        self._given = tuple((name, defaults.get(name, _NEVER)) for name in fields)
-        self._settable = tuple((name, defaults[name]) for name in settable)
-        self._shapes = shapes
+        self._given = fields
+        instants = {name: _INSTANT for name in (*fields, *settable) if name == "not_after" or _AT.search(name)}
+        shaped = {**instants, **shapes}
+        names = (*fields, *settable)
+        self._values = attrgetter(*names, names[0])  # the first one twice, because a single one comes without a tuple
+        self._write = tuple(
+            (
+                name,
+                default := defaults.get(name, _NEVER),
+                default not in _ONLY,
+                shaped[name][0] if name in shaped else None,
+            )
+            for name in names
+        )
+        self._read = {name: shape[1] for name, shape in shaped.items()}
 
     def fields_of(self, record: Any) -> dict[str, Any]:
         """The fields that do not hold their default, as JSON shapes them."""
         out: dict[str, Any] = {}
-        shapes = self._shapes
-        for name, default in (*self._given, *self._settable):
-            value = getattr(record, name)
-            if value is default or (value == default and type(value) is type(default)):
+        for (name, default, compared, shape), value in zip(self._write, self._values(record)):
+            if value is default or (compared and value == default and type(value) is type(default)):
                 continue
-            out[name] = shapes[name][0](value) if name in shapes else value
+            out[name] = value if shape is None else shape(value)
         return out
 
-    def made_of(self, fields: Mapping[str, Any]) -> Any:
+    def made_of(self, fields: dict[str, Any]) -> Any:
         """The record; fields that are not there hold their default."""
-        shapes = self._shapes
-        values = {name: shapes[name][1](value) if name in shapes else value for name, value in fields.items()}
-        record = self._make(**{name: values.pop(name) for name, _ in self._given if name in values})
-        for name, value in values.items():
+        read = self._read
+        for name in fields:
+            if name in read:
+                fields[name] = read[name](fields[name])
+        record = self._make(**{name: fields.pop(name) for name in self._given if name in fields})
+        for name, value in fields.items():
             setattr(record, name, value)
         return record
 
 
+class _EnrollmentCodec(_Codec):
+    """`entry` repeats the properties and what the enrollment knows itself: only its properties and name are written."""
+
+    def fields_of(self, record: Enrollment) -> dict[str, Any]:
+        """The fields, with `entry` cut down to (name, properties) where the rest follows."""
+        out = super().fields_of(record)
+        name, properties = record.entry.get("name"), record.entry.get("properties")
+        if isinstance(properties, dict) and isinstance(name, str) and record.entry == _entry(record, name, properties):
+            out["entry"] = [name, properties]
+        return out
+
+    def made_of(self, fields: dict[str, Any]) -> Enrollment:
+        """The record."""
+        e: Enrollment = super().made_of(fields)
+        entry: Any = e.entry
+        if isinstance(entry, list):
+            e.entry = _entry(e, *entry)
+        return e
+
+
+def _entry(e: Enrollment, name: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """What `enter` and `update` make of a trigger's values."""
+    return {
+        **properties,
+        "at": e.entered_at,
+        "name": name,
+        "key": e.key,
+        "trigger": e.trigger,
+        "updated_at": e.updated_at,
+        "properties": properties,
+    }
+
+
+def _text_of(at: datetime | None) -> str | None:
+    return at.isoformat() if at is not None else None
+
+
+def _instant_of(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text is not None else None
+
+
 _NEVER: Final = object()
-_TUPLE: Final[tuple[_Convert, _Convert]] = (list, tuple)
-_NAMES: Final[tuple[_Convert, _Convert]] = (sorted, frozenset)
-_PAIRS: Final[tuple[_Convert, _Convert]] = (
+_ONLY: Final = (None, False, True, (), _NEVER)
+"""Defaults of which there is only one, so that identity tells."""
+_AT: Final = re.compile(r"(^|_)at$")
+_INSTANT: Final[_Shape] = (_text_of, _instant_of)
+_INSTANTS: Final[_Shape] = (
+    lambda instants: [at.isoformat() for at in instants],
+    lambda texts: tuple(map(datetime.fromisoformat, texts)),
+)
+_TUPLE: Final[_Shape] = (list, tuple)
+_NAMES: Final[_Shape] = (sorted, frozenset)
+_PAIRS: Final[_Shape] = (
     lambda pairs: [[*pair, value] for pair, value in pairs.items()],
     lambda rows: {(row[0], row[1]): row[2] for row in rows},
 )
-_TIMERS: Final[tuple[_Convert, _Convert]] = (
-    lambda timers: [[*place, timer.due_at, timer.data] for place, timer in timers.items()],
-    lambda rows: {(row[0], row[1]): Timer(row[2], row[3]) for row in rows},
+_TIMERS: Final[_Shape] = (
+    lambda timers: [[*place, timer.due_at.isoformat(), timer.data] for place, timer in timers.items()],
+    lambda rows: {(row[0], row[1]): Timer(datetime.fromisoformat(row[2]), row[3]) for row in rows},
 )
-_LOOPS: Final[tuple[_Convert, _Convert]] = (
-    lambda loops: [[id, *state] for id, state in loops.items()],
-    lambda rows: {row[0]: LoopState(row[1], row[2]) for row in rows},
+_LOOPS: Final[_Shape] = (
+    lambda loops: [[id, state.number, state.anchor_at.isoformat(), state.since] for id, state in loops.items()],
+    lambda rows: {row[0]: LoopState(row[1], datetime.fromisoformat(row[2]), row[3]) for row in rows},
 )
-_EVENT: Final[tuple[_Convert, _Convert]] = (list, lambda row: Event(*row))
+_EVENT: Final[_Shape] = (
+    lambda event: [event.name, event.at.isoformat(), event.properties, event.id],
+    lambda row: Event(row[0], datetime.fromisoformat(row[1]), row[2], row[3]),
+)
 
 
-def _tuple_codec(kind: Any, **shapes: tuple[_Convert, _Convert]) -> _Codec:
+def _tuple_codec(kind: Any, **shapes: _Shape) -> _Codec:
     return _Codec(kind, kind._fields, kind._field_defaults, shapes)
 
 
-def _body_codec(kind: Any, **shapes: tuple[_Convert, _Convert]) -> _Codec:
+def _body_codec(kind: Any, **shapes: _Shape) -> _Codec:
     defaults = {}
     for name, spec in kind.__dataclass_fields__.items():
         if spec.default_factory is not spec.default:  # both are dataclasses.MISSING where there is none
@@ -209,24 +279,25 @@ def _body_codec(kind: Any, **shapes: tuple[_Convert, _Convert]) -> _Codec:
     return _Codec(kind, tuple(kind.__dataclass_fields__), defaults, shapes)
 
 
-def _object_codec(kind: Any, given: tuple[str, ...], **shapes: tuple[_Convert, _Convert]) -> _Codec:
+def _object_codec(codec: type[_Codec], kind: Any, given: tuple[str, ...], **shapes: _Shape) -> _Codec:
     """A class whose other slots are set after it was made. Their defaults are those of a new object."""
     new = kind(**dict.fromkeys(given))
     settable = tuple(name for name in kind.__slots__ if name not in given)
-    return _Codec(kind, given, {name: getattr(new, name) for name in settable}, shapes, settable)
+    return codec(kind, given, {name: getattr(new, name) for name in settable}, shapes, settable)
 
 
 _CODECS: Final[dict[type, _Codec]] = {
     Customer: _object_codec(
-        Customer, ("id", "created_at"), tags=_TUPLE, consents=_PAIRS, segments=_NAMES, timers=_TIMERS
+        _Codec, Customer, ("id", "created_at"), tags=_TUPLE, consents=_PAIRS, segments=_NAMES, timers=_TIMERS
     ),
     Enrollment: _object_codec(
+        _EnrollmentCodec,
         Enrollment,
         ("id", "customer_id", "journey", "version", "key", "trigger", "entered_at", "entry"),
         loops=_LOOPS,
         sent_ways=_TUPLE,
     ),
-    EntryRecord: _tuple_codec(EntryRecord, entered_at=_TUPLE),
+    EntryRecord: _tuple_codec(EntryRecord, entered_at=_INSTANTS),
     Message: _tuple_codec(Message),
     Coupon: _tuple_codec(Coupon),
     Task: _tuple_codec(Task),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Mapping
 
-from orchestrator.core.advance import STOP, advance, leave, park_for, stand
+from orchestrator.core.advance import STOP, advance, fail, leave, park_for, stand
 from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.inbox import Event
 from orchestrator.core.program import (
@@ -14,7 +14,7 @@ from orchestrator.core.program import (
 )  # fmt: skip
 from orchestrator.core.time.durations import Duration
 from orchestrator.core.time.waits import date_end, next_time_of_day, window_start
-from orchestrator.errors import BadDate, DecisionError, EvaluationError
+from orchestrator.errors import BadDate, DecisionError, EvaluationError, FactUnavailable
 
 if TYPE_CHECKING:
     from orchestrator.core.turn import CustomerTurn
@@ -149,7 +149,7 @@ def look_at_wait(
             try:
                 found = _met(turn, e, alternative, event, data)
             except DecisionError as error:
-                park_for(turn, e, error)
+                fail_wait(turn, e, step, error)
                 return
             if found is not None:
                 satisfy(turn, e, *found)
@@ -193,6 +193,18 @@ def satisfy(turn: CustomerTurn, e: Enrollment, outcome: dict[str, Any], values: 
     stand(turn, e, "wait", turn.t)
 
 
+def fail_wait(turn: CustomerTurn, e: Enrollment, step: Step, error: DecisionError) -> None:
+    """What a wait depends on could not be decided: it fails as its step says, and goes on as a timer due now."""
+    e = turn.edit(e)
+    if step.retry is None and step.on_error == "fail" and not isinstance(error, FactUnavailable):
+        park_for(turn, e, error)
+        return
+    index = fail(turn, e, step, error)
+    if index != STOP:
+        e.outcome = {"value": None, "values": {}, "go_on_at": index}
+        stand(turn, e, "wait", turn.t)
+
+
 def compute_anew(turn: CustomerTurn, e: Enrollment) -> None:
     """`entry` or the zone changed: the end of the present wait is computed again, from the same base."""
     if e.standing != "wait" or e.step is None or e.base_at is None or e.outcome is not None:
@@ -204,7 +216,7 @@ def compute_anew(turn: CustomerTurn, e: Enrollment) -> None:
     try:
         end = _end_of_any(turn, e, step)
     except DecisionError as error:
-        park_for(turn, e, error)
+        fail_wait(turn, e, step, error)
         return
     if end is None or end == e.until_at or (e.past and end < e.base_at):
         return
@@ -229,9 +241,15 @@ def _end_of_any(turn: CustomerTurn, e: Enrollment, step: Step) -> datetime | Non
         return None  # a task's due time was promised to people
     if isinstance(step, RepeatAgain):
         repeat = journey_repeat(turn, e, step)
-        state = e.loops[repeat.id]
-        return repeat.every.after(state.anchor_at, zone, times=state.number) if repeat.every is not None else None
+        return next_pass_at(turn, e, repeat, repeat.every) if repeat.every is not None else None
     return None
+
+
+def next_pass_at(turn: CustomerTurn, e: Enrollment, repeat: Repeat, every: Duration) -> datetime:
+    """When the next pass should begin: so many times `every` behind the anchor, which keeps its day of the month."""
+    state = e.loops[repeat.id]
+    zone = turn.zone_of(e, repeat.timezone).zone
+    return every.after(state.anchor_at, zone, times=state.number - state.since + 1)
 
 
 def journey_repeat(turn: CustomerTurn, e: Enrollment, step: RepeatAgain) -> Repeat:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from orchestrator.definitions.collector import collector_at_rest
 from orchestrator.definitions.load import LoadedProject, load_project
 from orchestrator.definitions.rules.analysis.subject import Subject
 from orchestrator.definitions.rules.registry import RULES, Check
@@ -20,8 +19,8 @@ def lint_project(root: Path, *, only: Sequence[Path] | None = None) -> tuple[Loa
     The problems are those of loading and of the rules together. With `only`, just those of these files and folders
     are told; everything is read all the same, because names may be declared anywhere.
     """
-    loaded = load_project(root)
-    with _no_collecting():
+    with collector_at_rest():
+        loaded = load_project(root)
         problems = in_order([*loaded.problems, *run_rules(loaded)])
     if only is not None:
         chosen = [path.resolve() for path in only]
@@ -34,18 +33,6 @@ def run_rules(loaded: LoadedProject, rules: Mapping[str, Check] = RULES) -> Iter
     subject = Subject(loaded)
     for check in rules.values():
         yield from check(subject)
-
-
-@contextmanager
-def _no_collecting() -> Iterator[None]:
-    """As while loading: many small objects that all stay, and looking for garbage among them takes half of the time."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _within(place: Path, chosen: Sequence[Path]) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.core.project import Project
+from orchestrator.definitions.collector import collector_at_rest
 from orchestrator.definitions.compiler.flow import walk
 from orchestrator.definitions.compiler.journey import JourneySource, compile_journey
 from orchestrator.definitions.compiler.plan import Plan
@@ -71,7 +70,7 @@ def load_project(root: Path, *, only: Sequence[Path] | None = None) -> LoadedPro
     Never raises for what files hold. With `only`, just the problems of these files and folders are told; everything is
     read all the same, because names may be declared anywhere.
     """
-    with _no_collecting():
+    with collector_at_rest():
         return _load(root, only)
 
 
@@ -91,18 +90,6 @@ def _load(root: Path, only: Sequence[Path] | None) -> LoadedProject:
     if only is not None:
         told = [problem for problem in told if _within(root, problem.path, only)]
     return LoadedProject(root, project, tuple(in_order(told)), files, templates, sources, plan)
-
-
-@contextmanager
-def _no_collecting() -> Iterator[None]:
-    """Loading makes many small objects and hardly any garbage; looking for it takes a third of the time."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _plan(files: ProjectFiles, templates: TemplateLibrary) -> Plan:

@@ -189,6 +189,9 @@ def _merge(read: ItemReader, model: models.MergeModel, where: Where, place: Plac
         message = f"'{merge.into}' cannot be merged into itself"
         read.findings.error((*where, "merge", "into"), "bad_value", message, "name two customers")
         return None
+    message = f"merging two customers ('{merge.from_}' into '{merge.into}') is not supported yet"
+    hint = "take the item out; an alias of an unknown id adds an identifier"
+    read.findings.error((*where, "merge"), "merge_unsupported", message, hint, key=True)
     return items.MergeItem(**place, source=merge.from_, target=merge.into)
 
 

@@ -27,11 +27,15 @@ class MemoryOutbox:
         self._cache: dict[str, tuple[datetime, int, Any]] = {}
 
     def queue(self, message: LoadedMessage) -> None:
-        """A new row, or one to be looked at again."""
-        if message.row.throttled:
-            self.throttled.setdefault(message.row.journey, deque()).append(message)
-        else:
+        """A new row, or one to be looked at again. Throttled ones stand in the order in which they were due."""
+        if not message.row.throttled:
             self.direct.append(message)
+            return
+        queue = self.throttled.setdefault(message.row.journey, deque())
+        place = len(queue)
+        while place and queue[place - 1].row.at > message.row.at:
+            place -= 1
+        queue.insert(place, message)
 
     def wake(self, now: datetime) -> None:
         """Queue again what was held until now."""

@@ -8,7 +8,7 @@ from orchestrator.core.advance import STOP, leave, stand
 from orchestrator.core.enrollment import Enrollment, LoopState
 from orchestrator.core.identity import split_draw
 from orchestrator.core.program import Choose, Do, Goto, Journey, Leave, Repeat, RepeatAgain, Split
-from orchestrator.core.waiting import journey_repeat, look_ahead
+from orchestrator.core.waiting import journey_repeat, look_ahead, next_pass_at
 
 if TYPE_CHECKING:
     from orchestrator.core.turn import CustomerTurn
@@ -64,14 +64,14 @@ def run_repeat(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Repeat
 
 
 def run_repeat_again(turn: CustomerTurn, e: Enrollment, journey: Journey, step: RepeatAgain) -> int:
-    """The body's end: begin the next pass, `every` x passes after the first one began, or go on."""
+    """The body's end: begin the next pass, `every` x passes after the anchor, or go on."""
     repeat = journey_repeat(turn, e, step)
     state = e.loops[repeat.id]
     if state.number >= repeat.times:
         return finish_loop(e, repeat)
     if repeat.every is None:
         return next_pass(turn, e, repeat)
-    end = repeat.every.after(state.anchor_at, turn.zone_of(e, repeat.timezone).zone, times=state.number)
+    end = next_pass_at(turn, e, repeat, repeat.every)
     e.base_at = turn.t
     e.past = False
     e.until_at = max(end, turn.t)
@@ -81,9 +81,11 @@ def run_repeat_again(turn: CustomerTurn, e: Enrollment, journey: Journey, step: 
 
 
 def next_pass(turn: CustomerTurn, e: Enrollment, repeat: Repeat) -> int:
-    """Count up and walk into the body again."""
+    """Count up and walk into the body again. A pass that begins late is the new anchor, so that no others follow at once."""
     state = e.loops[repeat.id]
-    e.loops[repeat.id] = state._replace(number=state.number + 1)
+    number = state.number + 1
+    late = repeat.every is not None and turn.t > next_pass_at(turn, e, repeat, repeat.every)
+    e.loops[repeat.id] = LoopState(number, turn.t, number) if late else state._replace(number=number)
     return _pass(turn, e, repeat)
 
 

@@ -51,7 +51,8 @@ from orchestrator.errors import Problem
 class JourneySource:
     """A journey with where it comes from, for lint, tests and tools.
 
-    `journey` is None where the file has errors. `paths` lead to each of its steps in the document, by index (the end
+    `journey` is None where the file has errors. `nodes` are the steps of the file in its order, those of the exits
+    last. `paths` lead to each of its steps in the document, by index (the end
     of a `repeat` has the repeat's); `names` say what expressions may name there.
     """
 
@@ -60,6 +61,7 @@ class JourneySource:
     document: Document
     journey: Journey | None
     problems: tuple[Problem, ...]
+    nodes: tuple[StepNode, ...]
     paths: tuple[Path, ...]
     names: tuple[Names, ...]
 
@@ -107,6 +109,7 @@ def compile_journey(model: JourneyModel, document: Document, plan: Plan) -> Jour
         document=document,
         journey=None if broken else journey,
         problems=tuple(fields.problems),
+        nodes=tuple(ids),
         paths=tuple(place.node.path for region in regions for place in region.places),
         names=tuple(region.names for region in regions for _ in region.places),
     )

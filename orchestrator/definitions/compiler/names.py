@@ -10,7 +10,7 @@ from typing import NamedTuple
 from orchestrator.core.expression.check import check
 from orchestrator.core.expression.expr import Expr, TooMuchWork, compiled
 from orchestrator.core.expression.finding import Finding
-from orchestrator.core.expression.needs import Needs, needs
+from orchestrator.core.expression.needs import NOTHING, Needs, needs
 from orchestrator.core.expression.nodes import Node
 from orchestrator.core.expression.types import UNKNOWN, Record, Type, Types
 from orchestrator.definitions.expressions import ExpressionSyntax, parse
@@ -92,7 +92,7 @@ class Names:
         if isinstance(tree, ExpressionSyntax):
             finding = Finding(tree.offset, 1, tree.code, tree.message, tree.hint)
             return Outcome(None, UNKNOWN, (finding,))
-        key = self._meaning(source, tree.asks)
+        key = (source, self.meaning(tree.asks))
         outcome = self.readings.recall(key)
         if outcome is None:
             outcome = self._compiled(source, tree)
@@ -100,11 +100,10 @@ class Names:
                 self.readings.remember(key, outcome, self)
         return outcome
 
-    def _meaning(self, source: str, asks: Needs) -> Hashable:
-        """Equal at two places where the expression means the same."""
+    def meaning(self, asks: Needs) -> Hashable:
+        """Equal at two places where all that these needs name is of the same types, so that it means the same."""
         types = self.types
         return (
-            source,
             _identity(types.event) if asks.event else None,
             _identity(types.entry) if asks.entry else None,
             types.steps is None or asks.steps <= types.steps,
@@ -112,10 +111,6 @@ class Names:
                 (id(self.vars.get(n)), id(types.vars.get(n)), id(types.results.get(n))) for n in sorted(asks.results)
             ),
         )
-
-    def _identity_of_name(self, name: str) -> Hashable:
-        types = self.types
-        return id(self.vars.get(name)), id(types.vars.get(name)), id(types.results.get(name))
 
     def _compiled(self, source: str, tree: _Tree) -> Outcome:
         kind, found = check(tree.node, self.types)
@@ -156,7 +151,12 @@ def tree_or_none(source: str) -> Node | None:
     return None if isinstance(tree, ExpressionSyntax) else tree.node
 
 
+def needs_of(source: str) -> Needs:
+    """What an expression asks for; nothing where it cannot be read."""
+    tree = _tree(source)
+    return NOTHING if isinstance(tree, ExpressionSyntax) else tree.asks
+
+
 def names_asked(source: str) -> frozenset[str]:
     """The names of results and variables that an expression uses; none where it cannot be read."""
-    tree = _tree(source)
-    return frozenset() if isinstance(tree, ExpressionSyntax) else tree.asks.results
+    return needs_of(source).results

@@ -7,6 +7,7 @@ from typing import Final
 
 from orchestrator.core.expression.nodes import Name, walk
 from orchestrator.core.program import IssueCoupon, Step
+from orchestrator.definitions.compiler.names import names_asked
 from orchestrator.definitions.rules.analysis.paths import under_same_conditions
 from orchestrator.definitions.rules.analysis.printing import Printed, printed_by
 from orchestrator.definitions.rules.analysis.results import NONE, UNSET
@@ -35,6 +36,8 @@ def _never_set(journey: JourneySubject, step: Step, names: frozenset[str], told:
     results = journey.results
     own = {setter.name for setter in results.setters if setter.step is step}
     for text in journey.texts_at(step):
+        if names.isdisjoint(names_asked(text.source)):
+            continue
         for part in walk(text.node):
             if isinstance(part, Name) and part.name in names and results.state_before(step, part.name) == UNSET:
                 if part.name in told or (part.name in own and step.retry is not None):

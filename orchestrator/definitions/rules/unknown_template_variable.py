@@ -1,12 +1,12 @@
 """A template reads a value that the journeys which send it do not have: an unknown name, attribute or property.
 
-A template is looked at once for each set of types with which it is sent; a mistake that it makes everywhere is told
+A template is looked at once for each set of types with which what it reads is sent; a mistake that it makes everywhere is told
 once, at its place in the template's file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -27,7 +27,7 @@ SEVERITY: Final = "error"
 def check(subject: Subject) -> Iterator[Problem]:
     """Every value of every template that some journey sends. Findings other than unknown names keep their own codes."""
     found: dict[tuple[Position, str, str], Problem] = {}
-    seen: set[tuple[str, str | None, int, frozenset[str]]] = set()
+    seen: set[Hashable] = set()
     for journey in subject.journeys:
         hushed = subject.loaded.plan.hushed
         for step in messages(journey):
@@ -35,7 +35,8 @@ def check(subject: Subject) -> Iterator[Problem]:
             more = given(step.options)
             for way in ways_of(step):
                 for variant in subject.variants(way):
-                    key = (variant.path, variant.locale, id(names), more)
+                    asks = subject.asked_by(variant)
+                    key = (variant.path, variant.locale, names.meaning(asks), more & asks.results)
                     if key not in seen:
                         seen.add(key)
                         types = _with_values(names.types, more)

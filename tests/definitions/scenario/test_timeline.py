@@ -73,7 +73,6 @@ ONE_OF_EACH: list[tuple[str, items.TimelineItem]] = [
     ("kill: all", items.KillItem(**AT, scope="all")),
     ("kill: {channel: sms}", items.KillItem(**AT, scope="channel", name="sms")),
     ("lift: {journey: welcome}", items.LiftItem(**AT, scope="journey", name="welcome")),
-    ("merge: {from: anon-1, into: u1}", items.MergeItem(**AT, source="anon-1", target="u1")),
     ("stall: 3d", items.StallItem(**AT, stall_for=timedelta(days=3))),
     (
         "enroll: {journey: j, customer: u1, with: {a: 1}}",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from orchestrator.core.expression.needs import needs
 from orchestrator.core.program import IssueCoupon, Send, Survey
 from orchestrator.core.project import Topic
+from orchestrator.definitions.compiler.names import names_asked
 from orchestrator.definitions.rules.analysis.results import VALUE
 from orchestrator.definitions.rules.analysis.subject import JourneySubject, Subject, given, messages, ways_of
 
@@ -31,8 +31,8 @@ def carrying(subject: Subject, journey: JourneySubject) -> Iterator[Carrying]:
     if not names:
         return
     for step in messages(journey):
-        in_step = frozenset(name for text in journey.texts_at(step) for name in needs(text.node).results)
-        in_step -= frozenset().union(*(needs(step.skip_if.node).results,)) if step.skip_if is not None else frozenset()
+        in_step = frozenset(name for text in journey.texts_at(step) for name in names_asked(text.source))
+        in_step -= names_asked(step.skip_if.source) if step.skip_if is not None else frozenset()
         for number, way in enumerate(ways_of(step)):
             in_template = frozenset(name for variant in subject.variants(way) for name in variant.names)
             for name in sorted(names & (in_step | (in_template - given(step.options)))):

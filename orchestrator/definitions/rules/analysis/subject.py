@@ -8,13 +8,12 @@ from functools import cached_property, reduce
 from operator import or_
 from typing import Any, Literal
 
-from orchestrator.core.expression.needs import NOTHING, Needs, needs
+from orchestrator.core.expression.needs import NOTHING, Needs
 from orchestrator.core.expression.nodes import Node
 from orchestrator.core.program import ChannelTemplate, Journey, MessageOptions, RepeatAgain, Send, Step, Survey
-from orchestrator.definitions.compiler.flow import StepNode, walk
+from orchestrator.definitions.compiler.flow import StepNode
 from orchestrator.definitions.compiler.journey import JourneySource
-from orchestrator.definitions.compiler.names import tree_or_none
-from orchestrator.definitions.compiler.tree import tree_of
+from orchestrator.definitions.compiler.names import needs_of, tree_or_none
 from orchestrator.definitions.load import LoadedProject
 from orchestrator.definitions.rules.analysis.graph import Graph, graph_of
 from orchestrator.definitions.rules.analysis.mentions import Mention, mentions_in
@@ -36,12 +35,10 @@ class JourneyFile:
         self.model = source.model
         self.document: Document = source.document
 
-    @cached_property
+    @property
     def nodes(self) -> tuple[StepNode, ...]:
         """Every step of the file, those of the exits last."""
-        main = tree_of(self.model.steps, ("steps",))
-        exits = (tree_of(rule.do, ("exit", number, "do")) for number, rule in enumerate(self.model.exit))
-        return tuple(node for nodes in (main, *exits) for node in walk(nodes))
+        return self.source.nodes
 
     @cached_property
     def texts_by_step(self) -> Mapping[Path, tuple[Text, ...]]:
@@ -136,6 +133,7 @@ class Subject:
         self.project = loaded.project
         self.files = loaded.files
         self.templates = loaded.templates
+        self._asked_by: dict[tuple[str, str], Needs] = {}
         self._printed: dict[tuple[str, str], Mapping[str, tuple[Position, ...]]] = {}
         self.journey_files = tuple(
             JourneyFile(source) if source.journey is None else JourneySubject(source, source.journey)
@@ -155,20 +153,18 @@ class Subject:
     @cached_property
     def asked(self) -> Needs:
         """The segments and offers that expressions ask for, anywhere in the project."""
-        asking = (node for source, node in self._trees() if "in_segment" in source or "redeemed" in source)
-        return reduce(or_, map(needs, asking), NOTHING)
+        asking = {source for source in self._sources() if "in_segment" in source or "redeemed" in source}
+        return reduce(or_, map(needs_of, asking), NOTHING)
 
-    def _trees(self) -> Iterator[tuple[str, Node]]:
+    def _sources(self) -> Iterator[str]:
         for file in self.journey_files:
             for text in file.texts:
-                yield text.source, text.node
+                yield text.source
         rules = [segment.where for segment in self.project.segments] + [stage.where for stage in self.project.stages]
-        yield from ((where.source, where.node) for where in rules if where is not None)
+        yield from (where.source for where in rules if where is not None)
         for variant in self.templates.variants():
             for _, source in variant.uses:
-                tree = tree_or_none(source)
-                if tree is not None:
-                    yield source, tree
+                yield source
 
     def document(self, path: str) -> Document:
         """A file of the project; an empty one where it is not there."""
@@ -178,6 +174,14 @@ class Subject:
         """The template of a way to send in all its languages; empty where there is none."""
         found: TemplateSet | None = self.templates.get(way.channel, way.template)
         return tuple(found.variants.values()) if found is not None else ()
+
+    def asked_by(self, variant: TemplateVariant) -> Needs:
+        """What the expressions of a template ask for."""
+        key = (variant.path, variant.content_hash)
+        found = self._asked_by.get(key)
+        if found is None:
+            found = self._asked_by[key] = reduce(or_, (needs_of(source) for _, source in variant.uses), NOTHING)
+        return found
 
     def printed(self, variant: TemplateVariant) -> Mapping[str, tuple[Position, ...]]:
         """By name, the places at which a template prints a value of it without looking first whether it is there."""

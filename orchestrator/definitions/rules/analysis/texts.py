@@ -12,6 +12,7 @@ from orchestrator.core.expression.nodes import Node
 from orchestrator.definitions.compiler.names import tree_or_none
 from orchestrator.definitions.compiler.template_text import Hole, Miswritten, cut
 from orchestrator.definitions.field_kinds import Kind
+from orchestrator.definitions.known_places import models_in
 from orchestrator.definitions.models.steps import StepBase
 from orchestrator.definitions.source import Path
 
@@ -96,15 +97,15 @@ def _holes(text: str, path: Path) -> Iterator[Text]:
 
 @cache
 def _fields(model: type[BaseModel]) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
-    """The fields that hold expressions or templates, each with which, and all the others."""
+    """The fields that hold expressions or templates, each with which; and those that hold models with such fields."""
     kinds, others = [], []
     for name, info in model.model_fields.items():
         found = {kind.name for kind in info.metadata if isinstance(kind, Kind)} | _kinds_in(info.annotation)
         told = next((kind for kind in ("expression", "template") if kind in found), None)
-        if told is None:
-            others.append(name)
-        else:
+        if told is not None:
             kinds.append((name, told))
+        elif any(not issubclass(below, StepBase) for below in models_in(info.annotation)):
+            others.append(name)
     return tuple(kinds), tuple(others)
 
 
