@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 from orchestrator.core.advance import advance, leave
 from orchestrator.core.enrollment import Enrollment, EntryRecord
+from orchestrator.core.expression.scope import Scope
 from orchestrator.core.identity import enrollment_id, held_out
 from orchestrator.core.expression.values import printed
-from orchestrator.core.program import Journey, Reentry, Trigger
+from orchestrator.core.program import Journey, OnEvent, Reentry, Trigger
 from orchestrator.core.transition import Transition
 from orchestrator.core.waiting import look_at_conditions
 from orchestrator.errors import DecisionError
@@ -54,7 +55,7 @@ def try_to_enter(turn: CustomerTurn, journey: Journey, triggers: Sequence[Trigge
     key = None
     try:
         for candidate in triggers:
-            if candidate.where is None or candidate.where.truth(turn.scope_of(None, attempt.event)):
+            if candidate.where is None or candidate.where.truth(_scope(turn, candidate, attempt)):
                 trigger = candidate
                 break
         if trigger is not None:
@@ -63,8 +64,7 @@ def try_to_enter(turn: CustomerTurn, journey: Journey, triggers: Sequence[Trigge
         _say_at_door(turn, journey, "failed", error.reason, None, {"error": str(error)})
         return
     if trigger is None or key is None:
-        values = turn.explain(triggers[0].where, None, attempt.event) if triggers else {}
-        refuse(turn, journey, "where", None, values)
+        refuse(turn, journey, "where", None, _explained(turn, triggers[0], attempt) if triggers else {})
         return
     running = [e for e in turn.enrollments.values() if e.journey == journey.id and e.key == key and not e.ended]
     reason = _refusal(turn, journey, trigger, key, attempt, running)
@@ -79,9 +79,23 @@ def try_to_enter(turn: CustomerTurn, journey: Journey, triggers: Sequence[Trigge
     enter(turn, journey, trigger, key, attempt)
 
 
+def _scope(turn: CustomerTurn, trigger: Trigger, attempt: Attempt) -> Scope:
+    """The scope at the door. What comes in by something else than an event is `entry` there already."""
+    scope = turn.scope_of(None, attempt.event)
+    if not isinstance(trigger, OnEvent):
+        values = attempt.values
+        scope.entry = {**values, "at": attempt.due_at, "name": attempt.name, "trigger": trigger.id, "properties": values}
+    return scope
+
+
+def _explained(turn: CustomerTurn, trigger: Trigger, attempt: Attempt) -> dict[str, Any]:
+    """The values that its `where` was decided on."""
+    return trigger.where.explain(_scope(turn, trigger, attempt)) if trigger.where is not None else {}
+
+
 def _key(turn: CustomerTurn, trigger: Trigger, attempt: Attempt) -> str:
     if trigger.key is not None:
-        value = trigger.key.evaluate(turn.scope_of(None, attempt.event))
+        value = trigger.key.evaluate(_scope(turn, trigger, attempt))
         if value is not None:
             return printed(value)
     return attempt.default_key if attempt.default_key is not None and trigger.key is None else turn.customer.id
@@ -131,7 +145,7 @@ def enter(turn: CustomerTurn, journey: Journey, trigger: Trigger, key: str, atte
     record = turn.entry_record(journey.id, key)
     turn.out.entries[journey.id, key] = record._replace(entered_at=(*record.entered_at, at))
     before, turn.t = turn.t, at
-    turn.say("entered", {"trigger": trigger.id}, e, values=turn.explain(trigger.where, None, attempt.event))
+    turn.say("entered", {"trigger": trigger.id}, e, values=_explained(turn, trigger, attempt))
     if journey.holdout > 0:
         forced = turn.view.forced.get("holdout")
         drawn = held_out(turn.view.salt, journey.id, turn.customer.id, journey.holdout)

@@ -7,6 +7,7 @@ its tree knows where it begins; hence no line is ever reported by Jinja's own er
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
@@ -223,18 +224,24 @@ def _nesting(token: Token, after_operand: bool) -> tuple[int, int | None]:
 
 def stream_of(tokens: list[Token], environment: Environment) -> TokenStream:
     """The tokens as Jinja's parser takes them, each with its offset in place of its line."""
-    return TokenStream((_for_jinja(token, environment) for token in tokens), None, None)
+    return TokenStream(_for_jinja(tokens, environment), None, None)
 
 
-def _for_jinja(token: Token, environment: Environment) -> JinjaToken:
-    """A token of Jinja's, its text turned into a value as Jinja's lexer does it. Raises ExpressionSyntax."""
-    offset, kind, text = token
-    value: Any = text
-    if kind in operators:
-        return JinjaToken(offset, operators[kind], text)
+def _for_jinja(tokens: list[Token], environment: Environment) -> Iterator[JinjaToken]:
+    for offset, kind, text in tokens:
+        if kind == "name" and text.isidentifier():
+            yield JinjaToken(offset, kind, text)
+        elif kind in operators:
+            yield JinjaToken(offset, operators[kind], text)
+        else:
+            yield JinjaToken(offset, kind, _value(offset, kind, text, environment))
+
+
+def _value(offset: int, kind: str, text: str, environment: Environment) -> Any:
+    """What a text or number stands for, as Jinja's lexer has it. Raises ExpressionSyntax."""
     if kind == "string" and "\\" not in text:
-        value = text[1:-1]
-    elif kind != "name" or not text.isidentifier():
+        value: Any = text[1:-1]
+    else:
         raw = iter([(offset, kind, _escaped(text) if kind == "string" else text)])
         value = next(environment.lexer.wrap(raw)).value
     if kind == "string":
@@ -243,7 +250,7 @@ def _for_jinja(token: Token, environment: Environment) -> JinjaToken:
         raise ExpressionSyntax("the number is beyond the 64 bits of an integer", offset, code="expression_too_large")
     elif isinstance(value, float) and value - value != 0:
         raise ExpressionSyntax("the number is beyond all bounds", offset, code="expression_too_large")
-    return JinjaToken(offset, kind, value)
+    return value
 
 
 def _escaped(text: str) -> str:

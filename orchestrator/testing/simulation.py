@@ -352,7 +352,7 @@ def simulate_scenario(
         with_values=with_values,
     )
     run.prepare(scenario.customers, scenario.history)
-    until = scenario.until or scenario.start + LONGEST
+    until = scenario.until or _longest_after(scenario.start)
     arrived = False
     for item in scenario.timeline:
         if item.at > until:
@@ -406,8 +406,14 @@ def simulate_events(
         if progress is not None:
             progress(number, total)
     assert table.last_at is not None
-    run.run_out(table.last_at + LONGEST)
+    run.run_out(_longest_after(table.last_at))
     return run.finish()
+
+
+def _longest_after(at: datetime) -> datetime:
+    """The last instant of a run without an end of its own; the calendar's last one where that comes first."""
+    last = datetime.max.replace(tzinfo=at.tzinfo)
+    return at + LONGEST if at < last - LONGEST else last
 
 
 def _by_instant(table: ReplayTable) -> Iterator[tuple[int, list[Any]]]:

@@ -65,7 +65,7 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-# --- values -------------------------------------------------------------------------------------------------------------
+# --- values ------------------------------------------------------
 
 
 @given(values)
@@ -114,7 +114,7 @@ def test_what_is_no_data_is_refused() -> None:
         to_json(AT)
 
 
-# --- records ------------------------------------------------------------------------------------------------------------
+# --- records ------------------------------------------------------
 
 pairs = st.tuples(names, names)
 timers = st.dictionaries(pairs, st.builds(Timer, instants, data), max_size=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -24,7 +25,7 @@ from orchestrator.core.program import (
 )
 from orchestrator.definitions.compiler.fields import Fields
 from orchestrator.definitions.compiler.names import Names
-from orchestrator.definitions.compiler.types import trigger_event
+from orchestrator.definitions.compiler.types import trigger_entry, trigger_event
 from orchestrator.definitions.models.triggers import (
     ApiTrigger,
     AttributeTrigger,
@@ -53,8 +54,13 @@ class _Door(NamedTuple):
 
 
 def compile_trigger(model: TriggerBase, path: Path, fields: Fields, names: Names, journey_zone: ZoneRule) -> Trigger:
-    """One trigger. `names` are those of the journey's door: no entry, no results; `journey_zone` is its `timezone`."""
+    """One trigger. `names` are those of the journey's door: no results; `journey_zone` is its `timezone`.
+
+    `entry` is at the door what it would be inside, but for an event, which is `event` there.
+    """
     names = names.seeing_event(trigger_event(model, names.types))
+    if not isinstance(model, EventTrigger) and (model.where is not None or model.key is not None):
+        names = names.with_types(replace(names.types, entry=trigger_entry(model, names.types)))
     shared = {
         "id": model.id or model.kind,
         "where": fields.optional(model.where, (*path, "where"), names),

@@ -149,19 +149,22 @@ def trigger_event(trigger: TriggerBase, types: Types) -> Record | None:
             return event_record("segment_changed", types)
         case StageTrigger():
             return event_record("stage_changed", types)
+        case ApiTrigger():
+            return OBJECT
         case _:
             return None
 
 
 def entry_record(journey: JourneyModel, types: Types, enrolled_with: Iterable[str] = ()) -> Record:
     """What `entry` holds: the values of every trigger, those that `update` merges in, those that an `enroll` gives."""
-    records = [_trigger_entry(trigger, types) for trigger in journey.enter]
+    records = [trigger_entry(trigger, types) for trigger in journey.enter]
     records += [event_record(update.event, types) for update in journey.update]
     given = Record(dict.fromkeys(enrolled_with, UNKNOWN))
     return union([*records, given] if given.fields else records)
 
 
-def _trigger_entry(trigger: TriggerBase, types: Types) -> Record:
+def trigger_entry(trigger: TriggerBase, types: Types) -> Record:
+    """What `entry` holds of one trigger's values."""
     match trigger:
         case EventTrigger():
             return event_record(trigger.event, types)

@@ -47,7 +47,7 @@ def engine_of(project: LoadedProject, history: History, store: Store | None = No
     return engine
 
 
-# --- the same inputs, the same decisions --------------------------------------------------------------------------------
+# --- the same inputs, the same decisions ------------------------------------------------------
 
 
 @PLENTY
@@ -104,7 +104,7 @@ def _shown(changes: Changes) -> list[Any]:
     ]  # fmt: skip
 
 
-# --- what holds at the end of every history -----------------------------------------------------------------------------
+# --- what holds at the end of every history ------------------------------------------------------
 
 
 def _check(engine: Engine, project: LoadedProject) -> None:
@@ -174,7 +174,7 @@ def _nobody_is_forgotten(engine: Engine) -> None:
                 assert e.standing in ("wait", "reply"), (e.step, e.standing)
 
 
-# --- ticks --------------------------------------------------------------------------------------------------------------
+# --- ticks ------------------------------------------------------
 
 
 @PLENTY
@@ -209,7 +209,7 @@ def _rows(engine: Engine) -> list[Any]:
     return found
 
 
-# --- customers do not disturb each other --------------------------------------------------------------------------------
+# --- customers do not disturb each other ------------------------------------------------------
 
 
 @PLENTY
