@@ -1,4 +1,5 @@
-"""The table of bookings that the benchmarks replay: the real one where it is there, else seeded ones of the same shape."""
+"""The table of bookings that the benchmarks replay: the real one where it is there, else seeded ones of the same
+shape."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from bisect import bisect_right
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from orchestrator.core.customer import Customer
@@ -25,7 +25,7 @@ ROUNDS = 200_000
 
 def scope_with_facts() -> Scope:
     """The scope of a gold customer with forty orders in the last eighty days, as a turn makes it."""
-    now = datetime(2026, 3, 1, tzinfo=timezone.utc)
+    now = datetime(2026, 3, 1, tzinfo=UTC)
     customer = Customer("u1", now)
     customer.attributes["tier"] = "gold"
     record = CustomerRecord(customer)

@@ -28,20 +28,30 @@ def main() -> int:
         nonlocal kept
         good = value <= promise
         kept = kept and good
-        print(f"  {name:<34}{value:>10.2f} {unit:<4} at most {promise:g} {unit:<4} {'kept' if good else 'MISSED':<7} {baseline}")
+        verdict = "kept" if good else "MISSED"
+        print(f"  {name:<34}{value:>10.2f} {unit:<4} at most {promise:g} {unit:<4} {verdict:<7} {baseline}")
 
     hand = _in_own_process("benchmarks.hand_loop", str(path))
     replay = _in_own_process("benchmarks.replay", str(path))
     ratio = replay["seconds"] / hand["seconds"]
     rate = replay["transitions"] / replay["seconds"]
-    row("replay of all bookings", replay["seconds"], "s", 60, f"{ratio:.1f} x the hand-written loop ({hand['seconds']:.1f} s)")
+    row(
+        "replay of all bookings",
+        replay["seconds"],
+        "s",
+        60,
+        f"{ratio:.1f} x the hand-written loop ({hand['seconds']:.1f} s)",
+    )
     row("its memory", replay["mib"], "MiB", 1024, "")
-    print(f"  {'transitions':<34}{replay['transitions']:>10,}      {rate:,.0f} a second, {replay['messages']:,} messages")
+    print(
+        f"  {'transitions':<34}{replay['transitions']:>10,}      {rate:,.0f} a second, {replay['messages']:,} messages"
+    )
     if replay["messages"] != hand["messages"]:
         print(f"  the hand-written loop sent {hand['messages']:,}: the counts differ")
         kept = False
     expression = _in_own_process("benchmarks.expressions")
-    by_hand = f"{expression['ours_us'] / expression['hand_us']:.1f} x the same in Python by hand ({expression['hand_us']:.2f} us)"
+    times = expression["ours_us"] / expression["hand_us"]
+    by_hand = f"{times:.1f} x the same in Python by hand ({expression['hand_us']:.2f} us)"
     row("a condition with loaded facts", expression["ours_us"], "us", 5, by_hand)
     linting = _in_own_process("benchmarks.linting")
     row(f"lint of {linting['journeys']} journeys", linting["seconds"], "s", 2, "a whole process")

@@ -101,8 +101,10 @@ preheader: Two minutes and you know
 ---
 <html><head><style>.a {{ color: #123456 }} .b {{ padding: {n}px }}</style></head><body>
 <table><tr><td class="a"><h1>Dear {{{{ customer.first_name | default('guest') }}}}</h1></td></tr>
-{{% if customer.nights and customer.nights > {n} %}}<tr><td class="b">Thank you for {{{{ customer.nights }}}} nights.</td></tr>{{% endif %}}
-<tr><td class="b"><a href="https://example.com/news/{n}?tier={{{{ customer.tier | default('basic') }}}}">Read on</a></td></tr></table>
+{{% if customer.nights and customer.nights > {n} %}}<tr><td class="b">Thank you for {{{{ customer.nights }}}}
+nights.</td></tr>{{% endif %}}
+<tr><td class="b"><a href="https://example.com/news/{n}?tier={{{{ customer.tier | default('basic') }}}}">Read
+on</a></td></tr></table>
 <p>{{% for interest in customer.interests %}}<b>{{{{ interest | upper }}}}</b> {{% endfor %}}</p></body></html>
 """
 _MJML = """\
@@ -261,12 +263,12 @@ class _Pen:
         return f"  - if: {own()}\n    then:\n{coupon}"
 
     def _split(self, n: int) -> str:
-        return f"  - split: {{name: test_{n}, variants: {{a: [{{email: html_4}}], b: [{{wait: 1d}}, {{email: html_5}}]}}}}\n"
+        return f"  - split: {{name: test_{n}, variants: {{a: [{{email: html_4}}], b: [{{wait: 1d}}, {{email: html_5}}]}}}}\n"  # noqa: E501
 
     def _asked(self, own: Callable[[], str]) -> str:
         wait = f"      event: product_viewed\n      where: event.price > {self._many()}\n      up_to: {self._few()}d\n"
         track = f'{{queue: care_team, title: "Call {{{{ customer.first_name }}}} about {self._many()}", due: 4h}}'
-        return f"  - wait:\n{wait}    then:\n      - task: {track}\n    else:\n      - skip_if: {own()}\n        sms: text_2\n"
+        return f"  - wait:\n{wait}    then:\n      - task: {track}\n    else:\n      - skip_if: {own()}\n        sms: text_2\n"  # noqa: E501
 
     # --- dice ---------------------------------------------------------------------------------------------------------
 

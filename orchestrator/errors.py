@@ -14,8 +14,9 @@ NotLoaded                 our bug: a decision read a fact that the view did not 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Sequence
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,8 @@ def _small_steps(later: tuple[str, ...], outside: bool) -> st.SearchStrategy[dic
         )
     if outside:
         kinds.append(st.sampled_from([
-            {"fetch": {"url": "https://x.example/{{ entry.n | default(0) }}", "as": "answer", "default": {"kind": "none"}}},
+            {"fetch": {"url": "https://x.example/{{ entry.n | default(0) }}", "as": "answer",
+                       "default": {"kind": "none"}}},
             {"fetch": {"url": "https://x.example", "as": "answer"}, "retry": {"times": 1, "backoff": "1m"}},
             {"webhook": {"url": "https://y.example", "body": {"n": "{{ entry.n }}"}, "as": "reply"}},
         ]))  # fmt: skip

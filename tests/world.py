@@ -38,7 +38,8 @@ class Happening(NamedTuple):
 
 @dataclass
 class Engine:
-    """The passes over one store. `delivers` False: every message counts as sent at once, whatever the claim would say."""
+    """The passes over one store. `delivers` False: every message counts as sent at once, whatever the claim would
+    say."""
 
     store: Store
     project: LoadedProject

@@ -1,9 +1,11 @@
-"""A channel's adapter: it takes rendered messages and says what became of each. Every adapter signs the same contract."""
+"""A channel's adapter: it takes rendered messages and says what became of each. Every adapter signs the same
+contract."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Mapping, NamedTuple, Protocol, Sequence
+from typing import Any, Literal, NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ the table STEPS; it returns the index of the next step, or STOP when the enrollm
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Callable, Final, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.program import END, Journey, RepeatAgain, Step, StepBase
@@ -40,7 +41,9 @@ def advance(turn: CustomerTurn, e: Enrollment, index: int, t: datetime) -> None:
         step = journey.steps[index]
         taken = turn.steps_taken[e.id] = turn.steps_taken.get(e.id, 0) + 1
         if taken > MOST_STEPS:
-            fail(turn, e, step, DecisionError("too many steps without a wait in one turn: the journey runs in a circle"))
+            fail(
+                turn, e, step, DecisionError("too many steps without a wait in one turn: the journey runs in a circle")
+            )
             return
         index = arrive(turn, e, journey, step, t)
         if e.status != "running" and not step.in_exit:

@@ -11,9 +11,21 @@ from orchestrator.core.entering import Attempt, try_to_enter
 from orchestrator.core.events import apply_event, attribute_entries, profile_moved
 from orchestrator.core.identity import smear_for
 from orchestrator.core.inbox import (
-    AttributeMoved, Body, ConsentChanged, Deployed, EnrollmentRequested, Identified, JourneyOperated, Occurred, Receipt,
-    RedemptionRequested, Replied, ScheduleFired, SurveyAnswered, TaskClosed,
-)  # fmt: skip
+    AttributeMoved,
+    Body,
+    ConsentChanged,
+    Deployed,
+    EnrollmentRequested,
+    Identified,
+    JourneyOperated,
+    Occurred,
+    Receipt,
+    RedemptionRequested,
+    Replied,
+    ScheduleFired,
+    SurveyAnswered,
+    TaskClosed,
+)
 from orchestrator.core.index import Way
 from orchestrator.core.offers import refusal_of
 from orchestrator.core.profile import Moved, apply_traits, bring_up_to_date, remove_stale, set_consent
@@ -100,7 +112,13 @@ def _task_closed(turn: CustomerTurn, item: TaskClosed) -> None:
     assignee = item.assignee or task.assignee
     turn.put_task(task._replace(closed_at=turn.t, outcome=item.outcome, assignee=assignee))
     turn.set_timer("task", task.id, None)
-    properties = {"queue": task.queue, "task": task.id, "outcome": item.outcome, "assignee": assignee, "step": task.step}
+    properties = {
+        "queue": task.queue,
+        "task": task.id,
+        "outcome": item.outcome,
+        "assignee": assignee,
+        "step": task.step,
+    }
     turn.emit_event("task_closed", properties, f"{task.id}.closed")
     e = turn.enrollments.get(task.enrollment_id)
     if e is not None and e.running and e.standing == "wait" and e.step == task.step and e.outcome is None:
@@ -119,7 +137,14 @@ def _survey_answered(turn: CustomerTurn, item: SurveyAnswered) -> None:
     properties = {"survey": item.survey, "step": row.step if row is not None else None, **answer}
     turn.emit_event("survey_answered", properties, turn.occasion("survey", item.survey))
     e = turn.enrollments.get(row.enrollment_id) if row is not None else None
-    if row is not None and e is not None and e.running and e.standing == "wait" and e.step == row.step and e.outcome is None:
+    if (
+        row is not None
+        and e is not None
+        and e.running
+        and e.standing == "wait"
+        and e.step == row.step
+        and e.outcome is None
+    ):
         satisfy(turn, e, {"survey": item.survey, "at": turn.t, **answer}, {"survey": item.survey})
 
 
@@ -230,5 +255,3 @@ def _qualifies(turn: CustomerTurn, trigger: TriggerBase) -> dict[str, Any] | Non
         if value is not None and (not trigger.has_to or value == trigger.to_value) and not trigger.has_from:
             return {"from": None, "to": value}
     return None
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +27,11 @@ def way_name(way: Way) -> str:
     return f"{way.journey.id}:{way.number}"
 
 
-def renew_dates(turn: CustomerTurn, silent: bool = False) -> None:
-    """Set the timers of the date triggers anew, from now on; a missed instant is skipped or entered as the trigger says.
+def renew_dates(turn: CustomerTurn, new: Collection[str] = ()) -> None:
+    """Set the timers of the date triggers anew, from now on.
 
-    `silent`: an import, by which nobody enters anything.
+    `new` are the attributes that became known just now (not by an import or a deploy, by which nobody enters anything):
+    an instant of theirs that has passed is skipped or entered as the trigger says.
     """
     for way in turn.index.dates:
         trigger = way.trigger
@@ -43,14 +45,15 @@ def renew_dates(turn: CustomerTurn, silent: bool = False) -> None:
         if known is not None and {**known.data, "date": None} == _timer_data(turn, way, value, None):
             continue
         found = _occurrence(turn, way, value, turn.t - timedelta(microseconds=1))
-        missed = _missed(turn, way, value) if trigger.if_missed == "enter" and not silent else None
+        missed = _missed(turn, way, value) if trigger.if_missed == "enter" and trigger.attribute in new else None
         _set(turn, way, value, found)
         if missed is not None:
             _enter_on_date(turn, way, missed, turn.t)
 
 
 def _missed(turn: CustomerTurn, way: Way, value: date) -> date | None:
-    """The occurrence whose instant had passed when the date became known, if its own day is not over (once: whenever)."""
+    """The occurrence whose instant had passed when the date became known, if its own day is not over (once:
+    whenever)."""
     trigger = way.trigger
     assert isinstance(trigger, OnDate)
     today = local(turn.t, turn.zone(way.journey.timezone).zone).date()

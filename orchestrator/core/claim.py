@@ -6,8 +6,9 @@ withdrawn, the address suppressed, a switch thrown, the validity or the free tim
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal, Mapping, NamedTuple
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from orchestrator.core.addresses import email_address, phone_number
@@ -55,9 +56,9 @@ def check_claim(
         return ClaimVerdict("suppress", "stopped" if claimed.ended_by == "stopped" else "exited")
     topic = project.topics.get(row.topic)
     if topic is not None:
-        refused = forbidden(suppressions.get((row.channel, normal_of(row, customer)), frozenset()), topic) or no_consent(
-            customer.consents.get((row.topic, row.channel)), topic
-        )
+        refused = forbidden(
+            suppressions.get((row.channel, normal_of(row, customer)), frozenset()), topic
+        ) or no_consent(customer.consents.get((row.topic, row.channel)), topic)
         if refused is not None:
             return ClaimVerdict("suppress", refused)
     if row.expires_at is not None and now > row.expires_at:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Mapping, NamedTuple
+from typing import Any, NamedTuple
 
 
 class Timer(NamedTuple):
@@ -22,9 +23,22 @@ class Customer:
     """
 
     __slots__ = (
-        "id", "created_at", "attributes", "email", "phone", "timezone", "locale", "country", "currency",
-        "tags", "stage", "consents", "segments", "timers", "fresh",
-    )  # fmt: skip
+        "attributes",
+        "consents",
+        "country",
+        "created_at",
+        "currency",
+        "email",
+        "fresh",
+        "id",
+        "locale",
+        "phone",
+        "segments",
+        "stage",
+        "tags",
+        "timers",
+        "timezone",
+    )
 
     def __init__(self, id: str, created_at: datetime) -> None:
         self.id = id

@@ -1,4 +1,5 @@
-"""`decide(view, now)`: what happens next to a batch of customers. Pure: the same view and instant give the same changes.
+"""`decide(view, now)`: what happens next to a batch of customers. Pure: the same view and instant give the same
+changes.
 
 Customers are decided one after another, in the order of the view. A customer whose decisions raise is parked: its
 changes are dropped, what it took from the shared pools is given back, and the others go on.
@@ -33,7 +34,7 @@ def decide(view: View, now: datetime) -> Changes:
         pools.begin()
         try:
             changes.customers.append(decide_customer(view, pools, record, now))
-        except Exception as error:  # noqa: BLE001  whatever it is: this customer is parked, the others go on
+        except Exception as error:
             pools.undo()
             changes.customers.append(_parked(view, record, now, error))
     return changes
@@ -144,6 +145,11 @@ def _parked(view: View, record: CustomerView, now: datetime, error: Exception) -
     """A poison item: nothing of this customer's turn is kept but the reason."""
     detail = f"{type(error).__name__}: {error}"
     line = Transition(
-        now, record.customer.id, view.ordinal * 100_000 + 1, "failed", data={"reason": "exception"}, values={"error": detail}
-    )  # fmt: skip
+        now,
+        record.customer.id,
+        view.ordinal * 100_000 + 1,
+        "failed",
+        data={"reason": "exception"},
+        values={"error": detail},
+    )
     return CustomerChanges(record.customer.id, transitions=[line], parked="exception", detail=detail)

@@ -28,19 +28,48 @@ class Enrollment:
 
     `entered_at` is the due instant of the entry (`entry.at`), and never changes. `entry` holds the trigger's values,
     with `update` merged in. `step` is the step it stands on, `base_at` that step's wait's base, `until_at` its end;
-    `first_due_at` when the step was first due (from which `valid_for` counts); `look_at` when time alone may make one of
+    `first_due_at` when the step was first due (from which `valid_for` counts); `look_at` when time alone may make one
+    of
     its conditions true; `due_at` = when the engine must come back (the earlier of the two), None: only on an event.
-    `sent_ways` are the channels that a held `all_of` has dealt with; `pending` the coupons (by the id of the step that is to
-    carry them) whose message is not written yet. `outcome` says how a wait was satisfied before its timer ran. `ended_by_rule`: ended from outside (an exit rule, goal,
+    `sent_ways` are the channels that a held `all_of` has dealt with; `pending` the coupons (by the id of the step that
+    is to
+    carry them) whose message is not written yet. `outcome` says how a wait was satisfied before its timer ran.
+    `ended_by_rule`: ended from outside (an exit rule, goal,
     stop, restart ...), so that what is queued must not be handed over; not so after `exit:` or the end.
     """
 
     __slots__ = (
-        "id", "customer_id", "journey", "version", "key", "trigger", "entered_at", "entry", "updated_at", "held_out",
-        "status", "ended_at", "reason", "ended_by_rule", "step", "standing", "base_at", "until_at", "past",
-        "first_due_at", "look_at", "due_at", "outcome", "results", "visits", "loops", "attempts", "converted_at",
-        "sent_ways", "pending",
-    )  # fmt: skip
+        "attempts",
+        "base_at",
+        "converted_at",
+        "customer_id",
+        "due_at",
+        "ended_at",
+        "ended_by_rule",
+        "entered_at",
+        "entry",
+        "first_due_at",
+        "held_out",
+        "id",
+        "journey",
+        "key",
+        "look_at",
+        "loops",
+        "outcome",
+        "past",
+        "pending",
+        "reason",
+        "results",
+        "sent_ways",
+        "standing",
+        "status",
+        "step",
+        "trigger",
+        "until_at",
+        "updated_at",
+        "version",
+        "visits",
+    )
 
     def __init__(
         self,
@@ -85,8 +114,10 @@ class Enrollment:
         self.pending: dict[str, str] = {}
 
     def copy(self) -> Enrollment:
-        """A copy that a turn may change; nested values are replaced, never changed in place, but for those copied here."""
-        # Field by field: one copy is made for every timer that runs, and a loop over the names takes three times as long.
+        """A copy that a turn may change; nested values are replaced, never changed in place, but for those copied
+        here."""
+        # Field by field: one copy is made for every timer that runs, and a loop over the names takes three times as
+        # long.
         twin = Enrollment.__new__(Enrollment)
         twin.id = self.id
         twin.customer_id = self.customer_id

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.advance import advance, leave
 from orchestrator.core.enrollment import Enrollment, EntryRecord
 from orchestrator.core.expression.scope import Scope
-from orchestrator.core.identity import enrollment_id, held_out
 from orchestrator.core.expression.values import printed
+from orchestrator.core.identity import enrollment_id, held_out
 from orchestrator.core.program import Journey, OnEvent, Reentry, Trigger
 from orchestrator.core.transition import Transition
 from orchestrator.core.waiting import look_at_conditions
@@ -84,7 +85,13 @@ def _scope(turn: CustomerTurn, trigger: Trigger, attempt: Attempt) -> Scope:
     scope = turn.scope_of(None, attempt.event)
     if not isinstance(trigger, OnEvent):
         values = attempt.values
-        scope.entry = {**values, "at": attempt.due_at, "name": attempt.name, "trigger": trigger.id, "properties": values}
+        scope.entry = {
+            **values,
+            "at": attempt.due_at,
+            "name": attempt.name,
+            "trigger": trigger.id,
+            "properties": values,
+        }
     return scope
 
 
@@ -134,13 +141,17 @@ def enter(turn: CustomerTurn, journey: Journey, trigger: Trigger, key: str, atte
     """Begin a passage: record it, draw the holdout, look at the exits, take the first steps."""
     at = attempt.due_at
     entry: dict[str, Any] = dict(attempt.values)
-    entry.update(
-        at=at, name=attempt.name, key=key, trigger=trigger.id, updated_at=at, properties=attempt.values
-    )
+    entry.update(at=at, name=attempt.name, key=key, trigger=trigger.id, updated_at=at, properties=attempt.values)
     e = Enrollment(
         _new_id(turn, journey, key, attempt.identity),
-        turn.customer.id, journey.id, journey.version, key, trigger.id, at, entry,
-    )  # fmt: skip
+        turn.customer.id,
+        journey.id,
+        journey.version,
+        key,
+        trigger.id,
+        at,
+        entry,
+    )
     turn.add(e)
     record = turn.entry_record(journey.id, key)
     turn.out.entries[journey.id, key] = record._replace(entered_at=(*record.entered_at, at))
@@ -179,9 +190,18 @@ def _say_at_door(
 ) -> None:
     turn.out.transitions.append(
         Transition(
-            turn.t, turn.customer.id, turn.next_seq(), type_, journey.id, journey.version, key, None,
-            {"reason": reason}, None, values,
-        )  # fmt: skip
+            turn.t,
+            turn.customer.id,
+            turn.next_seq(),
+            type_,
+            journey.id,
+            journey.version,
+            key,
+            None,
+            {"reason": reason},
+            None,
+            values,
+        )
     )
 
 

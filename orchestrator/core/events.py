@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.core.advance import leave, park_for
 from orchestrator.core.calendar_triggers import renew_dates, renew_inactive
@@ -61,9 +62,7 @@ def begin_life(turn: CustomerTurn, event: str | None) -> None:
     renew_inactive(turn)
 
 
-def profile_moved(
-    turn: CustomerTurn, moved: Moved, identity: str, silent: bool = False, by_step: bool = False
-) -> None:
+def profile_moved(turn: CustomerTurn, moved: Moved, identity: str, silent: bool = False, by_step: bool = False) -> None:
     """The profile changed: memberships, conditions, zones, and the triggers on attributes.
 
     `by_step`: those who enter by it queue behind what the step's own enrollment still does at this instant.
@@ -81,7 +80,7 @@ def profile_moved(
             compute_anew(turn, e)
     look_at_all(turn)
     if silent or names & turn.index.date_attributes or names & {"timezone", "country", "phone"}:
-        renew_dates(turn, silent)
+        renew_dates(turn, () if silent else names)
     if silent:
         return
     for name, before, after in moved:
@@ -122,7 +121,8 @@ def _goals(turn: CustomerTurn, event: Event, data: dict[str, Any]) -> None:
 
 
 def _exits(turn: CustomerTurn, event: Event, data: dict[str, Any]) -> None:
-    """The first exit in the order of the list that holds, for parked enrollments, too: what they wait for is a person."""
+    """The first exit in the order of the list that holds, for parked enrollments, too: what they wait for is a
+    person."""
     for e in turn.in_order(e for e in turn.enrollments.values() if not e.ended):
         journey = turn.program(e)
         if not turn.enrollments[e.id].ended and (journey.watches or event.name in journey.events):

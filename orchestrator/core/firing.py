@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING
 
 from orchestrator.core.advance import STOP, advance, fail, leave, leave_if_late, run_again, stand
 from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.program import (
-    Journey, OpenTask, RepeatAgain, Step, Survey, WaitFor, WaitSomething, WaitUntilDate, WaitUntilTime, WaitWindow,
-)  # fmt: skip
+    Journey,
+    OpenTask,
+    RepeatAgain,
+    Step,
+    Survey,
+    WaitFor,
+    WaitSomething,
+    WaitUntilDate,
+    WaitUntilTime,
+    WaitWindow,
+)
 from orchestrator.core.steps.branch import next_pass
 from orchestrator.core.steps.outside import take_reply
 from orchestrator.core.steps.people import finish_survey, finish_task

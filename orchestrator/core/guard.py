@@ -70,7 +70,8 @@ def locale_of(turn: CustomerTurn, e: Enrollment, options: MessageOptions) -> str
 def reach(
     turn: CustomerTurn, e: Enrollment, journey: Journey, step: Step, way: ChannelTemplate, options: MessageOptions
 ) -> Reach | NoReach:
-    """Ask the guards up to consent about one channel. Raises DecisionError when topic, locale or `to` cannot be told."""
+    """Ask the guards up to consent about one channel. Raises DecisionError when topic, locale or `to` cannot be
+    told."""
     template = turn.project.templates.pick(way.channel, way.template, locale_of(turn, e, options))
     topic = topic_of(turn, journey, options, template)
     if not e.running and not step.in_exit:
@@ -200,7 +201,8 @@ def _capped(
 
 
 def cap_room_at(turn: CustomerTurn, rule: CapRule) -> datetime | None:
-    """When a rule next has room: None now, else the first instant at which fewer than `max` messages stand in its window.
+    """When a rule next has room: None now, else the first instant at which fewer than `max` messages stand in its
+    window.
 
     The window is (t - per, t]: a message sent exactly `per` ago no longer counts.
     """

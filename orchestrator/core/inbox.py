@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Mapping, NamedTuple, TypeAlias, Union
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 
 class Event(NamedTuple):
@@ -125,17 +126,29 @@ class Deployed:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleFired:
-    """A schedule's or campaign's occurrence reached this customer (from a fan-out). `occurrence` is its local minute."""
+    """A schedule's or campaign's occurrence reached this customer (from a fan-out). `occurrence` is its local
+    minute."""
 
     journey: str
     trigger: int
     occurrence: str
 
 
-Body: TypeAlias = Union[
-    Occurred, Identified, ConsentChanged, Receipt, Replied, TaskClosed, SurveyAnswered, RedemptionRequested,
-    EnrollmentRequested, AttributeMoved, JourneyOperated, Deployed, ScheduleFired,
-]  # fmt: skip
+Body: TypeAlias = (
+    Occurred
+    | Identified
+    | ConsentChanged
+    | Receipt
+    | Replied
+    | TaskClosed
+    | SurveyAnswered
+    | RedemptionRequested
+    | EnrollmentRequested
+    | AttributeMoved
+    | JourneyOperated
+    | Deployed
+    | ScheduleFired
+)
 
 
 class Item(NamedTuple):

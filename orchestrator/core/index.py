@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import Iterable, Iterator, NamedTuple
+from typing import NamedTuple
 
 from orchestrator.core.expression.expr import Expr
 from orchestrator.core.program import (
-    Goal, IssueCoupon, Journey, OnAttribute, OnceAt, OnDate, OnEvent, OnInactive, OnSchedule, OnSegment, OnStage, Send,
-    Survey, Trigger, UntilTrue, WaitSomething,
-)  # fmt: skip
+    Goal,
+    IssueCoupon,
+    Journey,
+    OnAttribute,
+    OnceAt,
+    OnDate,
+    OnEvent,
+    OnInactive,
+    OnSchedule,
+    OnSegment,
+    OnStage,
+    Send,
+    Survey,
+    Trigger,
+    UntilTrue,
+    WaitSomething,
+)
 from orchestrator.core.project import Project, Segment
 
 
@@ -57,18 +72,24 @@ class Index:
         )
         self.heard = frozenset().union(*(j.events for j in everything))
         self.listened = frozenset().union(
-            self.doors, self.by_inactive, self.heard, *self._segment_events.values(),
-            self.stage_events, *(expr.needs.events for j in everything for expr in exprs_of(j)),
-        )  # fmt: skip
+            self.doors,
+            self.by_inactive,
+            self.heard,
+            *self._segment_events.values(),
+            self.stage_events,
+            *(expr.needs.events for j in everything for expr in exprs_of(j)),
+        )
 
     @property
     def asks_ledger(self) -> bool:
         """Whether any decision may look at messages sent before: caps, `received`, `opened`, surveys, receipts."""
         exprs = [e for j in self.journeys for e in exprs_of(j)] + [s.where for s in self.project.segments]
         exprs += [stage.where for stage in self.project.stages if stage.where is not None]
-        return bool(self.project.caps) or any(e.needs.received or e.needs.steps for e in exprs) or any(
-            isinstance(step, (Survey, IssueCoupon)) for j in self.journeys for step in j.steps
-        )  # fmt: skip
+        return (
+            bool(self.project.caps)
+            or any(e.needs.received or e.needs.steps for e in exprs)
+            or any(isinstance(step, (Survey, IssueCoupon)) for j in self.journeys for step in j.steps)
+        )
 
     def messages_asked_for(self) -> timedelta | None:
         """How long a message that is done with may still be asked for, by a cap; None: for ever, by an expression."""
@@ -77,7 +98,9 @@ class Index:
         conditions += [expr for journey in self.journeys for expr in exprs_of(journey)]
         if any(expr.needs.received or expr.needs.steps for expr in conditions):
             return None
-        return max((rule.per for rule in self.project.caps), default=timedelta(0)) + self.project.settings.late_tolerance
+        return (
+            max((rule.per for rule in self.project.caps), default=timedelta(0)) + self.project.settings.late_tolerance
+        )
 
     def segments_moved_by(self, event: str) -> tuple[Segment, ...]:
         """The segments whose membership an event of this name may change, in the order of their dependencies.
@@ -159,5 +182,7 @@ def carries_coupon(journey: Journey) -> dict[int, IssueCoupon]:
     return {
         step.carrier: step
         for step in journey.steps
-        if isinstance(step, IssueCoupon) and step.carrier is not None and isinstance(journey.steps[step.carrier], (Send, Survey))
+        if isinstance(step, IssueCoupon)
+        and step.carrier is not None
+        and isinstance(journey.steps[step.carrier], (Send, Survey))
     }

@@ -7,8 +7,8 @@ ISO 8601, whole floats without `.0`, and a missing value is an error, so that no
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 from orchestrator.core.expression.expr import Expr
 from orchestrator.core.expression.scope import Scope, Value
@@ -75,7 +75,6 @@ class Template:
     def url(self, scope: Scope) -> str:
         """The text with each inserted value percent-encoded."""
         return self.text(scope, percent_encoded)
-
 
 
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")

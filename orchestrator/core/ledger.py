@@ -1,9 +1,11 @@
-"""Rows about the outside world: messages, requests, coupons and tasks. Each has a key from enrollment, step and visit."""
+"""Rows about the outside world: messages, requests, coupons and tasks. Each has a key from enrollment, step and
+visit."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal, Mapping, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from orchestrator.core.program import Channel, MessageClass
 
@@ -21,7 +23,8 @@ class Message(NamedTuple):
     """A row of the message ledger, written when the guards let the message pass. It never changes; see MessageState.
 
     `at` is the decision's instant (caps count it), `decided_at` the actual one, `seq` its place in the journal.
-    `zone` is the zone in force, in which dates are printed. `values` are the frozen values that the template uses. `survives_exit`: sent by an exit's `do` list.
+    `zone` is the zone in force, in which dates are printed. `values` are the frozen values that the template uses.
+    `survives_exit`: sent by an exit's `do` list.
     `not_after` is the start of the next quiet time, `expires_at` the end by `valid_for`.
     """
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.customer import RESERVED, Timer
 from orchestrator.core.inbox import Deployed, Identified
@@ -38,9 +39,7 @@ def apply_traits(turn: CustomerTurn, item: Identified) -> Moved:
     return moved
 
 
-def set_consent(
-    turn: CustomerTurn, topic: str, channel: str, state: str, moved: Moved, silent: bool = False
-) -> None:
+def set_consent(turn: CustomerTurn, topic: str, channel: str, state: str, moved: Moved, silent: bool = False) -> None:
     """Store a customer's choice for one topic on one channel, and announce it.
 
     Ingest has stored an opt-out already, so that the choice stored before does not tell whether it is new.

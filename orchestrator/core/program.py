@@ -7,9 +7,10 @@ first step of each branch. So "where does it go from here" is one look-up, and a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
-from typing import Literal, Mapping, TypeAlias, Union
+from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from orchestrator.core.expression.expr import Expr
@@ -53,7 +54,8 @@ class Retry:
 class StepBase:
     """What every step has. `following` is the next step of the same list (None at its end): `skip_next` jumps over it.
 
-    `on_error_next` is where `on_error: continue` goes on: after this step, or after the enclosing `do` whose rule it is.
+    `on_error_next` is where `on_error: continue` goes on: after this step, or after the enclosing `do` whose rule it
+    is.
     `loops` are the ids of the enclosing `repeat` steps, outermost first.
     """
 
@@ -114,7 +116,7 @@ class WaitWindow(StepBase):
     if_past: IfPast = "continue"
 
 
-WaitTime: TypeAlias = Union[WaitFor, WaitUntilTime, WaitUntilDate, WaitWindow]
+WaitTime: TypeAlias = WaitFor | WaitUntilTime | WaitUntilDate | WaitWindow
 
 
 # --- waits for something --------------------------------------------------------------------------------------------
@@ -302,7 +304,8 @@ class Webhook(StepBase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueCoupon(StepBase):
-    """`coupon`. `carrier` is the message step that carries the code, where it can be seen: its guards are asked first."""
+    """`coupon`. `carrier` is the message step that carries the code, where it can be seen: its guards are asked
+    first."""
 
     offer: str
     as_name: str
@@ -360,10 +363,32 @@ class Unenroll(StepBase):
     journey: str
 
 
-Step: TypeAlias = Union[
-    WaitFor, WaitUntilTime, WaitUntilDate, WaitWindow, WaitSomething, Choose, Do, Split, Repeat, RepeatAgain, Goto, Leave,
-    Send, Survey, Fetch, Webhook, IssueCoupon, OpenTask, SetAttributes, Tag, SetStage, Track, Enroll, Unenroll,
-]  # fmt: skip
+Step: TypeAlias = (
+    WaitFor
+    | WaitUntilTime
+    | WaitUntilDate
+    | WaitWindow
+    | WaitSomething
+    | Choose
+    | Do
+    | Split
+    | Repeat
+    | RepeatAgain
+    | Goto
+    | Leave
+    | Send
+    | Survey
+    | Fetch
+    | Webhook
+    | IssueCoupon
+    | OpenTask
+    | SetAttributes
+    | Tag
+    | SetStage
+    | Track
+    | Enroll
+    | Unenroll
+)
 
 
 # --- triggers -------------------------------------------------------------------------------------------------------
@@ -464,9 +489,7 @@ class OnApi(TriggerBase):
     pass
 
 
-Trigger: TypeAlias = Union[
-    OnEvent, OnSegment, OnAttribute, OnSchedule, OnceAt, OnDate, OnInactive, OnStage, OnApi
-]  # fmt: skip
+Trigger: TypeAlias = OnEvent | OnSegment | OnAttribute | OnSchedule | OnceAt | OnDate | OnInactive | OnStage | OnApi
 
 
 # --- the journey ----------------------------------------------------------------------------------------------------
@@ -526,7 +549,8 @@ class Journey:
 
     `steps` holds the journey's steps and those of the exits' `do` lists; `first` is where an enrollment begins.
     `vars` are the journey's named expressions, for the templates of its messages (in its own expressions they are
-    written out). `events` are the names of all events that a running enrollment listens to (goals, exits, updates, waits).
+    written out). `events` are the names of all events that a running enrollment listens to (goals, exits, updates,
+    waits).
     """
 
     id: str

@@ -6,9 +6,10 @@ templates are those last deployed (the language reference, section 6).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal, Mapping, Protocol
+from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from orchestrator.core.expression.expr import Expr
@@ -56,7 +57,8 @@ class QuietRule:
 
 @dataclass(frozen=True, slots=True)
 class CapRule:
-    """At most `max` messages that match all the keys in any window (t - per, t]. Without class: all but transactional."""
+    """At most `max` messages that match all the keys in any window (t - per, t]. Without class: all but
+    transactional."""
 
     max: int
     per: timedelta
@@ -194,4 +196,4 @@ class Project:
     offers: Mapping[str, Offer] = field(default_factory=dict)
     catalogs: Mapping[str, Mapping[str, dict[str, Any]]] = field(default_factory=dict)
     journeys: Mapping[str, Journey] = field(default_factory=dict)
-    templates: Templates = NoTemplates()
+    templates: Templates = field(default_factory=NoTemplates)

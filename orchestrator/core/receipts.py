@@ -49,10 +49,18 @@ def take_receipt(turn: CustomerTurn, item: Receipt) -> None:
 def _outcome(turn: CustomerTurn, row: Message, status: str) -> None:
     turn.out.transitions.append(
         Transition(
-            turn.t, turn.customer.id, row.seq + 1, "outcome", row.journey, row.version, row.key, row.step,
-            {"channel": row.channel, "status": status}, row.enrollment_id,
+            turn.t,
+            turn.customer.id,
+            row.seq + 1,
+            "outcome",
+            row.journey,
+            row.version,
+            row.key,
+            row.step,
+            {"channel": row.channel, "status": status},
+            row.enrollment_id,
         )
-    )  # fmt: skip
+    )
 
 
 def _reply(turn: CustomerTurn, row: Message | None, item: Receipt) -> None:
@@ -62,7 +70,8 @@ def _reply(turn: CustomerTurn, row: Message | None, item: Receipt) -> None:
         found, _ = address_of(turn.customer, "sms", row.to if row is not None else None)
         if found is not None:
             turn.suppress("sms", found.normal, "suppressed")
-    keyword = word.split()[0] if word.split() else None
+    first = word.split()[0] if word.split() else ""
+    keyword = first.strip(".,;:!?。，！？") or None
     _event(turn, f"{item.channel}_received", row, item, {"text": text, "keyword": keyword})
 
 
@@ -70,6 +79,10 @@ def _event(turn: CustomerTurn, name: str, row: Message | None, item: Receipt, ex
     properties: dict[str, Any] = {"channel": item.channel, **extra}
     if row is not None:
         properties |= {
-            "message": row.id, "template": row.template, "journey": row.journey, "step": row.step, "topic": row.topic,
-        }  # fmt: skip
+            "message": row.id,
+            "template": row.template,
+            "journey": row.journey,
+            "step": row.step,
+            "topic": row.topic,
+        }
     turn.emit_event(name, properties, turn.occasion(name, str(item.message_id)))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Mapping, NamedTuple
+from typing import Any, NamedTuple
 
 from orchestrator.core.time.iso import format_instant
 
@@ -30,7 +31,11 @@ class Transition(NamedTuple):
 
 def line_of(transition: Transition) -> dict[str, Any]:
     """The transition as simulate prints it: keys without a value are left out, instants are RFC 3339 in UTC."""
-    line: dict[str, Any] = {"at": format_instant(transition.at), "type": transition.type, "customer": transition.customer}
+    line: dict[str, Any] = {
+        "at": format_instant(transition.at),
+        "type": transition.type,
+        "customer": transition.customer,
+    }
     if transition.journey is not None:
         line["journey"] = transition.journey
         if transition.version is not None:

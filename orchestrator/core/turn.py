@@ -6,14 +6,15 @@ functions over a CustomerTurn. Nothing that the view holds is changed; what is e
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any
 
 from orchestrator.core.changes import CustomerChanges, MarkMessage, SuppressAddress
 from orchestrator.core.customer import Customer, Timer
 from orchestrator.core.enrollment import Enrollment, EntryRecord
 from orchestrator.core.expression.expr import Expr
-from orchestrator.core.expression.scope import PastEvent, Scope
+from orchestrator.core.expression.scope import Scope
 from orchestrator.core.facts import TurnFacts, TurnHistory
 from orchestrator.core.ledger import Coupon, Task
 from orchestrator.core.pools import WorkingPools
@@ -25,6 +26,7 @@ from orchestrator.core.turn_queue import TurnQueue
 from orchestrator.core.view import CustomerView, LoadedMessage, View
 from orchestrator.errors import EvaluationError
 
+
 class CustomerTurn(TurnQueue):
     """The working state. `now` is the actual instant, `t` the instant of what is being decided (see advance).
 
@@ -32,10 +34,31 @@ class CustomerTurn(TurnQueue):
     """
 
     __slots__ = (
-        "_data", "_own", "_own_customer", "_seq", "_suppressed", "_zones", "came_from", "coupons", "customer",
-        "enrollments", "facts", "history", "index", "lateness_from", "looked_at", "messages", "out", "pools",
-        "project", "record", "scope", "steps_taken", "tasks", "updated",
-    )  # fmt: skip
+        "_data",
+        "_own",
+        "_own_customer",
+        "_seq",
+        "_suppressed",
+        "_zones",
+        "came_from",
+        "coupons",
+        "customer",
+        "enrollments",
+        "facts",
+        "history",
+        "index",
+        "lateness_from",
+        "looked_at",
+        "messages",
+        "out",
+        "pools",
+        "project",
+        "record",
+        "scope",
+        "steps_taken",
+        "tasks",
+        "updated",
+    )
 
     def __init__(self, view: View, pools: WorkingPools, record: CustomerView, now: datetime) -> None:
         super().__init__(view, now)
@@ -125,12 +148,15 @@ class CustomerTurn(TurnQueue):
         """Note what a receipt said about a message: in the ledger as this turn sees it, and for the store."""
         self.messages = [
             LoadedMessage(
-                m.row, fields.get("status", m.status), fields.get("opened_at", m.opened_at), fields.get("clicked_at", m.clicked_at)
+                m.row,
+                fields.get("status", m.status),
+                fields.get("opened_at", m.opened_at),
+                fields.get("clicked_at", m.clicked_at),
             )
             if m.row.id == message_id
             else m
             for m in self.messages
-        ]  # fmt: skip
+        ]
         self.out.marks.append(MarkMessage(message_id, mark, self.t))
 
     def put_coupon(self, coupon: Coupon) -> None:
@@ -163,11 +189,21 @@ class CustomerTurn(TurnQueue):
         if self._data is None:
             c = self.customer
             self._data = {
-                **self.index.defaults, **c.attributes,
-                "id": c.id, "email": c.email, "phone": c.phone, "timezone": c.timezone, "locale": c.locale,
-                "country": c.country, "currency": c.currency, "created_at": c.created_at, "tags": list(c.tags),
-                "stage": c.stage, "score": None, "attributes": c.attributes,
-            }  # fmt: skip
+                **self.index.defaults,
+                **c.attributes,
+                "id": c.id,
+                "email": c.email,
+                "phone": c.phone,
+                "timezone": c.timezone,
+                "locale": c.locale,
+                "country": c.country,
+                "currency": c.currency,
+                "created_at": c.created_at,
+                "tags": list(c.tags),
+                "stage": c.stage,
+                "score": None,
+                "attributes": c.attributes,
+            }
         return self._data
 
     def zone(self, rule: ZoneRule | None, e: Enrollment | None = None) -> ZoneInForce:
@@ -246,9 +282,18 @@ class CustomerTurn(TurnQueue):
             line = Transition(self.t, self.customer.id, self._seq, type_, data=data, values=values or _NOTHING)
         else:
             line = Transition(
-                self.t, self.customer.id, self._seq, type_, e.journey, e.version, e.key, step, data, e.id,
+                self.t,
+                self.customer.id,
+                self._seq,
+                type_,
+                e.journey,
+                e.version,
+                e.key,
+                step,
+                data,
+                e.id,
                 values or _NOTHING,
-            )  # fmt: skip
+            )
         self.out.transitions.append(line)
 
     def finish(self) -> CustomerChanges:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from heapq import heappop, heappush
-from typing import Any, Mapping
+from typing import Any
 
 from orchestrator.core.customer import Timer
 from orchestrator.core.enrollment import Enrollment
@@ -53,7 +54,7 @@ class TurnQueue:
     def deeper(self) -> int:
         """The depth of what follows from the present decision at the same instant. Raises DecisionError at 100."""
         if self.depth >= DEEPEST:
-            raise DecisionError(f"{DEEPEST} events followed from one another at one instant: the journeys feed each other")
+            raise DecisionError(f"{DEEPEST} events followed one another at one instant: the journeys feed each other")
         return self.depth + 1
 
     def depth_of(self, *name: str) -> int:
@@ -85,7 +86,8 @@ class TurnQueue:
         heappush(self._heap, (rank, due_at, 1, -journey.priority, e.journey, e.entered_at, self._n, (e.id, due_at)))
 
     def put_timer(self, kind: str, name: str, timer: Timer) -> None:
-        """Queue one of the customer's own timers, if it is due. Memberships come before entries, both before journeys."""
+        """Queue one of the customer's own timers, if it is due. Memberships come before entries, both before
+        journeys."""
         if timer.due_at > self.now:
             return
         if self.depth and timer.due_at <= self.t:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Mapping, Protocol, Sequence
+from typing import Protocol
 
 from orchestrator.core.customer import Customer
 from orchestrator.core.enrollment import Enrollment, EntryRecord
@@ -56,7 +57,8 @@ class CouponPool:
 class Pools:
     """Quantities shared by all customers, as far as this turn may take from them.
 
-    `entries_left` and `messages_left` by journey (absent: no limit); `queue_turns` is how many tasks each queue was given
+    `entries_left` and `messages_left` by journey (absent: no limit); `queue_turns` is how many tasks each queue was
+    given
     so far (for round robin), `open_tasks` the open ones by (queue, member).
     """
 
@@ -81,7 +83,8 @@ class LoadedMessage:
 class CustomerView:
     """One customer's part of the view. Nothing in it is changed by the turn.
 
-    `enrollments`: those that run or are parked, and ended ones whose goal is still open. `messages` ascending by instant.
+    `enrollments`: those that run or are parked, and ended ones whose goal is still open. `messages` ascending by
+    instant.
     """
 
     customer: Customer

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Mapping
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.advance import STOP, advance, fail, leave, park_for, stand
 from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.inbox import Event
 from orchestrator.core.program import (
-    Journey, OpenTask, Repeat, RepeatAgain, Step, Survey, UntilEvent, UntilTrue, WaitFor, WaitSomething, WaitTime, WaitUntilDate,
-    WaitUntilTime, WaitWindow,
-)  # fmt: skip
+    Journey,
+    OpenTask,
+    Repeat,
+    RepeatAgain,
+    Step,
+    Survey,
+    UntilEvent,
+    UntilTrue,
+    WaitFor,
+    WaitSomething,
+    WaitTime,
+    WaitUntilDate,
+    WaitUntilTime,
+    WaitWindow,
+)
 from orchestrator.core.time.durations import Duration
 from orchestrator.core.time.waits import date_end, next_time_of_day, window_start
 from orchestrator.errors import BadDate, DecisionError, EvaluationError, FactUnavailable
@@ -21,7 +35,8 @@ if TYPE_CHECKING:
 
 
 def wait_end(turn: CustomerTurn, e: Enrollment, step: WaitTime, base: datetime) -> datetime:
-    """When a wait for time ends, computed from its base; before the base, it is past. Raises BadDate, EvaluationError."""
+    """When a wait for time ends, computed from its base; before the base, it is past. Raises BadDate,
+    EvaluationError."""
     zone = turn.zone_of(e, step.timezone).zone
     match step:
         case WaitFor():
@@ -81,10 +96,8 @@ def look_ahead(turn: CustomerTurn, e: Enrollment) -> datetime | None:
         assert expr is not None
         scope = turn.scope_of(e)
         scope.tracking = True
-        try:
+        with suppress(DecisionError):  # said where it is decided
             expr.truth(scope)
-        except DecisionError:
-            pass  # said where it is decided
         scope.tracking = False
         if scope.changes_at is not None:
             instants.append(scope.changes_at)

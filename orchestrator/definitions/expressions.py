@@ -30,11 +30,6 @@ __all__ = ["ExpressionSyntax", "build_expr", "parse"]
 _ENVIRONMENT = Environment()
 
 
-_ENDS = frozenset({"eof", "comma", "rparen", "rbracket", "rbrace", "colon"})
-"""Tokens behind which no expression goes on."""
-_CALCULATING = frozenset({"add", "sub", "tilde", "mul", "div", "floordiv", "mod", "pow"})
-
-
 class _Parser(Parser):
     """Jinja's parser over tokens that are cut and checked already."""
 
@@ -48,37 +43,6 @@ class _Parser(Parser):
         self._last_identifier = 0
         self._tag_stack: list[str] = []
         self._end_token_stack: list[tuple[str, ...]] = []
-        self._read: nodes.Expr | None = None
-
-    # Jinja goes down ten levels of operators for every operand. Most operands have no operator beside them: here one is
-    # read first, and handed to the levels only where an operator follows.
-
-    def parse_condexpr(self) -> nodes.Expr:
-        begins = self.stream.current.lineno
-        operand = None
-        if self.stream.current.value != "not":
-            operand = self._read = self.parse_unary()
-            if self.stream.current.type in _ENDS:
-                return self._taken()
-        tree = super().parse_condexpr()
-        if tree is not operand:
-            tree.lineno = begins
-        return tree
-
-    def parse_math1(self) -> nodes.Expr:
-        if self._read is None:
-            self._read = self.parse_unary()
-        if self.stream.current.type not in _CALCULATING:
-            return self._taken()
-        return super().parse_math1()
-
-    def parse_unary(self, with_filter: bool = True) -> nodes.Expr:
-        return super().parse_unary(with_filter) if self._read is None else self._taken()
-
-    def _taken(self) -> nodes.Expr:
-        read, self._read = self._read, None
-        assert read is not None
-        return read
 
 
 @lru_cache(maxsize=4096)

@@ -1,6 +1,7 @@
 """The breaker of a journey whose messages cannot be rendered: past a bound it is paused, so that nothing more is lost.
 
-Paused, not stopped: entries are refused, waiting customers and queued messages stay where they are, and `resume` goes on
+Paused, not stopped: entries are refused, waiting customers and queued messages stay where they are, and `resume` goes
+on
 once the template is mended and deployed (a new version counts from nothing).
 """
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Mapping, NamedTuple, Protocol, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from orchestrator.channels.protocol import Answer, Caller, Channel, Outgoing
 from orchestrator.core.claim import Claimed, ClaimVerdict, check_claim, normal_of
@@ -66,7 +67,9 @@ def deliver_once(
 
 
 class _Delivery:
-    def __init__(self, store: Store, channels: Mapping[str, Channel], renderer: Any, now: datetime, errors: Any) -> None:
+    def __init__(
+        self, store: Store, channels: Mapping[str, Channel], renderer: Any, now: datetime, errors: Any
+    ) -> None:
         self.store = store
         self.channels = channels
         self.renderer = renderer
@@ -96,9 +99,11 @@ class _Delivery:
 
     def _kept(self, row: Message, verdict: ClaimVerdict) -> Settlement:
         self.counts[2] += 1
-        lines = [] if verdict.action == "freeze" else [
-            _line(row, self.now, "held", {"reason": verdict.reason, "until": verdict.until_at})
-        ]  # fmt: skip
+        lines = (
+            []
+            if verdict.action == "freeze"
+            else [_line(row, self.now, "held", {"reason": verdict.reason, "until": verdict.until_at})]
+        )
         return Settlement(row.id, row.customer_id, "queued", lines, verdict.until_at)
 
     def _suppressed(self, row: Message, reason: str, values: Mapping[str, Any] | None = None) -> Settlement:
@@ -111,9 +116,15 @@ class _Delivery:
     def _hand_over(self, claimed: Claimed, rendered: Rendered) -> Settlement:
         row = claimed.row
         out = Outgoing(
-            row.id, row.channel, row.to, rendered.subject, rendered.text, rendered.html,
-            rendered.from_, rendered.reply_to,
-        )  # fmt: skip
+            row.id,
+            row.channel,
+            row.to,
+            rendered.subject,
+            rendered.text,
+            rendered.html,
+            rendered.from_,
+            rendered.reply_to,
+        )
         channel = self.channels[row.channel]
         answer = channel.send([out])[0]
         if answer.outcome == "unknown" and row.klass != "promotional":
@@ -133,8 +144,15 @@ class _Delivery:
             receipts.append(Receipt("failed", row.channel, row.id))
             listened = "message_failed" in self.store.index.listened
             return Settlement(
-                row.id, row.customer_id, "rejected", lines, None, True, receipts if listened else (), coupon,
-            )  # fmt: skip
+                row.id,
+                row.customer_id,
+                "rejected",
+                lines,
+                None,
+                True,
+                receipts if listened else (),
+                coupon,
+            )
         if answer.outcome == "unknown":
             data = {"channel": row.channel, "status": "unknown", "reason": "unknown_outcome"}
             lines.append(_line(row, at, "outcome", data, 1))
@@ -178,12 +196,26 @@ def _texts(row: Message, rendered: Rendered) -> dict[str, Any]:
 
 
 def _line(
-    row: Message, at: datetime, type_: str, data: Mapping[str, Any], after: int = 0, values: Mapping[str, Any] | None = None
+    row: Message,
+    at: datetime,
+    type_: str,
+    data: Mapping[str, Any],
+    after: int = 0,
+    values: Mapping[str, Any] | None = None,
 ) -> Transition:
     return Transition(
-        at, row.customer_id, row.seq + after, type_, row.journey, row.version, row.key, row.step, data,
-        row.enrollment_id, values or {},
-    )  # fmt: skip
+        at,
+        row.customer_id,
+        row.seq + after,
+        type_,
+        row.journey,
+        row.version,
+        row.key,
+        row.step,
+        data,
+        row.enrollment_id,
+        values or {},
+    )
 
 
 def hold_line(row: Message, now: datetime, until_at: datetime) -> Transition:

@@ -57,7 +57,9 @@ def ingest_once(store: Store, items: Iterable[Incoming | tuple[str, Body]], now:
                 arrivals.append(arrival)
         else:
             customer, body = item
-            inside = [body.traits] if isinstance(body, Identified) else [getattr(body, field.name) for field in fields(body)]
+            inside = (
+                [body.traits] if isinstance(body, Identified) else [getattr(body, field.name) for field in fields(body)]
+            )
             why = _unstorable(customer, inside)
             if why is None and isinstance(body, Identified):
                 why = unfit_traits(body.traits)

@@ -57,7 +57,8 @@ class LedgerRenderer:
         return Rendered(*rendered[:4], sender, reply_to, rendered.fields)
 
     def _extras(self, row: Message, wanted: frozenset[str]) -> dict[str, Any]:
-        """What the renderer takes beside the values. Only the `wanted` links are made: a signature costs more than a text."""
+        """What the renderer takes beside the values. Only the `wanted` links are made: a signature costs more than a
+        text."""
         base, secret = self._base_url, self._secret
         extras: dict[str, Any] = {"timezone": row.zone}
         for name, (page, purpose) in _LINKS.items():
@@ -72,9 +73,8 @@ class LedgerRenderer:
         if row.subject is not None:
             extras["subject"] = row.subject
         if row.channel == "email":
-            for name, value in (("from", row.sender), ("reply_to", row.reply_to)):
-                if value is not None:
-                    extras[name] = value
+            own = (("from", row.sender), ("reply_to", row.reply_to))
+            extras.update((name, value) for name, value in own if value is not None)
         return extras
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Iterator
 
 from orchestrator.core.index import Way
 from orchestrator.core.program import OnceAt, OnSchedule

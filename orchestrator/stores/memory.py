@@ -1,19 +1,27 @@
-"""The memory store: the reference of the Store protocol, for tests, `simulate` and back-tests. One thread, one process."""
+"""The memory store: the reference of the Store protocol, for tests, `simulate` and back-tests. One thread, one
+process."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any
 
 from orchestrator.core.changes import Changes, CustomerChanges
 from orchestrator.core.claim import Claimed
 from orchestrator.core.customer import Customer
 from orchestrator.core.expression.scope import PastEvent
 from orchestrator.core.inbox import (
-    Body, ConsentChanged, Deployed, Event, Item, JourneyOperated, ScheduleFired,
-)  # fmt: skip
+    Body,
+    ConsentChanged,
+    Deployed,
+    Event,
+    Item,
+    JourneyOperated,
+    ScheduleFired,
+)
 from orchestrator.core.index import Index
 from orchestrator.core.ledger import UNSENT, Message, Request, Task
 from orchestrator.core.program import Journey, Throttle
@@ -28,7 +36,8 @@ from orchestrator.stores.protocol import Arrival, CustomerCard, Ingested, Settle
 
 
 class MemoryStore:
-    """See Store. `forced` fixes draws in tests of journeys; `forget_messages` drops rows that nothing can ask for again."""
+    """See Store. `forced` fixes draws in tests of journeys; `forget_messages` drops rows that nothing can ask for
+    again."""
 
     def __init__(
         self, salt: str = "0", forced: Mapping[str, str | bool] | None = None, forget_messages: bool = False
@@ -219,7 +228,8 @@ class MemoryStore:
     # --- delivery --------------------------------------------------------------------------------------------------
 
     def claim_messages(self, now: datetime, limit: int) -> Sequence[Claimed]:
-        """Queued messages, oldest first, as far as throttles allow; the first look at one beyond tells that it waits."""
+        """Queued messages, oldest first, as far as throttles allow; the first look at one beyond tells that it
+        waits."""
         outbox = self._outbox
         outbox.wake(now)
         found: list[LoadedMessage] = []
@@ -320,7 +330,7 @@ class MemoryStore:
         return self._switches
 
     def set_switches(self, switches: Switches) -> None:
-        """Throw switches. What waits to be handed over and is stopped or killed now goes to the next claim, which cancels it."""
+        """Throw switches. What waits to be handed over, and is stopped or killed now, is claimed and cancelled."""
         thawed = self._switches.paused - switches.paused
         self._switches = switches
         self._outbox.recall(lambda row: row.journey in switches.stopped or switches.killed(row.journey, row.channel))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any, Callable, Iterable, TypeVar
+from typing import Any, TypeVar
 
 from orchestrator.core.ledger import Message, Request
 from orchestrator.core.program import Throttle
@@ -14,7 +15,8 @@ _Entry = TypeVar("_Entry")
 
 
 class MemoryOutbox:
-    """Queued messages in the order of their decisions; throttled ones by journey, so that others never wait for them."""
+    """Queued messages in the order of their decisions; throttled ones by journey, so that others never wait for
+    them."""
 
     def __init__(self) -> None:
         self.direct: deque[LoadedMessage] = deque()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Sequence
 
 from orchestrator.core.customer import Customer
 from orchestrator.core.enrollment import Enrollment, EntryRecord
@@ -42,9 +42,19 @@ class CustomerRecord:
     `known_from` when the customer first arrived, whatever the profile says."""
 
     __slots__ = (
-        "coupons", "customer", "enrollments", "entries", "history", "inbox", "known_from", "messages", "next_due_at", "parked",
-        "tasks", "zone",
-    )  # fmt: skip
+        "coupons",
+        "customer",
+        "enrollments",
+        "entries",
+        "history",
+        "inbox",
+        "known_from",
+        "messages",
+        "next_due_at",
+        "parked",
+        "tasks",
+        "zone",
+    )
 
     def __init__(self, customer: Customer) -> None:
         self.customer = customer

@@ -6,8 +6,9 @@ contract as tests: a new store plugs in there.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Iterable, NamedTuple, Protocol, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from orchestrator.core.changes import Changes
 from orchestrator.core.claim import Claimed
@@ -97,7 +98,8 @@ class Store(Protocol):
         """Join events to a customer's past; nobody enters anything by them."""
 
     def load(self, now: datetime, budget: int) -> View:
-        """Claim at most `budget` customers with due timers or inbox items, ordered by customer id, and all they need."""
+        """Claim at most `budget` customers with due timers or inbox items, ordered by customer id, and all they
+        need."""
 
     def save(self, changes: Changes) -> None:
         """Everything that a turn wants done, at once."""
@@ -163,7 +165,8 @@ class Store(Protocol):
         """Count one more under a name. Returns how many there are now."""
 
     def next_due_at(self) -> datetime | None:
-        """The earliest instant at which something in this store is due; None: nothing ever, unless something arrives."""
+        """The earliest instant at which something in this store is due; None: nothing ever, unless something
+        arrives."""
 
     def message(self, customer: str, channel: str, step: str | None) -> Message | None:
         """The latest message of a customer on a channel (from a step), for receipts that name no id."""

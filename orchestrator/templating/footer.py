@@ -10,7 +10,6 @@ from markupsafe import escape
 
 from orchestrator.templating.locales import is_chinese, is_traditional
 
-
 _special = re.compile(r"[&<>'\"]").search
 
 

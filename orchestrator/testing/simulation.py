@@ -7,12 +7,21 @@ At each, what arrives is ingested, then turns, deliveries and requests run until
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Any, Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from orchestrator.core.inbox import ConsentChanged, EnrollmentRequested, Event, Identified, Receipt
-from orchestrator.core.inbox import RedemptionRequested, SurveyAnswered, TaskClosed
+from orchestrator.core.inbox import (
+    ConsentChanged,
+    EnrollmentRequested,
+    Event,
+    Identified,
+    Receipt,
+    RedemptionRequested,
+    SurveyAnswered,
+    TaskClosed,
+)
 from orchestrator.core.index import Index
 from orchestrator.core.transition import Transition, line_of
 from orchestrator.core.view import Switches
@@ -85,23 +94,26 @@ class Simulation:
         self._stalled_until: datetime | None = None
         self._renderer = LedgerRenderer(loaded.templates, loaded.project, BASE_URL, b"simulation")
         self._index = self._index_of(loaded)
-        self.store = MemoryStore(salt if salt is not None else "0", force, forget_messages and not self._index.asks_ledger)
+        self.store = MemoryStore(
+            salt if salt is not None else "0", force, forget_messages and not self._index.asks_ledger
+        )
 
     def _index_of(self, loaded: LoadedProject) -> Index:
         project = loaded.project
         if self._only is not None:
-            project = replace(
-                project, journeys={id: j for id, j in project.journeys.items() if id in self._only}
-            )
+            project = replace(project, journeys={id: j for id, j in project.journeys.items() if id in self._only})
         return Index(project)
 
     # --- the start -------------------------------------------------------------------------------------------------
 
     def prepare(self, customers: Iterable[items.CustomerSpec], history: Iterable[items.PastSpec]) -> None:
         """Customers first, in order and in silence; then history; then the deploy."""
-        empty = replace(self._index.project, journeys={}, segments=(), stages=tuple(
-            replace(stage, where=None) for stage in self._index.project.stages
-        ))  # fmt: skip
+        empty = replace(
+            self._index.project,
+            journeys={},
+            segments=(),
+            stages=tuple(replace(stage, where=None) for stage in self._index.project.stages),
+        )
         self.store.deploy(Index(empty), self.now)
         for spec in customers:
             self.create(spec)
@@ -171,9 +183,7 @@ class Simulation:
         return done
 
     def _deliver(self) -> int:
-        counts = deliver_once(
-            self.store, self.sinks, self._renderer, self.now, render_errors=RenderError
-        )
+        counts = deliver_once(self.store, self.sinks, self._renderer, self.now, render_errors=RenderError)
         waiting = self.store.throttled(self.now)
         self._pending.extend(hold_line(row, self.now, at) for row, at in waiting)
         return sum(counts)
@@ -278,15 +288,19 @@ class Simulation:
             case items.KillItem() | items.LiftItem():
                 store.set_switches(_killed(switches, item))
             case items.StallItem():
-                self._stalled_until = self.now + item.stall_for
+                until_at = self.now + item.stall_for
+                self._stalled_until = max(until_at, self._stalled_until or until_at)
             case items.DeployItem():
                 self._deploy(item)
             case items.MergeItem():
                 where = Problem(
-                    "scenario", item.line, 1, "merge_unsupported",
+                    "scenario",
+                    item.line,
+                    1,
+                    "merge_unsupported",
                     f"merging two customers ('{item.source}' into '{item.target}') is not supported yet",
                     "take the item out; an alias of an unknown id adds an identifier",
-                )  # fmt: skip
+                )
                 raise ProjectInvalid([where])
 
     def _deploy(self, item: items.DeployItem) -> None:
@@ -375,7 +389,8 @@ def simulate_scenario(
 def _only_arrives(item: items.TimelineItem) -> bool:
     """Items for the inbox may arrive together; those that look at or change the world wait for the engine."""
     return isinstance(
-        item, (items.EventItem, items.IdentifyItem, items.ConsentItem, items.SurveyItem, items.RedeemItem, items.EnrollItem)
+        item,
+        (items.EventItem, items.IdentifyItem, items.ConsentItem, items.SurveyItem, items.RedeemItem, items.EnrollItem),
     )
 
 
@@ -390,9 +405,7 @@ def simulate_events(
 ) -> Summary:
     """Replay a table of events, the clock starting at the first. Customers are created in silence before theirs."""
     if table.first_at is None:
-        from datetime import timezone
-
-        return Summary(datetime.fromtimestamp(0, timezone.utc), datetime.fromtimestamp(0, timezone.utc))
+        return Summary(datetime.fromtimestamp(0, UTC), datetime.fromtimestamp(0, UTC))
     run = Simulation(loaded, table.first_at, emit, with_values=with_values, forget_messages=forget_messages)
     run.prepare((), ())
     total = len(table)

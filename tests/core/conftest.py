@@ -17,7 +17,8 @@ Tell = Callable[..., list[dict[str, Any]]]
 def tell(tmp_path: Path) -> Tell:
     """`tell(journeys, timeline, customers=, until=, history=, project=, segments=, offers=)` gives the lines.
 
-    One journey may be given alone: it is called `j`. The scenario starts on Monday, 2 March 2026, at 10:00 UTC, with the
+    One journey may be given alone: it is called `j`. The scenario starts on Monday, 2 March 2026, at 10:00 UTC, with
+    the
     customer u1 (in UTC, who may be written to) unless others are given.
     """
     count = 0

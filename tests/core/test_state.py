@@ -148,7 +148,9 @@ def enrollments(draw: st.DrawFn) -> Enrollment:
     e.outcome = draw(st.none() | data)
     e.results = draw(data)
     e.visits = draw(st.dictionaries(names, st.integers(0, 9), max_size=2))
-    e.loops = draw(st.dictionaries(names, st.builds(LoopState, st.integers(1, 9), instants, st.integers(1, 9)), max_size=2))
+    e.loops = draw(
+        st.dictionaries(names, st.builds(LoopState, st.integers(1, 9), instants, st.integers(1, 9)), max_size=2)
+    )
     e.attempts = draw(st.integers(0, 9))
     e.sent_ways = tuple(draw(st.lists(names, max_size=2)))
     e.pending = draw(st.dictionaries(names, names, max_size=2))
@@ -224,7 +226,8 @@ def test_what_an_enrollment_knows_itself_is_not_written_with_its_entry() -> None
     e = Enrollment("e", "u1", "j", "v", "k", "event", AT, {})
     properties = {"n": 1, "at": "of its own"}
     e.entry = {
-        **properties, "at": AT, "name": "go", "key": "k", "trigger": "event", "updated_at": AT, "properties": properties,
+        **properties, "at": AT, "name": "go", "key": "k", "trigger": "event", "updated_at": AT,
+        "properties": properties,
     }  # fmt: skip
     text = to_json(e)
     assert json.loads(text)["entry"] == ["go", properties]

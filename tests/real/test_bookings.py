@@ -16,7 +16,20 @@ from orchestrator.testing.simulation import simulate_events
 
 polars = pytest.importorskip("polars", reason="the independent count needs polars (extra: backtest)")
 DAYS = (30, 14, 7, 3, 1)
-MONTHS = "January February March April May June July August September October November December".split()
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 
 
 def due_reminders(table: Path) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from datetime import datetime, time, timedelta, timezone
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -50,7 +50,7 @@ def orders_of(table: Path) -> dict[str, list[Order]]:
     )
     found: dict[str, list[Order]] = defaultdict(list)
     for invoice, customer, at, total in grouped.iter_rows():
-        found[f"C{int(customer)}"].append((at.replace(tzinfo=LONDON).astimezone(timezone.utc), invoice, total))
+        found[f"C{int(customer)}"].append((at.replace(tzinfo=LONDON).astimezone(UTC), invoice, total))
     return found
 
 
@@ -112,7 +112,7 @@ def expected_messages(orders: dict[str, list[Order]]) -> Counter[str]:
 
 def _at_ten(since: datetime, days: int) -> datetime:
     day = since.astimezone(LONDON).date() + timedelta(days=days)
-    return datetime.combine(day, time(10), LONDON).astimezone(timezone.utc)
+    return datetime.combine(day, time(10), LONDON).astimezone(UTC)
 
 
 def _share(*parts: str) -> float:

@@ -3,7 +3,8 @@
 Each file below tests/cases/scenarios/ (except base/, the stock project) holds one case, or several under `cases:`:
 
     project:                    # for all cases of the file, merged over base/; a case's own `project:` over that
-      journeys/j.yaml: {...}    # a mapping (merged key by key; null removes) or the text of the file; null: no such file
+      journeys/j.yaml: {...}    # a mapping (merged key by key; null removes) or the text of the file; null: no such
+      file
     journey: {...}              # short for project: {journeys/j.yaml: {...}}; also in a case
     scenario: {...}             # what the cases' scenarios share, merged likewise
     cases:
@@ -49,7 +50,8 @@ BASE = CASES / "base"
 START = "2026-03-02T10:00:00Z"
 """A Monday."""
 CASE_KEYS = {
-    "name", "rule", "project", "projects", "journey", "scenario", "expect", "only", "exact", "absent", "error", "warning"
+    "name", "rule", "project", "projects", "journey", "scenario", "expect", "only", "exact", "absent", "error",
+    "warning"
 }  # fmt: skip
 Line = Mapping[str, Any]
 
@@ -208,7 +210,9 @@ def _compare(case: Case, start: datetime, lines: list[dict[str, Any]]) -> None:
     for number in range(max(len(wanted), len(seen))):
         want = wanted[number] if number < len(wanted) else None
         have = seen[number] if number < len(seen) else None
-        keys_differ = exact and want is not None and have is not None and set(want) | {"version"} != set(have) | {"version"}
+        keys_differ = (
+            exact and want is not None and have is not None and set(want) | {"version"} != set(have) | {"version"}
+        )
         ok = want is not None and have is not None and _matches(want, have) and not keys_differ
         report.append(f"{' ' if ok else '!'} {_shown(have, set(want or ())) if have is not None else '(no line)'}")
         if not ok:

@@ -114,7 +114,7 @@ def test_goals_count_late_events_by_their_own_time(tmp_path, stamped, counts):
 
 
 @pytest.mark.parametrize(
-    ("stamped", "taken"), [(timedelta(0), "then"), (30 * MINUTE, "then"), (-MINUTE, "else")], ids=["at", "behind", "before"]
+    ("stamped", "taken"), [(timedelta(0), "then"), (30 * MINUTE, "then"), (-MINUTE, "else")], ids=["at", "in", "before"]
 )
 def test_a_wait_takes_an_event_by_its_own_timestamp(tmp_path, stamped, taken):
     journey = {"enter": {"event": "go"}, "steps": [{"wait": {"event": "ping", "up_to": "1h"}}]}

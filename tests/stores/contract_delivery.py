@@ -183,7 +183,10 @@ class DeliveryContract:
     # --- requests --------------------------------------------------------------------------------------------------
 
     def test_a_request_is_claimed_once_and_its_answer_arrives(self, store: Store) -> None:
-        fetches = {"enter": {"event": "go"}, "steps": [{"fetch": {"url": "https://x.example/{{ entry.order }}", "as": "w"}}]}
+        fetches = {
+            "enter": {"event": "go"},
+            "steps": [{"fetch": {"url": "https://x.example/{{ entry.order }}", "as": "w"}}],
+        }
         store.deploy(index_of({"fetches": fetches}), START)
         arrive(store, "u1", event(order="a b"))
         turns(store, START)

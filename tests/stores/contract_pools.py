@@ -102,7 +102,8 @@ class PoolContract:
             turns(store, at)
         told = [(line["customer"], line["type"]) for line in lines(store) if line["type"] in ("entered", "refused")]
         assert told == [
-            ("u0", "entered"), ("u1", "entered"), ("u2", "refused"), ("u3", "entered"), ("u4", "entered"), ("u5", "refused"),
+            ("u0", "entered"), ("u1", "entered"), ("u2", "refused"), ("u3", "entered"), ("u4", "entered"),
+            ("u5", "refused"),
         ]  # fmt: skip
 
     def test_messages_are_limited_in_total(self, store: Store) -> None:

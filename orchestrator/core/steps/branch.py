@@ -81,7 +81,7 @@ def run_repeat_again(turn: CustomerTurn, e: Enrollment, journey: Journey, step: 
 
 
 def next_pass(turn: CustomerTurn, e: Enrollment, repeat: Repeat) -> int:
-    """Count up and walk into the body again. A pass that begins late is the new anchor, so that no others follow at once."""
+    """Count up and walk into the body again. A pass that begins late is the new anchor: no others follow at once."""
     state = e.loops[repeat.id]
     number = state.number + 1
     late = repeat.every is not None and turn.t > next_pass_at(turn, e, repeat, repeat.every)

@@ -87,9 +87,7 @@ def _has_enough(turn: CustomerTurn, offer: Offer) -> bool:
     held = [
         coupon
         for coupon in turn.coupons.values()
-        if coupon.offer == offer.id
-        and coupon.status != "released"
-        and (per is None or coupon.issued_at > turn.t - per)
+        if coupon.offer == offer.id and coupon.status != "released" and (per is None or coupon.issued_at > turn.t - per)
     ]
     return len(held) >= most
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Mapping
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.advance import STOP, fail, stand
 from orchestrator.core.enrollment import Enrollment
@@ -72,9 +73,21 @@ def _ask(
     request_id = effect_id(e.id, step.id, visit, str(count) if count > 1 else "")
     turn.out.requests.append(
         Request(
-            request_id, e.customer_id, e.id, step.id, visit, kind, method, url, headers, body, step.timeout, cache,
-            turn.t, step.as_name,
-        )  # fmt: skip
+            request_id,
+            e.customer_id,
+            e.id,
+            step.id,
+            visit,
+            kind,
+            method,
+            url,
+            headers,
+            body,
+            step.timeout,
+            cache,
+            turn.t,
+            step.as_name,
+        )
     )
     e.outcome = {"request": request_id, "url": url, "method": method, "body": body}
     stand(turn, e, "reply", None)

@@ -29,9 +29,7 @@ def run_task(turn: CustomerTurn, e: Enrollment, journey: Journey, step: OpenTask
         members = queue.members if queue is not None else ()
         task_id = effect_id(e.id, step.id, e.visits.get(step.id, 1))
         assignee = turn.pools.assignee(step.queue, members, step.assign)
-        turn.put_task(
-            Task(task_id, e.customer_id, e.id, step.id, step.queue, title, body, assignee, due_at, turn.t)
-        )
+        turn.put_task(Task(task_id, e.customer_id, e.id, step.id, step.queue, title, body, assignee, due_at, turn.t))
         turn.say("task", {"queue": step.queue, "title": title, "due_at": due_at}, e, step.id, {"assignee": assignee})
         if due_at is not None:
             turn.set_timer("task", task_id, Timer(due_at))
@@ -67,8 +65,11 @@ def finish_task(turn: CustomerTurn, e: Enrollment, step: OpenTask) -> int:
     """The task was closed, or is overdue: say how it went."""
     task = turn.tasks.get(effect_id(e.id, step.id, e.visits.get(step.id, 1)))
     overdue = {
-        "status": "overdue", "outcome": None, "assignee": task.assignee if task is not None else None, "closed_at": None,
-    }  # fmt: skip
+        "status": "overdue",
+        "outcome": None,
+        "assignee": task.assignee if task is not None else None,
+        "closed_at": None,
+    }
     outcome: dict[str, Any] = (e.outcome or {}).get("value") or overdue
     if step.as_name is not None:
         e.results[step.as_name] = outcome

@@ -1,6 +1,7 @@
 """A template reads a value that the journeys which send it do not have: an unknown name, attribute or property.
 
-A template is looked at once for each set of types with which what it reads is sent; a mistake that it makes everywhere is told
+A template is looked at once for each set of types with which what it reads is sent; a mistake that it makes everywhere
+is told
 once, at its place in the template's file.
 """
 

@@ -152,7 +152,14 @@ def _no_wait_ends_early(told: list[Any], versions: Mapping[Any, Any]) -> None:
                 assert until >= transition.at
         elif transition.type in ("exited", "failed"):
             until = None
-        elif until is not None and transition.type not in ("goal", "message", "suppressed", "released", "outcome", "held"):
+        elif until is not None and transition.type not in (
+            "goal",
+            "message",
+            "suppressed",
+            "released",
+            "outcome",
+            "held",
+        ):
             assert transition.at >= until, (transition, until)
             until = None
 
@@ -163,7 +170,7 @@ def _nobody_is_forgotten(engine: Engine) -> None:
     store = engine.store
     for customer in CUSTOMERS:
         engine.store.ingest([])
-        record = store._records[customer]  # type: ignore[attr-defined]  # noqa: SLF001
+        record = store._records[customer]  # type: ignore[attr-defined]
         for e in record.enrollments.values():
             if e.status != "running":
                 continue
@@ -205,7 +212,9 @@ def _rows(engine: Engine) -> list[Any]:
         card = engine.store.card(customer)
         for message in card.messages if card is not None else ():
             row = message.row
-            found.append((row.id, row.at, row.channel, row.template, row.to, dumps(row.values), row.expires_at, row.not_after))
+            found.append(
+                (row.id, row.at, row.channel, row.template, row.to, dumps(row.values), row.expires_at, row.not_after)
+            )
     return found
 
 
