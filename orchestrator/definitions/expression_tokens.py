@@ -104,7 +104,7 @@ def _cut(text: str) -> list[Token] | None:
     for match in _TOKEN.finditer(text):
         if match.start() != place:
             return None
-        kind, word, start, place = match.lastgroup, match[0], place, match.end()
+        kind, word, start, place = match.lastgroup or "", match[0], place, match.end()
         if kind == "whitespace":
             continue
         if kind == "operator":
