@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from orchestrator.cli.json_lines import LineWriter
 from orchestrator.definitions.event_tables import replay_events
 from orchestrator.definitions.load import load_project
 from orchestrator.definitions.mapping import load_mapping
@@ -27,13 +28,9 @@ def run(table_path: Path, out: Any) -> dict[str, Any]:
     assert mapping is not None, problems
     table = replay_events(table_path, mapping)
     mapped = time.perf_counter()
-    dumps = json.JSONEncoder(ensure_ascii=False).encode
-    write = out.write
-
-    def emit(line: dict[str, Any]) -> None:
-        write(dumps(line) + "\n")
-
-    summary = simulate_events(loaded, table, emit)
+    writer = LineWriter(out)
+    summary = simulate_events(loaded, table, writer.write)
+    writer.close()
     ended = time.perf_counter()
     return {
         "seconds": ended - started,

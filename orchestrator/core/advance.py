@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.core.enrollment import Enrollment
+from orchestrator.core.enrollment import Enrollment, EntryRecord
 from orchestrator.core.program import END, Journey, RepeatAgain, Step, StepBase
 from orchestrator.errors import DecisionError, FactUnavailable
 
@@ -152,7 +152,7 @@ def _end(turn: CustomerTurn, e: Enrollment, status: Any, reason: str | None) -> 
     e.standing = None
     e.due_at = e.look_at = e.until_at = None
     record = turn.entry_record(e.journey, e.key)
-    turn.out.entries[e.journey, e.key] = record._replace(exited_at=turn.t)
+    turn.out.entries[e.journey, e.key] = EntryRecord(record.entered_at, turn.t, record.messaged_at)
 
 
 def _let_go_of_coupons(turn: CustomerTurn, e: Enrollment, step: str | None) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, NamedTuple
-from zoneinfo import ZoneInfo
 
 from orchestrator.core.addresses import email_address, phone_number
 from orchestrator.core.customer import Customer
@@ -65,7 +64,7 @@ def check_claim(
         return ClaimVerdict("suppress", "expired")
     if row.journey in switches.paused:
         return ClaimVerdict("freeze", "paused")
-    if row.not_after is not None and now >= row.not_after:
+    if row.not_after is not None and (now >= row.not_after or now != row.decided_at):
         return _quiet_again(row, customer, project, salt, now)
     return ClaimVerdict("send")
 
@@ -77,13 +76,13 @@ def normal_of(row: Message, customer: Customer) -> str:
 
 
 def _quiet_again(row: Message, customer: Customer, project: Project, salt: str, now: datetime) -> ClaimVerdict:
-    """The free time in which the row was written is over: look whether it is quiet now, and until when."""
+    """The free time in which the row was written is over, or the customer moved: is it quiet, and until when?"""
     rule = project.quiet
     if rule is None:
         return ClaimVerdict("send")
-    journey = project.journeys.get(row.journey)
-    own: ZoneInfo | None = journey.timezone.zone if journey is not None else None
-    zones = zone_in_force(own, customer.timezone, customer.phone, customer.country, project.timezone).all_zones
+    zones = zone_in_force(
+        row.fixed_zone, customer.timezone, customer.phone, customer.country, project.timezone
+    ).all_zones
     free_at = quiet_until(now, zones, rule.hours)
     if free_at is None:
         return ClaimVerdict("send")

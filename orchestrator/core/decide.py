@@ -93,7 +93,7 @@ def _thaws(e: Enrollment, record: CustomerView) -> bool:
 
 def _begin(turn: CustomerTurn, at: datetime) -> None:
     turn.came_from = at
-    turn.t = turn.instant(at)
+    turn.t = at if at == turn.now else turn.instant(at)
     turn.lateness_from = None
     turn.looked_at = None
 

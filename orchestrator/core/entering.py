@@ -50,7 +50,8 @@ def try_to_enter(turn: CustomerTurn, journey: Journey, triggers: Sequence[Trigge
     """Let the customer in by the first trigger whose `where` holds, or record the first refusal."""
     switches = turn.view.switches
     if journey.id in switches.stopped or journey.id in switches.paused:
-        refuse(turn, journey, "stopped" if journey.id in switches.stopped else "paused")
+        reason = "stopped" if journey.id in switches.stopped else "paused"
+        refuse(turn, journey, reason, _key_or_none(turn, triggers, attempt))
         return
     trigger = None
     key = None
@@ -65,7 +66,8 @@ def try_to_enter(turn: CustomerTurn, journey: Journey, triggers: Sequence[Trigge
         _say_at_door(turn, journey, "failed", error.reason, None, {"error": str(error)})
         return
     if trigger is None or key is None:
-        refuse(turn, journey, "where", None, _explained(turn, triggers[0], attempt) if triggers else {})
+        values = _explained(turn, triggers[0], attempt) if triggers else {}
+        refuse(turn, journey, "where", _key_or_none(turn, triggers, attempt), values)
         return
     running = [e for e in turn.enrollments.values() if e.journey == journey.id and e.key == key and not e.ended]
     reason = _refusal(turn, journey, trigger, key, attempt, running)
@@ -106,6 +108,14 @@ def _key(turn: CustomerTurn, trigger: Trigger, attempt: Attempt) -> str:
         if value is not None:
             return printed(value)
     return attempt.default_key if attempt.default_key is not None and trigger.key is None else turn.customer.id
+
+
+def _key_or_none(turn: CustomerTurn, triggers: Sequence[Trigger], attempt: Attempt) -> str | None:
+    """The key by the first trigger, for a refusal before any of them took the event; None where it cannot be told."""
+    try:
+        return _key(turn, triggers[0], attempt) if triggers else None
+    except DecisionError:
+        return None
 
 
 def _refusal(
@@ -154,7 +164,7 @@ def enter(turn: CustomerTurn, journey: Journey, trigger: Trigger, key: str, atte
     )
     turn.add(e)
     record = turn.entry_record(journey.id, key)
-    turn.out.entries[journey.id, key] = record._replace(entered_at=(*record.entered_at, at))
+    turn.out.entries[journey.id, key] = EntryRecord((*record.entered_at, at), record.exited_at, record.messaged_at)
     before, turn.t = turn.t, at
     turn.say("entered", {"trigger": trigger.id}, e, values=_explained(turn, trigger, attempt))
     if journey.holdout > 0:

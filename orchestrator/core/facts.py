@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class TurnHistory:
     """The customer's past events, and those of this turn."""
 
+    __slots__ = ("_joined", "_loaded")
+
     def __init__(self, loaded: History | None) -> None:
         self._loaded = loaded
         self._joined: dict[str, list[PastEvent]] = {}

@@ -55,7 +55,7 @@ def fire(turn: CustomerTurn, enrollment_id: str, due_at: datetime) -> None:
         _leave_wait(turn, e, journey, step, due_at)
     elif e.standing == "reply":
         if e.outcome is not None and "answered" in e.outcome:
-            _go(turn, e, lambda: take_reply(turn, e, step), turn.t)
+            _go(turn, e, take_reply, step)
     elif e.standing in ("hold", "retry"):
         turn.lateness_from = e.until_at if e.standing == "hold" else None
         if e.standing == "hold" and journey.watches and look_at_conditions(turn, e):
@@ -69,22 +69,21 @@ def _leave_wait(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Step,
     """Go on behind a wait. After a pause `due_at` is later than the wait's own end, from which lateness counts."""
     turn.lateness_from = e.until_at if e.outcome is None and e.until_at is not None else due_at
     if not leave_if_late(turn, e, journey):
-        _go(turn, e, lambda: _after_wait(turn, e, journey, step), turn.t)
+        _go(turn, e, _after_wait, step)
 
 
-def _go(turn: CustomerTurn, e: Enrollment, decide: Callable[[], int], t: datetime) -> None:
-    """Take a decision about where to go, and go there. An error is the step's."""
-    journey = turn.program(e)
-    assert e.step is not None
+def _go(turn: CustomerTurn, e: Enrollment, decide: Callable[[CustomerTurn, Enrollment, Step], int], step: Step) -> None:
+    """Take a decision about where to go from a step, and go there. An error is the step's."""
+    t = turn.t
     try:
-        index = decide()
+        index = decide(turn, e, step)
     except DecisionError as error:
-        index = fail(turn, e, journey.steps[journey.by_id[e.step]], error)
+        index = fail(turn, e, step, error)
     if index != STOP:
         advance(turn, e, index, t)
 
 
-def _after_wait(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Step) -> int:
+def _after_wait(turn: CustomerTurn, e: Enrollment, step: Step) -> int:
     if e.outcome is not None and "go_on_at" in e.outcome:  # it failed, and `on_error` says to go on
         if isinstance(step, WaitSomething) and step.as_name is not None:
             e.results[step.as_name] = None
@@ -96,7 +95,7 @@ def _after_wait(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Step)
             if step.if_past == "exit":
                 leave(turn, e, "past")
                 return STOP
-            return step.next if step.following is None else journey.steps[step.following].next
+            return step.next if step.following is None else turn.program(e).steps[step.following].next
         case WaitSomething():
             value = e.outcome["value"] if e.outcome is not None else None
             if step.as_name is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from orchestrator.core.changes import TakeFromPools
+from orchestrator.core.changes import NOTHING_TAKEN, TakeFromPools
 from orchestrator.core.offers import generated_code
 from orchestrator.core.project import Offer
 from orchestrator.core.view import CouponPool, Pools
@@ -33,7 +33,7 @@ class WorkingPools:
 
     def taken(self) -> TakeFromPools:
         """What the present customer took."""
-        return self._taken or TakeFromPools()
+        return self._taken or NOTHING_TAKEN
 
     def undo(self) -> None:
         """Give back what the present customer took."""
@@ -45,7 +45,7 @@ class WorkingPools:
     def _take(self) -> TakeFromPools:
         if self._saved is None:
             self._saved = (dict(self._coupons), dict(self._entries), dict(self._messages), dict(self._turns))
-        return self._taken or TakeFromPools()
+        return self._taken or NOTHING_TAKEN
 
     def entry(self, journey: str) -> bool:
         """Take one entry; False when the day's limit is reached."""

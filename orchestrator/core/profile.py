@@ -11,6 +11,7 @@ from orchestrator.core.project import Segment
 from orchestrator.errors import DecisionError
 
 if TYPE_CHECKING:
+    from orchestrator.core.enrollment import Enrollment
     from orchestrator.core.turn import CustomerTurn
 
 Moved = list[tuple[str, Any, Any]]
@@ -138,15 +139,17 @@ def apply_stage_rules(turn: CustomerTurn, silent: bool = False) -> None:
         set_stage(turn, found, silent)
 
 
-def set_stage(turn: CustomerTurn, stage: str, silent: bool = False) -> None:
-    """Move the customer to a stage and announce it."""
+def set_stage(
+    turn: CustomerTurn, stage: str, silent: bool = False, e: Enrollment | None = None, step: str | None = None
+) -> None:
+    """Move the customer to a stage and announce it. `e` and `step`: the enrollment's step that does so, if one does."""
     before = turn.customer.stage
     if before == stage:
         return
     turn.edit_customer().stage = stage
     if silent:
         return
-    turn.say("stage", {"from": before, "to": stage})
+    turn.say("stage", {"from": before, "to": stage}, e, step)
     turn.emit_event("stage_changed", {"from": before, "to": stage}, turn.occasion("stage", stage))
 
 

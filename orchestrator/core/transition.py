@@ -46,7 +46,7 @@ def line_of(transition: Transition) -> dict[str, Any]:
             line["step"] = transition.step
     for name, value in transition.data.items():
         if value is not None:
-            line[name] = jsonable(value)
+            line[name] = value if type(value) is str else jsonable(value)
     return line
 
 

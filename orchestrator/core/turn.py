@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from orchestrator.core.changes import CustomerChanges, MarkMessage, SuppressAddress
 from orchestrator.core.customer import Customer, Timer
@@ -78,7 +79,7 @@ class CustomerTurn(TurnQueue):
         self.facts = TurnFacts(self)
         self.scope = Scope(_NO_RESULTS, now=now, zone=self.project.timezone, facts=self.facts)
         self._data: dict[str, Any] | None = None
-        self._zones: dict[object, ZoneInForce] = {}
+        self._zones: dict[ZoneInfo | None, ZoneInForce] = {}
         self._seq = view.ordinal * 100_000
         self.steps_taken: dict[str, int] = {}
         self.came_from: datetime | None = None
@@ -137,7 +138,7 @@ class CustomerTurn(TurnQueue):
     def entry_record(self, journey: str, key: str) -> EntryRecord:
         """What is remembered of the entries with this key."""
         place = (journey, key)
-        return self.out.entries.get(place) or self.record.entries.get(place) or EntryRecord()
+        return self.out.entries.get(place) or self.record.entries.get(place) or _NO_ENTRIES
 
     def append_message(self, message: LoadedMessage) -> None:
         """Add a new row to the ledger as this turn sees it."""
@@ -215,13 +216,11 @@ class CustomerTurn(TurnQueue):
             except EvaluationError:
                 named = None
             return ZoneInForce(named, "step", (named,)) if named is not None else self.zone(None)
-        key = rule.zone if rule is not None and rule.zone is not None else "customer"
-        found = self._zones.get(key)
+        own = rule.zone if rule is not None else None
+        found = self._zones.get(own)
         if found is None:
             c = self.customer
-            found = self._zones[key] = zone_in_force(
-                rule.zone if rule is not None else None, c.timezone, c.phone, c.country or None, self.project.timezone
-            )
+            found = self._zones[own] = zone_in_force(own, c.timezone, c.phone, c.country or None, self.project.timezone)
         return found
 
     def forget_zones(self) -> None:
@@ -230,12 +229,17 @@ class CustomerTurn(TurnQueue):
 
     def zone_of(self, e: Enrollment, step_rule: ZoneRule | None = None) -> ZoneInForce:
         """The zone in force for an enrollment's step."""
-        return self.zone(step_rule or self.program(e).timezone, e)
+        rule = step_rule or self.view.versions[e.journey, e.version].timezone
+        if rule.expr is None and (found := self._zones.get(rule.zone)) is not None:
+            return found
+        return self.zone(rule, e)
 
     def scope_of(self, e: Enrollment | None, event: dict[str, Any] | None = None, zone: Any = None) -> Scope:
         """The scope for an expression about an enrollment (or about the customer alone) at the present instant."""
+        if zone is None:  # first of all, because a zone may be computed, too: in this same scope
+            zone = (self.zone_of(e) if e is not None else self.zone(None)).zone
         scope = self.scope
-        scope.customer = self.customer_data()
+        scope.customer = self._data or self.customer_data()
         scope.event = event if event is not None else self.looked_at
         scope.now = self.t
         scope.tracking = False
@@ -245,12 +249,11 @@ class CustomerTurn(TurnQueue):
             scope.entry = None
             scope.results = _NO_RESULTS
             scope.loop = None
-            scope.zone = zone or self.zone(None).zone
         else:
             scope.entry = e.entry
             scope.results = e.results
             scope.loop = {"index": next(reversed(e.loops.values())).number} if e.loops else None
-            scope.zone = zone or self.zone_of(e).zone
+        scope.zone = zone
         return scope
 
     def truth(self, expr: Expr | None, e: Enrollment | None, event: dict[str, Any] | None = None) -> bool:
@@ -323,5 +326,6 @@ def next_due_at(view: View, enrollments: Iterable[Enrollment], customer: Custome
 
 
 _NO_RESULTS: dict[str, Any] = {}
+_NO_ENTRIES = EntryRecord()
 _NO_CAUSES: frozenset[str] = frozenset()
 _NOTHING: Mapping[str, Any] = {}

@@ -57,10 +57,7 @@ def ingest_once(store: Store, items: Iterable[Incoming | tuple[str, Body]], now:
                 arrivals.append(arrival)
         else:
             customer, body = item
-            inside = (
-                [body.traits] if isinstance(body, Identified) else [getattr(body, field.name) for field in fields(body)]
-            )
-            why = _unstorable(customer, inside)
+            why = _unstorable(customer, [body.traits] if isinstance(body, Identified) else _inside(body))
             if why is None and isinstance(body, Identified):
                 why = unfit_traits(body.traits)
             if why is not None:
@@ -70,6 +67,10 @@ def ingest_once(store: Store, items: Iterable[Incoming | tuple[str, Body]], now:
             arrivals.extend(Arrival(customer, now, out) for out in _opt_outs(body))
     done = store.ingest(arrivals)
     return IngestCounts(done.accepted, done.duplicates, done.conflicts, tuple(refused), tuple(violations))
+
+
+def _inside(body: Body) -> list[Any]:
+    return [getattr(body, field.name) for field in fields(body)]
 
 
 def _event(project: Project, item: Incoming, now: datetime, violations: list[tuple[str, str]]) -> Arrival | str:

@@ -28,9 +28,9 @@ def turn_once(store: Store, now: datetime, budget: int = BUDGET) -> TurnCounts:
         return TurnCounts()
     changes = decide(view, now)
     store.save(changes)
-    return TurnCounts(
-        len(changes.customers),
-        sum(len(change.transitions) for change in changes.customers),
-        sum(len(change.messages) for change in changes.customers),
-        sum(change.parked is not None for change in changes.customers),
-    )
+    transitions = messages = parked = 0
+    for change in changes.customers:
+        transitions += len(change.transitions)
+        messages += len(change.messages)
+        parked += change.parked is not None
+    return TurnCounts(len(changes.customers), transitions, messages, parked)

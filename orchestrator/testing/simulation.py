@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter, itemgetter
+from pathlib import Path
 from typing import Any
 
 from orchestrator.core.inbox import (
@@ -26,8 +28,9 @@ from orchestrator.core.index import Index
 from orchestrator.core.transition import Transition, line_of
 from orchestrator.core.view import Switches
 from orchestrator.definitions import scenario_items as items
-from orchestrator.definitions.event_tables import ReplayTable
-from orchestrator.definitions.load import LoadedProject, load_project
+from orchestrator.definitions.event_tables import ReplayEvent, ReplayTable
+from orchestrator.definitions.lint import lint_project
+from orchestrator.definitions.load import LoadedProject
 from orchestrator.errors import Problem, ProjectInvalid
 from orchestrator.runtime.delivery import deliver_once, hold_line, requests_once
 from orchestrator.runtime.ingest import Incoming, ingest_once
@@ -36,6 +39,7 @@ from orchestrator.runtime.sweep import next_sweep_at, start_schedules, sweep_onc
 from orchestrator.runtime.turns import turn_once
 from orchestrator.stores.memory import MemoryStore
 from orchestrator.templating.failure import RenderError
+from orchestrator.testing.collector import seldom_collected
 from orchestrator.testing.sink import ScriptedHttp, SinkChannel
 
 LONGEST = timedelta(days=400)
@@ -90,6 +94,7 @@ class Simulation:
         self._with_values = with_values
         self._only = only
         self._loaded = loaded
+        self._deploys: dict[Path, LoadedProject] = {}
         self._pending: list[Transition] = []
         self._stalled_until: datetime | None = None
         self._renderer = LedgerRenderer(loaded.templates, loaded.project, BASE_URL, b"simulation")
@@ -205,8 +210,8 @@ class Simulation:
                 count -= 1
             ready, self._pending = self._pending[:count], self._pending[count:]
         counts, emit = self.summary.lines, self._emit
+        counts.update(map(_type, ready))
         for transition in ready:
-            counts[transition.type] += 1
             if transition.type in NOT_PRINTED and not self._with_values:
                 continue
             line = line_of(transition)
@@ -233,6 +238,17 @@ class Simulation:
         """An event arrives; `at` is both its timestamp and its arrival."""
         self.summary.events += 1
         self._ingest([Incoming(customer, name, properties, self.now, message_id)])
+
+    def arrive(self, events: Iterable[ReplayEvent]) -> None:
+        """Events of a table arrive together; a customer is created in silence before the first of theirs."""
+        arrivals: list[Incoming | tuple[str, Identified]] = []
+        for event in events:
+            if event.profile is not None:
+                self.summary.customers += 1
+                arrivals.append((event.customer, Identified(traits_of(event.profile, self.now), silent=True)))
+            self.summary.events += 1
+            arrivals.append(Incoming(event.customer, event.name, event.properties, self.now, event.message_id))
+        self._ingest(arrivals)
 
     def happen(self, item: items.TimelineItem) -> bool:
         """One item of a timeline. Returns whether it only arrived (so that more may arrive before the engine runs)."""
@@ -303,9 +319,16 @@ class Simulation:
                 )
                 raise ProjectInvalid([where])
 
+    def load_deploys(self, timeline: Iterable[items.TimelineItem]) -> None:
+        """Load what the timeline will deploy. Raises ProjectInvalid before anything runs where lint finds errors."""
+        for path in {item.path: None for item in timeline if isinstance(item, items.DeployItem)}:
+            loaded, problems = lint_project(path)
+            if any(problem.severity == "error" for problem in problems):
+                raise ProjectInvalid([replace(problem, path=str(path / problem.path)) for problem in problems])
+            self._deploys[path] = loaded
+
     def _deploy(self, item: items.DeployItem) -> None:
-        loaded = load_project(item.path)
-        loaded.require_valid()
+        loaded = self._deploys[item.path]
         self._loaded = loaded
         self._index = self._index_of(loaded)
         self._renderer.deploy(loaded.templates, loaded.project)
@@ -313,8 +336,9 @@ class Simulation:
         start_schedules(self.store, self.now)
 
 
-def _place(transition: Transition) -> tuple[datetime, str, int]:
-    return (transition.at, transition.customer, transition.seq)
+_place = itemgetter(0, 1, 2)
+"""Where a transition stands among the others: its instant, customer and seq."""
+_type = attrgetter("type")
 
 
 def _killed(switches: Switches, item: items.KillItem | items.LiftItem) -> Switches:
@@ -365,6 +389,7 @@ def simulate_scenario(
         only=only,
         with_values=with_values,
     )
+    run.load_deploys(scenario.timeline)
     run.prepare(scenario.customers, scenario.history)
     until = scenario.until or _longest_after(scenario.start)
     arrived = False
@@ -406,21 +431,19 @@ def simulate_events(
     """Replay a table of events, the clock starting at the first. Customers are created in silence before theirs."""
     if table.first_at is None:
         return Summary(datetime.fromtimestamp(0, UTC), datetime.fromtimestamp(0, UTC))
-    run = Simulation(loaded, table.first_at, emit, with_values=with_values, forget_messages=forget_messages)
-    run.prepare((), ())
-    total = len(table)
-    for number, group in _by_instant(table):
-        run.advance_to(group[0].at)
-        for event in group:
-            if event.profile is not None:
-                run.create(event.profile)
-            run.event(event.customer, event.name, event.properties, event.message_id)
-        run.run_engine()
-        if progress is not None:
-            progress(number, total)
-    assert table.last_at is not None
-    run.run_out(_longest_after(table.last_at))
-    return run.finish()
+    with seldom_collected():
+        run = Simulation(loaded, table.first_at, emit, with_values=with_values, forget_messages=forget_messages)
+        run.prepare((), ())
+        total = len(table)
+        for number, group in _by_instant(table):
+            run.advance_to(group[0].at)
+            run.arrive(group)
+            run.run_engine()
+            if progress is not None:
+                progress(number, total)
+        assert table.last_at is not None
+        run.run_out(_longest_after(table.last_at))
+        return run.finish()
 
 
 def _longest_after(at: datetime) -> datetime:
@@ -429,9 +452,9 @@ def _longest_after(at: datetime) -> datetime:
     return at + LONGEST if at < last - LONGEST else last
 
 
-def _by_instant(table: ReplayTable) -> Iterator[tuple[int, list[Any]]]:
+def _by_instant(table: ReplayTable) -> Iterator[tuple[int, list[ReplayEvent]]]:
     """The events of one instant together, with how many came so far."""
-    group: list[Any] = []
+    group: list[ReplayEvent] = []
     count = 0
     for event in table:
         if group and event.at != group[0].at:

@@ -177,6 +177,26 @@ def test_an_update_that_puts_a_wait_into_the_past_applies_if_past(
     assert {line["at"] for line in lines[3:]} == {"2026-03-02T11:00:00Z"}
 
 
+def test_an_event_is_seen_where_the_zone_is_computed(tell: Any, shown: Any) -> None:
+    """The zone is an expression of its own, which must not forget the event that is being looked at."""
+    journey = {
+        "timezone": "customer.plan",
+        "update": {"event": "changed", "where": "event.order == entry.order"},
+        "exit": {"event": "stop", "where": "event.n == 7"},
+        "steps": [{"wait": {"until": "entry.updated_at", "offset": "1d"}}],
+    }
+    timeline = [
+        {"at": "+0m", "identify": {"plan": "Asia/Tokyo"}},
+        GO,
+        {"at": "+1h", "event": "changed", "properties": {"order": "o1"}},
+        {"at": "+2h", "event": "stop", "properties": {"n": 7}},
+    ]
+    assert shown(tell(journey, timeline), "until")[2:] == [
+        ("11:00", "rescheduled", "wait_1", "2026-03-03T11:00:00Z"),
+        ("12:00", "exited", "wait_1", None),
+    ]
+
+
 def test_a_change_of_the_zone_moves_a_wait(tell: Any, shown: Any) -> None:
     journey = {"steps": [{"wait": {"until": "18:00"}}]}
     lines = tell(journey, [GO, {"at": "+1h", "identify": {"timezone": "America/New_York"}}])

@@ -64,8 +64,20 @@ def as_instant(value: Value, zone: ZoneInfo, offset: int) -> datetime:
         raise EvaluationError(f"{describe(value)} is no usable instant: {error}", offset=offset) from None
 
 
+@lru_cache(maxsize=8192)
+def _bare_day(text: str) -> date | None:
+    """The day that a text without a time names, else None."""
+    try:
+        moment = read_date(text)
+    except ValueError:
+        return None
+    return None if isinstance(moment, datetime) else moment
+
+
 def as_day(value: Value, zone: ZoneInfo, offset: int) -> date:
     """The local date of a moment. Raises EvaluationError."""
+    if type(value) is str and len(value) <= _LONGEST_REMEMBERED and (day := _bare_day(value)) is not None:
+        return day  # as date properties come with most events: no zone has a part in it
     moment = as_moment(value, zone, offset)
     return local_wall(moment, zone, offset).date() if isinstance(moment, datetime) else moment
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.advance import STOP, is_late, leave, release_coupon, stand
-from orchestrator.core.enrollment import Enrollment
+from orchestrator.core.enrollment import Enrollment, EntryRecord
 from orchestrator.core.guard import NoReach, Reach, Verdict, expires_at, not_after, reach, timing
 from orchestrator.core.ledger import Message, effect_id
 from orchestrator.core.program import ChannelTemplate, Journey, MessageOptions, Send, Step
@@ -151,6 +151,7 @@ def write(
     subject = options.subject.text(scope) if options.subject is not None else None
     visit = e.visits.get(step.id, 1)
     many = isinstance(step, Send) and step.every_way
+    zone = turn.zone_of(e, step.timezone)
     seq = turn.next_seq()
     turn.next_seq()  # for what becomes of it
     row = Message(
@@ -183,8 +184,9 @@ def write(
         throttled=journey.throttle is not None,
         coupon=e.pending.pop(step.id, None),
         survey=survey,
-        zone=turn.zone_of(e, step.timezone).zone.key,
+        zone=zone.zone.key,
+        fixed_zone=zone.zone.key if zone.link == "step" else None,
     )
     turn.append_message(LoadedMessage(row))
     record = turn.entry_record(e.journey, e.key)
-    turn.out.entries[e.journey, e.key] = record._replace(messaged_at=turn.t)
+    turn.out.entries[e.journey, e.key] = EntryRecord(record.entered_at, record.exited_at, turn.t)

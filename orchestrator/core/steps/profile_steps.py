@@ -48,7 +48,7 @@ def run_stage(turn: CustomerTurn, e: Enrollment, journey: Journey, step: SetStag
     from orchestrator.core.events import profile_moved
 
     before = turn.customer.stage
-    set_stage(turn, step.stage)
+    set_stage(turn, step.stage, False, e, step.id)
     if before != step.stage:
         identity = effect_id(e.id, step.id, e.visits.get(step.id, 1))
         profile_moved(turn, [("stage", before, step.stage)], identity, by_step=True)

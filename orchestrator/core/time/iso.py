@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from orchestrator.core.time.durations import parse_fixed
 
@@ -41,6 +42,12 @@ def format_instant(instant: datetime) -> str:
         if instant.utcoffset() is None:
             raise ValueError(f"{instant.isoformat()} has no zone, so that it is no instant")
         instant = instant.astimezone(UTC)
+    return _written(instant)
+
+
+@lru_cache(maxsize=8192)
+def _written(instant: datetime) -> str:
+    """Remembered, because much happens at one instant; in UTC only, where equal datetimes are the same instant."""
     if not instant.microsecond:
         return instant.isoformat()[:19] + "Z"
     if instant.microsecond % 1000:

@@ -46,9 +46,9 @@ def zone_in_force(
     Whatever is missing or cannot be read is passed over. A phone's country comes before the address's, a country of
     one zone before one of several.
     """
-    if (zone := _valid(step_zone)) is not None:
+    if step_zone is not None and (zone := _valid(step_zone)) is not None:
         return _single(zone, "step")
-    if (zone := _valid(customer_timezone)) is not None:
+    if customer_timezone is not None and (zone := _valid(customer_timezone)) is not None:
         return _single(zone, "customer")
     if not phone and not country:
         return _single(project_zone, "project")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from orchestrator.core.frozen import dataclass
 from orchestrator.core.program import (
     CUSTOMER_ZONE,
     ExitRule,
