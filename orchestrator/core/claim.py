@@ -15,7 +15,7 @@ from orchestrator.core.customer import Customer
 from orchestrator.core.guard import forbidden, no_consent
 from orchestrator.core.identity import smear_for
 from orchestrator.core.ledger import Message
-from orchestrator.core.project import Project
+from orchestrator.core.project import Project, Topic
 from orchestrator.core.time.quiet import next_quiet_start, quiet_until
 from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.core.view import Switches
@@ -53,13 +53,11 @@ def check_claim(
         return ClaimVerdict("suppress", "stopped")
     if claimed.ended_by is not None and not row.survives_exit:
         return ClaimVerdict("suppress", "stopped" if claimed.ended_by == "stopped" else "exited")
-    topic = project.topics.get(row.topic)
-    if topic is not None:
-        refused = forbidden(
-            suppressions.get((row.channel, normal_of(row, customer)), frozenset()), topic
-        ) or no_consent(customer.consents.get((row.topic, row.channel)), topic)
-        if refused is not None:
-            return ClaimVerdict("suppress", refused)
+    topic = project.topics.get(row.topic) or Topic(row.topic, row.klass)  # a topic that is gone binds as it did
+    causes = suppressions.get((row.channel, normal_of(row, customer)), frozenset())
+    refused = forbidden(causes, topic) or no_consent(customer.consents.get((row.topic, row.channel)), topic)
+    if refused is not None:
+        return ClaimVerdict("suppress", refused)
     if row.expires_at is not None and now > row.expires_at:
         return ClaimVerdict("suppress", "expired")
     if row.journey in switches.paused:

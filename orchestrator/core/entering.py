@@ -50,8 +50,8 @@ def try_to_enter(turn: CustomerTurn, journey: Journey, triggers: Sequence[Trigge
     """Let the customer in by the first trigger whose `where` holds, or record the first refusal."""
     switches = turn.view.switches
     if journey.id in switches.stopped or journey.id in switches.paused:
-        reason = "stopped" if journey.id in switches.stopped else "paused"
-        refuse(turn, journey, reason, _key_or_none(turn, triggers, attempt))
+        why = "stopped" if journey.id in switches.stopped else "paused"
+        refuse(turn, journey, why, _key_or_none(turn, triggers, attempt))
         return
     trigger = None
     key = None

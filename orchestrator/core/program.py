@@ -8,13 +8,12 @@ first step of each branch. So "where does it go from here" is one look-up, and a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from orchestrator.core.expression.expr import Expr
-from orchestrator.core.frozen import dataclass
 from orchestrator.core.interpolation import Template
 from orchestrator.core.time.cron import Cron
 from orchestrator.core.time.durations import Duration

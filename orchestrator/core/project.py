@@ -7,13 +7,12 @@ templates are those last deployed (the language reference, section 6).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from orchestrator.core.expression.expr import Expr
-from orchestrator.core.frozen import dataclass
 from orchestrator.core.program import Channel, Journey, MessageClass
 from orchestrator.core.time.durations import Duration
 from orchestrator.core.time.quiet import QuietHours

@@ -9,9 +9,9 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.core.frozen import dataclass
 from orchestrator.definitions.source import Document
 from orchestrator.definitions.text_files import clean_text
 from orchestrator.errors import Problem

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.core.frozen import dataclass
 from orchestrator.core.project import Project
 from orchestrator.definitions.collector import collector_at_rest
 from orchestrator.definitions.compiler.flow import walk

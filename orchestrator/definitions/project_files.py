@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel
 
-from orchestrator.core.frozen import dataclass
 from orchestrator.definitions.catalogs import LARGEST_CATALOG, Catalog, catalog_from_csv, catalog_from_yaml
 from orchestrator.definitions.models.journey import JourneyModel
 from orchestrator.definitions.models.offers import Offer, OffersModel

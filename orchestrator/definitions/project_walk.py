@@ -10,11 +10,10 @@ import os
 import stat
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from orchestrator.core.frozen import dataclass
 from orchestrator.definitions.nearest import nearest
 from orchestrator.errors import Problem
 

@@ -7,12 +7,11 @@ an index 0 where the file has one trigger instead of a list, or ``("email", "tem
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from orchestrator.core.frozen import dataclass
 from orchestrator.definitions.positions import source_index
 from orchestrator.errors import Problem
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 
-from orchestrator.core.frozen import dataclass
 from orchestrator.errors import Problem
 
 LARGEST_FILE = 1024 * 1024

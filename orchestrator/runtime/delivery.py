@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from orchestrator.channels.protocol import Answer, Caller, Channel, Outgoing
 from orchestrator.core.claim import Claimed, ClaimVerdict, check_claim, normal_of
 from orchestrator.core.inbox import Body, Receipt, Replied
-from orchestrator.core.ledger import Message
+from orchestrator.core.ledger import UNSENT, Message
 from orchestrator.core.transition import Transition
 from orchestrator.runtime.breaker import count_render_error
 from orchestrator.stores.protocol import Settlement, Store
@@ -172,8 +172,11 @@ class _Delivery:
             return None
         card = self.store.card(row.customer_id)
         coupon = next((c for c in card.coupons if c.id == row.coupon), None) if card is not None else None
-        if coupon is None or coupon.status != "issued":
+        if card is None or coupon is None or coupon.status != "issued":
             return None
+        others = [m for m in card.messages if m.row.coupon == row.coupon and m.row.id != row.id]
+        if any(message.status not in UNSENT for message in others):
+            return None  # it went, or may still go, on another channel
         lines.append(_line(row, at, "released", {"offer": coupon.offer, "code": coupon.code}, 1))
         return coupon.id
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from orchestrator.core.frozen import dataclass
 from orchestrator.errors import Problem
 from orchestrator.templating.assets import Asset
 from orchestrator.templating.locales import fallbacks

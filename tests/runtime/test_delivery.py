@@ -342,6 +342,47 @@ def test_a_template_that_cannot_be_filled_stops_that_message_only(world: Any) ->
     assert [out.subject for out in w.provider.given] == ["Hello"]
 
 
+@pytest.mark.parametrize(
+    ("answers", "status"), [(["rejected", "accepted"], "issued"), (["rejected", "rejected"], "released")]
+)
+def test_a_coupon_on_two_channels_is_taken_back_when_neither_went(world: Any, answers: Any, status: str) -> None:
+    steps = [CARRIES[0], {"send": {"all_of": [{"email": "code"}, {"sms": "code"}]}}]
+    templates = {
+        "email/code.html": "---\nsubject: A code\n---\n<p>{{ coupon.code }}</p>\n",
+        "sms/code.txt": "{{ coupon.code }}\n",
+    }
+    w = world(steps, {**COUPON, "templates": templates})
+    w.provider.answers = [Answer(answer) for answer in answers]
+    w.go()
+    w.at()
+    assert [coupon.status for coupon in w.store.card("u1").coupons] == [status]
+
+
+def test_an_error_on_the_second_channel_does_not_send_the_first_again(world: Any) -> None:
+    templates = {"email/hello.html": "---\nsubject: Hello\n---\n<p>Hello</p>\n", "sms/bad.txt": "{{ entry.x.y + 1 }}\n"}
+    schema = {"customer": {}, "events": {"go": {"x": {"type": "object"}}}}
+    w = world([{"send": {"all_of": [{"email": "hello"}, {"sms": "bad"}]}}], {"templates": templates, "schema": schema},
+              enter={"event": "go"})  # fmt: skip
+    w.go(x={"y": "text"})
+    w.at()
+    w.store.operate("j", "resume", START + timedelta(minutes=5))
+    w.at(5)
+    assert [out.subject for out in w.provider.given] == ["Hello"]
+
+
+def test_a_topic_that_is_gone_binds_what_is_queued(world: Any, tmp_path: Path) -> None:
+    from orchestrator.core.index import Index
+
+    w = world()
+    w.go()
+    w.decide()
+    w.happen("u1", ConsentChanged("promotions", "email", "out"))
+    topics = {"care": {"class": "service"}}
+    newer = project_of(tmp_path / "newer", {"k": {"enter": {"event": "go"}, "steps": []}}, project={"topics": topics})
+    w.store.deploy(Index(newer.project), START)
+    assert ("u1", "suppressed", "email_1", "opted_out") in w.at()
+
+
 # --- throttles ------------------------------------------------------
 
 

@@ -80,3 +80,19 @@ def test_a_release_is_smeared_within_its_bound(tmp_path: Path) -> None:
     assert len(set(sent)) > 20
     held = {line["customer"]: line["until"] for line in runs[0] if line["type"] == "held"}
     assert held == {line["customer"]: line["at"] for line in runs[0] if line["type"] == "message"}
+
+
+def test_a_campaign_is_spread_over_its_time(tmp_path: Path) -> None:
+    """Entries fall within `spread`, all with the key of the one local minute, and the same way every time."""
+    journey = {"enter": {"once": "2026-03-02T12:00", "timezone": "UTC", "spread": "2h"}, "steps": []}
+    project = project_of(tmp_path, {"j": journey})
+    customers = [{"id": f"c{n}"} for n in range(60)]
+    runs = [lines_of(project, {"seed": 9, "customers": customers}) for _ in range(2)]
+    assert runs[0] == runs[1] != lines_of(project, {"seed": 10, "customers": customers})
+    noon = datetime.fromisoformat("2026-03-02T12:00:00+00:00")
+    entered = [line for line in runs[0] if line["type"] == "entered"]
+    assert len({line["customer"] for line in entered}) == len(entered) == 60
+    assert {line["key"] for line in entered} == {"2026-03-02T12:00"}
+    after = [datetime.fromisoformat(line["at"]) - noon for line in entered]
+    assert all(timedelta(0) <= late < timedelta(hours=2) for late in after)
+    assert sum(late < timedelta(hours=1) for late in after) in range(15, 46)

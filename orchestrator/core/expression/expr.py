@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from orchestrator.core.expression.evaluate import NO_VARS, compile_node
 from orchestrator.core.expression.leaves import leaves_of
@@ -15,7 +15,6 @@ from orchestrator.core.expression.steady import Steadiness, moves_steadily, set_
 from orchestrator.core.expression.text import text_of
 from orchestrator.core.expression.types import Types
 from orchestrator.core.expression.values import truth
-from orchestrator.core.frozen import dataclass
 from orchestrator.errors import DecisionError, EvaluationError
 
 MOST_WORK = 20_000

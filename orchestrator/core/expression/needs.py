@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Final
 
@@ -20,7 +20,6 @@ from orchestrator.core.expression.nodes import (
     walk,
 )
 from orchestrator.core.expression.reserved import NAMES
-from orchestrator.core.frozen import dataclass
 
 ALL: Final = "*"
 """Stands for every name, where an object is used as a whole or asked by a computed name."""

@@ -8,12 +8,10 @@ of one precedence are one node each, and a sign before a number is part of the n
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal as OneOf
 from typing import assert_never
-
-from orchestrator.core.frozen import dataclass
 
 Operator = OneOf["+", "-", "*", "/", "//", "%", "~"]
 Comparison = OneOf["==", "!=", "<", "<=", ">", ">=", "in", "not in"]

@@ -7,6 +7,7 @@ rate) with the present instant. What else is made of `now` can change at any tim
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,6 @@ from orchestrator.core.expression.nodes import Arithmetic, Name, Node, Sign
 from orchestrator.core.expression.operators import compare
 from orchestrator.core.expression.scope import Evaluator, Scope, Value
 from orchestrator.core.expression.values import is_number
-from orchestrator.core.frozen import dataclass
 from orchestrator.errors import DecisionError
 
 MINUTE = timedelta(minutes=1)

@@ -80,7 +80,6 @@ def _send_all(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Send) -
     """Every channel on its own; those that are held keep the step, the others are done and not looked at again."""
     held: list[Verdict] = []
     done = list(e.sent_ways)
-    closed = 0
     for way in step.ways:
         if way.channel in done:
             continue
@@ -88,13 +87,11 @@ def _send_all(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Send) -
         if isinstance(found, NoReach):
             suppress(turn, e, step, way.channel, found.reason)
             done.append(way.channel)
-            closed += 1
             continue
         verdict = timing(turn, e, journey, step, found, step.options)
         if verdict.action == "hold":
             held.append(verdict)
             continue
-        done.append(way.channel)
         if verdict.action == "send":
             write(turn, e, journey, step, found, step.options, None)
         else:
@@ -103,6 +100,8 @@ def _send_all(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Send) -
             if verdict.action == "exit":
                 leave(turn, e, verdict.reason)
                 return STOP
+        done.append(way.channel)
+        e.sent_ways = tuple(done)  # at once: an error at the next channel must not send this one again
     e.sent_ways = tuple(done)
     if held:
         hold(turn, e, step, min(held, key=lambda verdict: verdict.until_at or turn.t))
@@ -128,6 +127,16 @@ def _let_go_of_coupon(turn: CustomerTurn, e: Enrollment, step: Step) -> None:
     coupon_id = e.pending.pop(step.id, None)
     if coupon_id is not None:
         release_coupon(turn, e, coupon_id, step.id)
+
+
+def _coupon_on_another_way(turn: CustomerTurn, e: Enrollment, step: Step) -> str | None:
+    """The coupon that the same visit's message on another channel carries: it is taken back when all are unsent."""
+    visit = e.visits.get(step.id, 1)
+    for message in reversed(turn.messages):
+        row = message.row
+        if row.enrollment_id == e.id and row.step == step.id and row.visit == visit:
+            return row.coupon
+    return None
 
 
 def write(
@@ -182,7 +191,7 @@ def write(
         on_quiet=options.on_quiet,
         survives_exit=step.in_exit,
         throttled=journey.throttle is not None,
-        coupon=e.pending.pop(step.id, None),
+        coupon=e.pending.pop(step.id, None) or (_coupon_on_another_way(turn, e, step) if many else None),
         survey=survey,
         zone=zone.zone.key,
         fixed_zone=zone.zone.key if zone.link == "step" else None,

@@ -13,13 +13,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from orchestrator.core.frozen import dataclass
 from orchestrator.core.time.iso import shown
 from orchestrator.core.time.zones import local, to_utc
 from orchestrator.errors import BadDate

@@ -11,12 +11,11 @@ Two readings of the same words (the language reference, sections 4 and 5):
 from __future__ import annotations
 
 from calendar import monthrange
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from orchestrator.core.frozen import dataclass
 from orchestrator.core.time.duration_text import LONGEST_DAYS, MONTH_DAYS, read_parts, spell_elapsed
 from orchestrator.core.time.zones import local, to_utc
 from orchestrator.errors import BadDate

@@ -7,10 +7,10 @@ of all local times: in a gap at its end, in a fold at the first of the two.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from orchestrator.core.frozen import dataclass
 from orchestrator.core.time.waits import Window
 from orchestrator.core.time.zones import local
 

@@ -8,10 +8,9 @@ The last step of a block goes on where the step that holds the block goes on.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from orchestrator.core.frozen import dataclass
 from orchestrator.core.program import END, OnError
 from orchestrator.definitions.source import Path
 

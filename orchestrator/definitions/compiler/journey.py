@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.core.frozen import dataclass
 from orchestrator.core.program import (
     CUSTOMER_ZONE,
     ExitRule,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -13,7 +13,6 @@ from orchestrator.core.expression.finding import Finding
 from orchestrator.core.expression.needs import NOTHING, Needs, needs
 from orchestrator.core.expression.nodes import Node
 from orchestrator.core.expression.types import UNKNOWN, Record, Type, Types
-from orchestrator.core.frozen import dataclass
 from orchestrator.definitions.expressions import ExpressionSyntax, parse
 
 

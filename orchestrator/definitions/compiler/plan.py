@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from orchestrator.core.expression.types import Types
-from orchestrator.core.frozen import dataclass
 from orchestrator.definitions.compiler.carriers import TemplateNames
 from orchestrator.definitions.compiler.names import Names, Readings
 

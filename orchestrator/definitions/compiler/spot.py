@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-from orchestrator.core.frozen import dataclass
 from orchestrator.core.program import END, Retry
 from orchestrator.core.time.durations import parse_duration
 from orchestrator.definitions.compiler.fields import Fields

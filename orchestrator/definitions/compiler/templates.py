@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from orchestrator.core.expression.expr import Expr, compiled
 from orchestrator.core.expression.types import OBJECT, UNKNOWN, Record, Type, Types, either
-from orchestrator.core.frozen import dataclass
 from orchestrator.core.program import ChannelTemplate, MessageOptions, Send, Step, Survey
 from orchestrator.core.project import TemplateRef
 from orchestrator.definitions.compiler.carriers import TemplateNames

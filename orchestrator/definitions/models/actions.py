@@ -1,9 +1,8 @@
 """Steps that do something beside sending: `fetch`, `webhook`, `coupon`, `task`, `set` ... (section 3)."""
-# ruff: noqa: RUF012  (a model copies its defaults)
-
-from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from orchestrator.definitions.field_kinds import (
     AttributePath,
@@ -29,7 +28,7 @@ class Fetch(FileModel):
 
     url: TemplateText
     """The address; each inserted value is percent-encoded."""
-    headers: dict[str, TemplateText] = {}
+    headers: dict[str, TemplateText] = Field(default_factory=dict)
     """HTTP headers. No secrets: they belong in the settings."""
     as_: ResultName | None = None
     """What later steps call the answer; default: the step's id. NAME_status holds the code."""
@@ -65,7 +64,7 @@ class Webhook(FileModel):
     """The address; each inserted value is percent-encoded."""
     method: Annotated[Literal["GET", "POST", "PUT", "PATCH", "DELETE"], OneOf()] = "POST"
     """The HTTP method."""
-    headers: dict[str, TemplateText] = {}
+    headers: dict[str, TemplateText] = Field(default_factory=dict)
     """HTTP headers. No secrets: they belong in the settings."""
     body: TemplateData = None
     """What is sent: text, or a mapping that is sent as JSON."""
@@ -178,7 +177,7 @@ class Track(FileModel):
 
     event: Plain
     """The event's name."""
-    properties: dict[str, TemplateData] = {}
+    properties: dict[str, TemplateData] = Field(default_factory=dict)
     """Its properties."""
 
 
@@ -195,7 +194,7 @@ class Enroll(FileModel):
 
     journey: Name
     """The journey."""
-    with_: dict[str, TemplateData] = {}
+    with_: dict[str, TemplateData] = Field(default_factory=dict)
     """Values that become `entry` there."""
 
 

@@ -1,6 +1,9 @@
-"""What the models of all files share: keys that are known, keys without a value, and aliases for Python's words."""
+"""What the models of all files share: keys that are known, keys without a value, and aliases for Python's words.
 
-from __future__ import annotations
+The modules of models do without `from __future__ import annotations`: it would make texts of their annotations, and the
+library would compile each of these anew for every class that inherits it. Lists and mappings that may be left out have
+a `default_factory`: other defaults are copied deeply for every instance.
+"""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar

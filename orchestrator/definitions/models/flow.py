@@ -1,12 +1,9 @@
 """Steps that branch, wait and repeat, and `Step`: any step (the language reference, section 3)."""
-# ruff: noqa: RUF012  (a model copies its defaults)
-
-from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from typing_extensions import TypeAliasType
 
 from orchestrator.definitions.faults import fault
@@ -86,13 +83,13 @@ class WaitStep(StepBase):
     VERB: ClassVar[str] = "wait"
     wait: Wait
     """A duration, or a mapping that says until when or for what."""
-    then: Steps = []
+    then: Steps = Field(default_factory=list)
     """Steps when it happened."""
-    else_: Steps = []
+    else_: Steps = Field(default_factory=list)
     """Steps when `up_to` has passed."""
 
     @model_validator(mode="after")
-    def _branches_need_something(self) -> WaitStep:
+    def _branches_need_something(self) -> Self:
         if not self.wait.FOR_SOMETHING:
             for field, key in (("then", "then"), ("else_", "else")):
                 if field in self.model_fields_set:
@@ -109,9 +106,9 @@ class SurveyStep(StepBase):
     VERB: ClassVar[str] = "survey"
     survey: Survey
     """The survey and the message that carries it."""
-    then: Steps = []
+    then: Steps = Field(default_factory=list)
     """Steps after an answer."""
-    else_: Steps = []
+    else_: Steps = Field(default_factory=list)
     """Steps when `up_to` has passed without one."""
 
 
@@ -121,9 +118,9 @@ class IfStep(StepBase):
     VERB: ClassVar[str] = "if"
     if_: Expression
     """The condition; none is false."""
-    then: Steps = []
+    then: Steps = Field(default_factory=list)
     """Steps where it is true."""
-    else_: Steps = []
+    else_: Steps = Field(default_factory=list)
     """Steps where it is not."""
 
     INSTEAD: ClassVar[Mapping[str, str]] = {"default": "else", "otherwise": "else", "steps": "then"}
@@ -134,7 +131,7 @@ class Choice(FileModel):
 
     when: Expression
     """The condition; the first true one wins."""
-    do: Steps = []
+    do: Steps = Field(default_factory=list)
     """Steps where it is true."""
 
     INSTEAD: ClassVar[Mapping[str, str]] = {"then": "do", "steps": "do", "if": "when"}
@@ -146,7 +143,7 @@ class ChooseStep(StepBase):
     VERB: ClassVar[str] = "choose"
     choose: list[Choice]
     """Branches; the first whose condition is true is taken, and no other."""
-    default: Steps = []
+    default: Steps = Field(default_factory=list)
     """Steps where none is true."""
 
     INSTEAD: ClassVar[Mapping[str, str]] = {"else": "default", "otherwise": "default"}
@@ -165,7 +162,7 @@ class Variant(FileModel):
 
     weight: PositiveAmount = 1
     """Its share relative to the other variants'."""
-    do: Steps = []
+    do: Steps = Field(default_factory=list)
     """Steps of those who are in it."""
 
 
@@ -182,7 +179,7 @@ class Split(FileModel):
     LATER: ClassVar[Mapping[str, str]] = {"winner": "choosing a winner by itself"}
 
     @model_validator(mode="after")
-    def _has_variants(self) -> Split:
+    def _has_variants(self) -> Self:
         if not self.variants:
             raise fault(
                 "missing_key", "a split needs at least one variant", "write {a: [...], b: [...]}", at="variants"
@@ -210,7 +207,7 @@ class Repeat(FileModel):
     """Each pass begins this long after the one before."""
     while_: Expression | None = None
     """Only as long as this is true."""
-    do: Steps = []
+    do: Steps = Field(default_factory=list)
     """The steps of one pass; `loop.index` counts from 1."""
 
 

@@ -1,7 +1,5 @@
 """The front matter of a template: what stands between the `---` lines at its top (language reference, section 12)."""
 
-from __future__ import annotations
-
 from orchestrator.definitions.field_kinds import Name, Plain, TemplateText
 from orchestrator.definitions.models.base import FileModel
 

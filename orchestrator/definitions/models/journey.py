@@ -1,11 +1,9 @@
 """A journey file (the language reference, section 2)."""
-# ruff: noqa: RUF012  (a model copies its defaults)
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
+from pydantic import Field
 from typing_extensions import TypeAliasType
 
 from orchestrator.definitions.field_kinds import (
@@ -33,7 +31,7 @@ class ExitBase(FileModel):
 
     reason: Plain | None = None
     """What `exited` prints; default: the event's name, `when` or `left_segment`."""
-    do: Annotated[list[Step], EmptyWhenNull()] = []
+    do: Annotated[list[Step], EmptyWhenNull()] = Field(default_factory=list)
     """Steps without waits that run once, when someone leaves this way."""
 
 
@@ -145,13 +143,13 @@ class JourneyModel(FileModel):
     """The default topic of its messages."""
     timezone: ZoneOrExpression = "customer"
     """The zone of every wait, window and quiet hour: `customer`, an IANA zone, or an expression."""
-    vars: dict[ResultName, Expression] = {}
+    vars: dict[ResultName, Expression] = Field(default_factory=dict)
     """Named expressions, evaluated when used, in order."""
     enter: Annotated[list[Trigger], OneOrMany()]
     """How customers enter: one trigger or a list."""
-    exit: Annotated[list[Exit], OneOrMany()] = []
+    exit: Annotated[list[Exit], OneOrMany()] = Field(default_factory=list)
     """What ends it early, also in the middle of a wait: one or a list."""
-    update: Annotated[list[Update], OneOrMany()] = []
+    update: Annotated[list[Update], OneOrMany()] = Field(default_factory=list)
     """Events whose properties are merged into `entry`: one or a list."""
     goal: Goal | None = None
     """What counts as success."""

@@ -1,12 +1,9 @@
 """Steps that send: the channels, `send`, `survey` (the language reference, sections 3 and 7)."""
-# ruff: noqa: RUF012  (a model copies its defaults)
-
-from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from orchestrator.definitions.faults import fault, listed
 from orchestrator.definitions.field_kinds import (
@@ -38,7 +35,7 @@ class MessageOptions(FileModel):
     """The topic, which sets the class; default: the template's, else the journey's."""
     subject: TemplateText | None = None
     """Instead of the template's subject."""
-    with_: dict[str, TemplateData] = {}
+    with_: dict[str, TemplateData] = Field(default_factory=dict)
     """Values for the template beside the customer's and the entry's."""
     to: TemplateText | None = None
     """Another address than the customer's."""
@@ -54,7 +51,7 @@ class MessageOptions(FileModel):
     """Another sender than the channel's."""
     reply_to: Plain | None = None
     """Another address for answers than the channel's."""
-    attachments: Annotated[list[Plain], OneOrMany()] = []
+    attachments: Annotated[list[Plain], OneOrMany()] = Field(default_factory=list)
     """Files below templates/assets/."""
     timezone: ZoneOrExpression | None = None
     """The zone of its quiet hours: `customer`, an IANA zone, or an expression."""
@@ -150,7 +147,7 @@ class ChannelChoice(FileModel):
     """In the app's inbox."""
 
     @model_validator(mode="after")
-    def _one_channel(self) -> ChannelChoice:
+    def _one_channel(self) -> Self:
         found = [channel for channel in CHANNELS if getattr(self, channel) is not None]
         if not found:
             raise fault("missing_key", f"a way of `send` names a channel: {listed(CHANNELS)}")
@@ -174,13 +171,13 @@ class ChannelChoice(FileModel):
 class Send(MessageOptions):
     """`send: {first_of: [{push: x}, {email: y}]}` with the options of all its messages."""
 
-    first_of: list[ChannelChoice] = []
+    first_of: list[ChannelChoice] = Field(default_factory=list)
     """The first channel that passes address, suppression and consent."""
-    all_of: list[ChannelChoice] = []
+    all_of: list[ChannelChoice] = Field(default_factory=list)
     """Every channel that passes."""
 
     @model_validator(mode="after")
-    def _one_way(self) -> Send:
+    def _one_way(self) -> Self:
         if bool(self.first_of) == bool(self.all_of):
             missing = "needs `first_of` or `all_of` with at least one channel"
             message = "takes `first_of` or `all_of`, not both" if self.first_of else missing
@@ -212,7 +209,7 @@ class Survey(MessageOptions):
     """The channel it is sent on."""
     template: TemplateName | None = None
     """The template; default: the survey's name."""
-    choices: list[Plain] = []
+    choices: list[Plain] = Field(default_factory=list)
     """The answers of a survey of kind choice."""
     up_to: DurationText | None = None
     """Waits for the answer this long; without it the journey goes on at once."""

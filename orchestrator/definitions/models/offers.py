@@ -1,12 +1,9 @@
 """offers.yaml: coupon offers (the language reference, sections 8 and 12)."""
-# ruff: noqa: RUF012  (a model copies its defaults)
-
-from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import RootModel, model_validator
+from pydantic import ConfigDict, Field, RootModel, model_validator
 
 from orchestrator.definitions.faults import fault, listed
 from orchestrator.definitions.field_kinds import (
@@ -38,7 +35,7 @@ class Discount(FileModel):
     """Loyalty points."""
 
     @model_validator(mode="after")
-    def _one_kind(self) -> Discount:
+    def _one_kind(self) -> Self:
         kinds = ("percent", "amount", "gift", "points")
         given = [kind for kind in kinds if getattr(self, kind) is not None]
         if len(given) != 1:
@@ -99,11 +96,11 @@ class Conditions(FileModel):
 
     minimum_spend: Amount | None = None
     """The order's total at least."""
-    products: Annotated[list[Plain], OneOrMany()] = []
+    products: Annotated[list[Plain], OneOrMany()] = Field(default_factory=list)
     """Only with one of these products."""
-    stores: Annotated[list[Plain], OneOrMany()] = []
+    stores: Annotated[list[Plain], OneOrMany()] = Field(default_factory=list)
     """Only in these stores."""
-    channels: Annotated[list[Channel], OneOrMany()] = []
+    channels: Annotated[list[Channel], OneOrMany()] = Field(default_factory=list)
     """Only for codes sent on these channels."""
 
 
@@ -116,15 +113,15 @@ class Offer(FileModel):
     """A remark for people."""
     discount: Discount
     """What it is worth."""
-    codes: Codes = Codes()
+    codes: Codes = Field(default_factory=Codes)
     """How its codes are made."""
     valid_for: DurationText | None = None
     """How long a code is good after issue; `valid_until` if that is earlier."""
     valid_until: DateOrInstant | None = None
     """The last moment of all codes; a date is its end in the project's zone."""
-    limits: OfferLimits = OfferLimits()
+    limits: OfferLimits = Field(default_factory=OfferLimits)
     """How many are granted."""
-    conditions: Conditions = Conditions()
+    conditions: Conditions = Field(default_factory=Conditions)
     """What a redemption must meet."""
     low_pool: Positive | None = None
     """An alert when fewer codes than this are left."""
@@ -134,5 +131,9 @@ class Offer(FileModel):
     LATER: ClassVar[Mapping[str, str]] = {"stacking": "several coupons on one order"}
 
 
-class OffersModel(RootModel[dict[Name, Offer]]):
+class OffersModel(RootModel[Any]):
     """Offers by name."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    root: dict[Name, Offer]

@@ -1,10 +1,9 @@
 """project.yaml: what all journeys share (the language reference, section 12)."""
-# ruff: noqa: RUF012  (a model copies its defaults)
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from orchestrator.definitions.field_kinds import CurrencyCode, Expression, Name, OneOf, Plain, Positive, Zone
 from orchestrator.definitions.models.base import FileModel
@@ -56,7 +55,7 @@ class QuietHours(FileModel):
     """When they start, inclusive, in the zone in force."""
     to: TimeOfDay
     """When they end, exclusive."""
-    classes: Annotated[list[MessageClass], OneOrMany()] = ["promotional", "service"]
+    classes: Annotated[list[MessageClass], OneOrMany()] = Field(default_factory=lambda: ["promotional", "service"])
     """The classes that keep them."""
     channels: Annotated[list[Channel], OneOrMany()] | None = None
     """The channels that keep them; default: all."""
@@ -134,7 +133,7 @@ class Queue(FileModel):
 
     title: Plain | None = None
     """What people call it."""
-    members: Annotated[list[Plain], OneOrMany()] = []
+    members: Annotated[list[Plain], OneOrMany()] = Field(default_factory=list)
     """Who takes its tasks."""
     overdue: Overdue | None = None
     """What happens to tasks that are late."""
@@ -162,7 +161,7 @@ class Settings(FileModel):
 class ProjectModel(FileModel):
     """What all journeys share."""
 
-    brand: Brand = Brand()
+    brand: Brand = Field(default_factory=Brand)
     """Who sends."""
     timezone: Zone = "UTC"
     """The project's zone: stands in where a customer's is not known."""
@@ -172,21 +171,21 @@ class ProjectModel(FileModel):
     """The home country, ISO 3166: how phone numbers without a prefix are read."""
     currency: CurrencyCode | None = None
     """The home currency."""
-    stages: Annotated[dict[Name, Annotated[Stage, EmptyWhenNull(dict)]], ListOrMapping()] = {
-        name: Stage() for name in DEFAULT_STAGES
-    }
+    stages: Annotated[dict[Name, Annotated[Stage, EmptyWhenNull(dict)]], ListOrMapping()] = Field(
+        default_factory=lambda: {name: Stage() for name in DEFAULT_STAGES}
+    )
     """The stages in order: a list of names, or a mapping of names to {where:}."""
-    topics: dict[Name, Topic] = {}
+    topics: dict[Name, Topic] = Field(default_factory=dict)
     """What messages are about; a topic sets their class."""
     quiet_hours: QuietHours | None = None
     """When promotional and service messages are held back; default: never."""
-    caps: Annotated[list[Cap], OneOrMany()] = []
+    caps: Annotated[list[Cap], OneOrMany()] = Field(default_factory=list)
     """How many messages one customer may get."""
-    channels: Channels = Channels()
+    channels: Channels = Field(default_factory=Channels)
     """The channels that are configured."""
-    queues: dict[Name, Annotated[Queue, EmptyWhenNull(dict)]] = {}
+    queues: dict[Name, Annotated[Queue, EmptyWhenNull(dict)]] = Field(default_factory=dict)
     """The teams that take tasks."""
-    settings: Settings = Settings()
+    settings: Settings = Field(default_factory=Settings)
     """How the engine treats time and data."""
 
     LATER: ClassVar[Mapping[str, str]] = {"scores": "scores of customers", "sms_rules": "SMS rules by country"}

@@ -1,11 +1,8 @@
 """schema.yaml: the tracking plan, that is, typed customer attributes and events (language reference, section 12)."""
-# ruff: noqa: RUF012  (a model copies its defaults)
 
-from __future__ import annotations
+from typing import Annotated, Any, Literal, Self
 
-from typing import Annotated, Any, Literal
-
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from typing_extensions import TypeAliasType
 
 from orchestrator.definitions.faults import described, fault
@@ -38,7 +35,7 @@ class PropertySpec(FileModel):
     """What it means."""
 
     @model_validator(mode="after")
-    def _fits_type(self) -> PropertySpec:
+    def _fits_type(self) -> Self:
         if self.enum is not None and self.type != "string":
             raise fault("bad_value", f"`enum` stands only with `type: string`, not {self.type}", at="enum")
         if self.of is not None and self.type not in ("list", "object"):
@@ -53,7 +50,7 @@ class AttributeSpec(PropertySpec):
     """Stands in where none was ever given."""
 
     @model_validator(mode="after")
-    def _default_fits(self) -> AttributeSpec:
+    def _default_fits(self) -> Self:
         if self.default is None:
             return self
         if self.enum is not None and self.default not in self.enum:
@@ -88,7 +85,7 @@ Property = TypeAliasType("Property", Annotated[PropertySpec, Shorthand("type", _
 class SchemaModel(FileModel):
     """The tracking plan."""
 
-    customer: dict[Plain, Annotated[AttributeSpec, Shorthand("type", _SHORT)]] = {}
+    customer: dict[Plain, Annotated[AttributeSpec, Shorthand("type", _SHORT)]] = Field(default_factory=dict)
     """Customer attributes by name."""
-    events: dict[Plain, Annotated[dict[Plain, Property], EmptyWhenNull(dict)]] = {}
+    events: dict[Plain, Annotated[dict[Plain, Property], EmptyWhenNull(dict)]] = Field(default_factory=dict)
     """Events by name, each with its properties by name."""

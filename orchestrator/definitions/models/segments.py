@@ -1,8 +1,8 @@
 """segments.yaml: named segments (the language reference, section 12)."""
 
-from __future__ import annotations
+from typing import Any
 
-from pydantic import RootModel
+from pydantic import ConfigDict, RootModel
 
 from orchestrator.definitions.field_kinds import Expression, Name, Plain
 from orchestrator.definitions.models.base import FileModel
@@ -19,5 +19,9 @@ class Segment(FileModel):
     """A remark for people."""
 
 
-class SegmentsModel(RootModel[dict[Name, Segment]]):
+class SegmentsModel(RootModel[Any]):
     """Segments by name."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    root: dict[Name, Segment]

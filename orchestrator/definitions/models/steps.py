@@ -1,7 +1,5 @@
 """What every step takes, whatever its verb (the language reference, section 3)."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from orchestrator.definitions.field_kinds import (

@@ -1,10 +1,8 @@
 """How a journey is entered: `enter`, one trigger or a list (the language reference, section 2)."""
-# ruff: noqa: RUF012  (a model copies its defaults)
-
-from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
+from pydantic import Field
 from typing_extensions import TypeAliasType
 
 from orchestrator.definitions.field_kinds import (
@@ -53,7 +51,7 @@ class TriggerBase(FileModel):
     """When the same key may enter again: never (default), always, or {after:, since:}."""
     overlap: Annotated[Literal["refuse", "restart", "parallel"], OneOf()] | None = None
     """What a second entry does while one with the same key runs; default refuse."""
-    unless_in: Annotated[list[Name], OneOrMany()] = []
+    unless_in: Annotated[list[Name], OneOrMany()] = Field(default_factory=list)
     """Refused while the customer is in one of these journeys."""
 
     @property

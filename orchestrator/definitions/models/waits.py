@@ -1,7 +1,5 @@
 """What `wait` takes: a time, or something that happens (the language reference, sections 3 and 5)."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, ClassVar, Literal
 
 from typing_extensions import TypeAliasType

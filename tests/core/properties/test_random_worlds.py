@@ -28,7 +28,7 @@ from tests.strategies import CUSTOMERS, START, History, delays, histories, proje
 from tests.world import Engine, Happening, exactly, ticking
 
 PLENTY = settings(
-    max_examples=settings.default.max_examples // 2,  # type: ignore[union-attr]
+    max_examples=settings.default.max_examples // 3,  # type: ignore[union-attr]
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -195,6 +195,14 @@ def test_any_pattern_of_close_ticks_gives_the_same_decisions(parts: Any, history
         exactly(ticked, (), history.until + timedelta(minutes=5))
     assert _decisions(ticked) == _decisions(exact)
     assert _rows(ticked) == _rows(exact)
+
+
+@PLENTY
+@given(projects(outside=True), histories(), delays(timedelta(hours=30)))
+def test_however_late_the_engine_comes_nobody_is_forgotten(parts: Any, history: History, late_by: list[Any]) -> None:
+    with loaded(parts) as project:
+        engine = ticking(engine_of(project, history), history.happenings, late_by, history.until)
+        _check(engine, project)
 
 
 def _decisions(engine: Engine) -> dict[str, list[Any]]:
