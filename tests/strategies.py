@@ -99,7 +99,7 @@ def _messages() -> st.SearchStrategy[dict[str, Any]]:
 
 
 def _small_steps(later: tuple[str, ...], outside: bool) -> st.SearchStrategy[dict[str, Any]]:
-    fixed = st.sampled_from(
+    fixed: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
         [
             {"set": {"customer.plan": "x"}},
             {"set": {"customer.points": "{{ customer.points | default(0) + 1 }}"}},
@@ -284,7 +284,7 @@ def _events() -> st.SearchStrategy[Callable[[str, datetime], Any]]:
 
 
 def _others(consents: bool) -> st.SearchStrategy[Callable[[str, datetime], Any]]:
-    traits = st.sampled_from(
+    traits: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
         [
             {"plan": "x"},
             {"plan": None},
@@ -306,7 +306,7 @@ def _others(consents: bool) -> st.SearchStrategy[Callable[[str, datetime], Any]]
             )
         )
         kinds.append(st.sampled_from(["open", "click", "bounce"]).map(
-            lambda kind: lambda customer, at: Receipt(kind, "email", None)
+            lambda kind: lambda customer, at: Receipt(kind, "email", None)  # type: ignore[arg-type]
         ))  # fmt: skip
     return st.one_of(kinds)
 

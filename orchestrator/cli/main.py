@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import errno
 import gc
+import os
 import sys
 from collections.abc import Sequence
 
@@ -33,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line (default: the process's own) and returns its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     atexit.register(gc.freeze)  # a process that ends need not look for garbage
+    # The models of files have no use for plug-ins, and to look for some is to read about every installed package.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     terminal = Terminal(json_output="--json" in words, verbose="-v" in words or "--verbose" in words)
     try:
         try:

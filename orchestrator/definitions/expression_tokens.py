@@ -192,13 +192,13 @@ def check_levels(tokens: list[Token]) -> None:
                 "name its parts under vars:",
                 "expression_too_large",
             )
-        after_operand = token.kind in _OPERAND_ENDS and not (token.kind == "name" and token.text in _WORDS)
+        after_operand = token.kind in _OPERAND_ENDS and not (token.kind == "name" and token.text in WORDS)
 
 
 _DEEPER: Final = frozenset({"(", "[", "{", ".", "|", "+", "-", "is", "not", "else"})
 """What can make a level; none makes more than two."""
 _CHAIN, _NOTS, _ELSES = range(3)
-_WORDS: Final = frozenset({"and", "or", "not", "in", "if", "else", "is"})
+WORDS: Final = frozenset({"and", "or", "not", "in", "if", "else", "is"})
 _OPERATORS: Final = frozenset({"+", "-", "*", "/", "//", "%", "~", "==", "!=", "<", "<=", ">", ">=", "**"})
 
 
@@ -212,7 +212,7 @@ def _nesting(token: Token, after_operand: bool) -> tuple[int, int | None]:
         return 1, None
     if token.kind == ",":
         return 3, None
-    if token.kind == "name" and token.text in _WORDS:
+    if token.kind == "name" and token.text in WORDS:
         return {
             "is": (0, _CHAIN),
             "in": (1, None),

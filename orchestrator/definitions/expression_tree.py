@@ -12,7 +12,7 @@ from orchestrator.core.expression import nodes as our
 from orchestrator.core.expression.nodes import Node
 from orchestrator.core.expression.values import LARGEST_INTEGER, LONGEST_LIST
 from orchestrator.definitions.expression_arguments import Arguments
-from orchestrator.definitions.expression_tokens import ExpressionSyntax, Token
+from orchestrator.definitions.expression_tokens import WORDS, ExpressionSyntax, Token
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _ARITHMETIC: dict[type[jinja.Expr], our.Operator] = {
@@ -59,35 +59,24 @@ class Translator:
         self._arguments = Arguments(tokens, self.node)
 
     def node(self, node: jinja.Expr) -> Node:
-        """The tree of ours. Raises ExpressionSyntax."""
+        """The tree of ours. Raises ExpressionSyntax. The cases stand in the order of how often they come."""
         match node:
             case jinja.Const():
                 return self._constant(node.value, node.lineno)
-            case jinja.Name(name="and" | "or" | "not" | "in" | "is" | "if" | "else" as word):
-                raise ExpressionSyntax(f"found '{word}' where a value is expected", node.lineno)
             case jinja.Name():
+                if node.name in WORDS:
+                    raise ExpressionSyntax(f"found '{node.name}' where a value is expected", node.lineno)
                 return our.Name(self._plain(node.name, node.lineno), offset=node.lineno)
-            case jinja.List() | jinja.Tuple():
-                return self._list(node)
-            case jinja.Dict():
-                return self._dict(node)
             case jinja.Getattr():
                 return self._attribute(node)
-            case jinja.Getitem():
-                return self._item(node)
-            case jinja.Neg() | jinja.Pos():
-                return self._sign(node)
-            case jinja.Add() | jinja.Sub() | jinja.Mul() | jinja.Div() | jinja.FloorDiv() | jinja.Mod():
-                return self._arithmetic(node)
-            case jinja.Concat():
-                first, *rest = (self.node(part) for part in node.nodes)
-                return our.Arithmetic(first, tuple(("~", part) for part in rest), offset=our.start_of(first))
             case jinja.Compare():
                 first = self.node(node.expr)
                 pairs = tuple((_COMPARISONS[operand.op], self.node(operand.expr)) for operand in node.ops)
                 return our.Compare(first, pairs, offset=our.start_of(first))
-            case jinja.Not():
-                return our.Not(self.node(node.node), offset=node.lineno)
+            case jinja.Call():
+                return self._call(node)
+            case jinja.Filter():
+                return self._filter(node)
             case jinja.And():
                 operands = tuple(self.node(part) for part in _chain(node, jinja.And))
                 return our.And(operands, offset=our.start_of(operands[0]))
@@ -100,12 +89,23 @@ class Translator:
                     our.Literal(None, offset=our.start_of(then)) if node.expr2 is None else self.node(node.expr2)
                 )
                 return our.Conditional(test, then, otherwise, offset=our.start_of(then))
+            case jinja.Not():
+                return our.Not(self.node(node.node), offset=node.lineno)
+            case jinja.Add() | jinja.Sub() | jinja.Mul() | jinja.Div() | jinja.FloorDiv() | jinja.Mod():
+                return self._arithmetic(node)
+            case jinja.Concat():
+                first, *rest = (self.node(part) for part in node.nodes)
+                return our.Arithmetic(first, tuple(("~", part) for part in rest), offset=our.start_of(first))
+            case jinja.Neg() | jinja.Pos():
+                return self._sign(node)
+            case jinja.List() | jinja.Tuple():
+                return self._list(node)
+            case jinja.Dict():
+                return self._dict(node)
+            case jinja.Getitem():
+                return self._item(node)
             case jinja.Test():
                 return self._test(node)
-            case jinja.Call():
-                return self._call(node)
-            case jinja.Filter():
-                return self._filter(node)
             case jinja.Pow():
                 offset = next(token.offset for token in self._tokens if token.kind == "**")
                 raise ExpressionSyntax("'**' is not part of the language", offset, "multiply: x * x")

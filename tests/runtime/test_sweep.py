@@ -202,7 +202,7 @@ def test_a_campaign_in_the_past_reaches_nobody(tmp_path: Path) -> None:
 
 def test_a_spread_lets_people_in_one_after_another(tmp_path: Path) -> None:
     engine = engine_of(tmp_path, {"once": "2026-03-29T10:00", "timezone": "UTC", "spread": "2h"})
-    there(engine, **{f"u{number}": "UTC" for number in range(40)})
+    there(engine, START, **{f"u{number}": "UTC" for number in range(40)})
     exactly(engine, (), START + timedelta(days=2))
     found = entries(engine)
     instants = [at for at, _, _ in found]

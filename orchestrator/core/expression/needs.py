@@ -17,7 +17,6 @@ from orchestrator.core.expression.nodes import (
     Name,
     Node,
     children,
-    walk,
 )
 from orchestrator.core.expression.reserved import NAMES
 
@@ -65,36 +64,48 @@ NOTHING: Final = Needs()
 
 def needs(node: Node) -> Needs:
     """The needs of one expression. Of variables only the names are told: build_expr adds what these need."""
-    found: dict[str, set[str]] = {item.name: set() for item in fields(Needs) if item.name not in ("windows", "timed")}
+    found: dict[str, set[str]] = {}
     windows: set[tuple[str, timedelta | None]] = set()
     timed = False
-    for part in walk(node):
+    waiting = [node]
+    while waiting:
+        part = waiting.pop()
         match part:
-            case Name(name=name):
-                timed = timed or name in ("now", "today")
-                if name not in NAMES:
-                    found["results"].add(name)
-                elif name in ("customer", "entry", "event"):
-                    found[name].add(ALL)
+            case Literal():
+                continue
+            case Name() | Attribute() | Item() if path := _path(part):
+                timed = timed or path[0] in ("now", "today")
+                _note_path(path, found)
+                continue
             case History():
                 window = _window(part)
                 timed = timed or window is not None
                 windows.add((part.event.text, window))
-                found["events"].add(part.event.text)
+                _note("events", part.event.text, found)
             case Fact():
                 timed = timed or part.within is not None
                 _note_fact(part, found)
             case CatalogRow(catalog=catalog):
-                found["catalogs"].add(catalog.text)
+                _note("catalogs", catalog.text, found)
             case Call(function="days_since" | "days_until"):
                 timed = True
-            case _:
-                continue
-    for kind in ("customer", "entry", "event"):
-        if ALL in found[kind]:
-            found[kind] = _properties_read(node, kind)
+        waiting.extend(children(part))
     names = {kind: frozenset(words) for kind, words in found.items()}
     return Needs(windows=frozenset(windows), timed=timed, **names)
+
+
+def _note(kind: str, name: str, found: dict[str, set[str]]) -> None:
+    found.setdefault(kind, set()).add(name)
+
+
+def _note_path(path: list[str], found: dict[str, set[str]]) -> None:
+    """A name, or a property of `customer`, `entry` or `event`: through `attributes` and `properties` as well."""
+    root = path[0]
+    if root in ("customer", "entry", "event"):
+        names = path[2:] if path[1:2] == ["attributes" if root == "customer" else "properties"] else path[1:]
+        _note(root, names[0] if names else ALL, found)
+    elif root not in NAMES:
+        _note("results", root, found)
 
 
 def _window(node: History) -> timedelta | None:
@@ -121,23 +132,7 @@ _KINDS: Final = {
 
 def _note_fact(node: Fact, found: dict[str, set[str]]) -> None:
     for kind, word in zip(_KINDS[node.function], node.words, strict=True):
-        found[kind].add(word.text)
-
-
-def _properties_read(node: Node, kind: str) -> set[str]:
-    """The names asked of `customer`, `entry` or `event`: through `attributes` and `properties` as well."""
-    below = "attributes" if kind == "customer" else "properties"
-    found: set[str] = set()
-    waiting = [node]
-    while waiting:
-        part = waiting.pop()
-        path = _path(part)
-        if path is not None and path[0] == kind:
-            names = path[2:] if path[1:2] == [below] else path[1:]
-            found.add(names[0] if names else ALL)
-        else:
-            waiting.extend(children(part))
-    return found
+        _note(kind, word.text, found)
 
 
 def _path(node: Node) -> list[str] | None:

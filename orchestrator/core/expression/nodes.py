@@ -249,32 +249,32 @@ def children(node: Node) -> tuple[Node, ...]:
     match node:
         case Literal() | Name() | Fact():
             return ()
-        case ListNode(items=items):
-            return items
-        case DictNode(items=pairs):
-            return tuple(value for _, value in pairs)
         case Attribute(target=target):
             return (target,)
-        case Item(target=target, key=key):
-            return (target, key)
-        case Sign(operand=operand) | Not(operand=operand) | IsNone(operand=operand):
-            return (operand,)
-        case Arithmetic(first=first, rest=terms):
-            return (first, *(term for _, term in terms))
         case Compare(first=first, rest=pairs_):
             return (first, *(other for _, other in pairs_))
         case And(operands=operands) | Or(operands=operands):
             return operands
-        case Conditional(test=test, then=then, otherwise=otherwise):
-            return (then, test, otherwise)
         case History(where=where):
             return () if where is None else (where,)
-        case CatalogRow(key=key):
-            return (key,)
         case Call(args=args):
             return tuple(arg for arg in args if arg is not None)
         case Filter(target=target, args=args):
             return (target, *(arg for arg in args if arg is not None))
+        case Arithmetic(first=first, rest=terms):
+            return (first, *(term for _, term in terms))
+        case Sign(operand=operand) | Not(operand=operand) | IsNone(operand=operand):
+            return (operand,)
+        case ListNode(items=items):
+            return items
+        case DictNode(items=pairs):
+            return tuple(value for _, value in pairs)
+        case Item(target=target, key=key):
+            return (target, key)
+        case Conditional(test=test, then=then, otherwise=otherwise):
+            return (then, test, otherwise)
+        case CatalogRow(key=key):
+            return (key,)
         case _:
             assert_never(node)
 
