@@ -20,7 +20,6 @@ LARGEST_CATALOG = 32 * 1024 * 1024
 """Bytes of a catalog in CSV."""
 MOST_ROWS = 200_000
 MOST_COLUMNS = 200
-_LONGEST_CELL = 100_000
 _MOST_PROBLEMS = 50
 
 Row = Mapping[str, Any]
@@ -73,7 +72,6 @@ class _CsvRows:
         self._seen: dict[str, int] = {}
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
-        csv.field_size_limit(_LONGEST_CELL)
         source = (line + "\n" for line in self._lines)
         reader = csv.reader(source, strict=True)
         line = 1
