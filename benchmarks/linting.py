@@ -1,8 +1,14 @@
-"""`lint` on 200 journeys: makes a project of that size in a temporary folder, and lints it once in a fresh process."""
+"""`lint` on 200 journeys, as a whole process: on a project in which no two are alike, and on one in which all are.
+
+Each is linted once in a fresh process, with the bytecode beside the sources as an installed package has it. Other work
+on the machine makes seconds longer; `cpu_seconds` are those in which the process itself computed.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -10,6 +16,7 @@ import time
 from pathlib import Path
 
 from benchmarks.bookings import ROOT
+from benchmarks.varied_journeys import write_project
 
 JOURNEYS = 200
 _JOURNEY = """\
@@ -49,20 +56,44 @@ steps:
 
 
 def run() -> dict[str, float]:
-    """Seconds of `orchestrator lint --json` as a whole process."""
+    """Seconds of `orchestrator lint --json`, those of the processor beside them, for journeys that differ and alike."""
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        subprocess.run(["cp", "-r", f"{ROOT}/benchmarks/reminders/.", folder], check=True)
-        (root / "journeys" / "booking_reminders.yaml").unlink()
-        for n in range(JOURNEYS):
-            (root / "journeys" / f"care_{n}.yaml").write_text(_JOURNEY.format(name=f"care_{n}", n=n + 1))
-        started = time.perf_counter()
-        command = [sys.executable, "-m", "orchestrator.cli.main", "--project", folder, "--json", "lint"]
-        done = subprocess.run(command, capture_output=True, text=True)
-        seconds = time.perf_counter() - started
+        varied, alike = Path(folder, "varied"), Path(folder, "alike")
+        write_project(varied, JOURNEYS)
+        _write_alike(alike)
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        environment["PYTHONPYCACHEPREFIX"] = str(Path(folder, "bytecode"))
+        _lint(alike, environment)  # leaves the bytecode behind
+        seconds, cpu_seconds = _lint(varied, environment)
+        alike_seconds, alike_cpu_seconds = _lint(alike, environment)
+    return {
+        "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
+        "alike_seconds": alike_seconds,
+        "alike_cpu_seconds": alike_cpu_seconds,
+        "journeys": JOURNEYS,
+    }
+
+
+def _write_alike(folder: Path) -> None:
+    """The project of the replay, with the same journey 200 times in place of its own."""
+    subprocess.run(["cp", "-r", f"{ROOT}/benchmarks/reminders", str(folder)], check=True)
+    (folder / "journeys" / "booking_reminders.yaml").unlink()
+    for n in range(JOURNEYS):
+        (folder / "journeys" / f"care_{n}.yaml").write_text(_JOURNEY.format(name=f"care_{n}", n=n + 1))
+
+
+def _lint(project: Path, environment: dict[str, str]) -> tuple[float, float]:
+    """Seconds, and seconds of the processor."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "orchestrator.cli.main", "--project", str(project), "--json", "lint"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    seconds = time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     errors = [p for p in json.loads(done.stdout) if p["severity"] == "error"]
     assert not errors, errors[:3]
-    return {"seconds": seconds, "journeys": JOURNEYS}
+    return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 if __name__ == "__main__":

@@ -78,7 +78,8 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 def _replay(loaded: LoadedProject, bookings: Path, journal: Path, terminal: Terminal) -> tuple[RunSummary, str | None]:
     """Runs the table, writes the journal, prints the counts; returns them and the customer to tell about."""
     from orchestrator.insights.run_summary import RunSummary, summary_text
-    from orchestrator.testing.simulation import NOT_PRINTED, simulate_events
+    from orchestrator.testing.replay import simulate_events
+    from orchestrator.testing.simulation import NOT_PRINTED
 
     table = read_table(bookings, MAPPING, loaded, terminal)
     counts, star = RunSummary(), _Star()

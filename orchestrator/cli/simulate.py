@@ -64,7 +64,7 @@ def _run_scenario(args: argparse.Namespace, terminal: Terminal, loaded: Any) -> 
 
 
 def _run_events(args: argparse.Namespace, terminal: Terminal, loaded: Any) -> int:
-    from orchestrator.testing.simulation import simulate_events
+    from orchestrator.testing.replay import simulate_events
 
     table = read_table(args.events, args.mapping, loaded, terminal)
     if not len(table):

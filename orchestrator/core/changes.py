@@ -43,7 +43,7 @@ class TakeFromPools(NamedTuple):
 NOTHING_TAKEN = TakeFromPools()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class CustomerChanges:
     """What one customer's part of a turn wants done.
 
@@ -53,22 +53,49 @@ class CustomerChanges:
     """
 
     customer_id: str
-    customer: Customer | None = None
-    consumed: list[int] = field(default_factory=list)
-    enrollments: list[Enrollment] = field(default_factory=list)
-    entries: dict[tuple[str, str], EntryRecord] = field(default_factory=dict)
-    events: list[PastEvent] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
-    marks: list[MarkMessage] = field(default_factory=list)
-    requests: list[Request] = field(default_factory=list)
-    coupons: list[Coupon] = field(default_factory=list)
-    tasks: list[Task] = field(default_factory=list)
-    suppress: list[SuppressAddress] = field(default_factory=list)
-    transitions: list[Transition] = field(default_factory=list)
-    taken: TakeFromPools = NOTHING_TAKEN
-    next_due_at: datetime | None = None
-    parked: str | None = None
-    detail: str | None = None
+    customer: Customer | None
+    consumed: list[int]
+    enrollments: list[Enrollment]
+    entries: dict[tuple[str, str], EntryRecord]
+    events: list[PastEvent]
+    messages: list[Message]
+    marks: list[MarkMessage]
+    requests: list[Request]
+    coupons: list[Coupon]
+    tasks: list[Task]
+    suppress: list[SuppressAddress]
+    transitions: list[Transition]
+    taken: TakeFromPools
+    next_due_at: datetime | None
+    parked: str | None
+    detail: str | None
+
+    def __init__(
+        self,
+        customer_id: str,
+        consumed: list[int] | None = None,
+        transitions: list[Transition] | None = None,
+        parked: str | None = None,
+        detail: str | None = None,
+    ) -> None:
+        # Written out, because every customer of every turn gets one: twelve default factories take twice as long.
+        self.customer_id = customer_id
+        self.customer = None
+        self.consumed = [] if consumed is None else consumed
+        self.enrollments = []
+        self.entries = {}
+        self.events = []
+        self.messages = []
+        self.marks = []
+        self.requests = []
+        self.coupons = []
+        self.tasks = []
+        self.suppress = []
+        self.transitions = [] if transitions is None else transitions
+        self.taken = NOTHING_TAKEN
+        self.next_due_at = None
+        self.parked = parked
+        self.detail = detail
 
 
 @dataclass(slots=True)

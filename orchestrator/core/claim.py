@@ -37,6 +37,9 @@ class ClaimVerdict(NamedTuple):
     until_at: datetime | None = None
 
 
+_SEND = ClaimVerdict("send")
+
+
 def check_claim(
     claimed: Claimed,
     project: Project,
@@ -64,7 +67,7 @@ def check_claim(
         return ClaimVerdict("freeze", "paused")
     if row.not_after is not None and (now >= row.not_after or now != row.decided_at):
         return _quiet_again(row, customer, project, salt, now)
-    return ClaimVerdict("send")
+    return _SEND
 
 
 def normal_of(row: Message, customer: Customer) -> str:

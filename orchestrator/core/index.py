@@ -98,9 +98,9 @@ class Index:
         conditions += [expr for journey in self.journeys for expr in exprs_of(journey)]
         if any(expr.needs.received or expr.needs.steps for expr in conditions):
             return None
-        return (
-            max((rule.per for rule in self.project.caps), default=timedelta(0)) + self.project.settings.late_tolerance
-        )
+        if not self.project.caps:
+            return timedelta(0)
+        return max(rule.per for rule in self.project.caps) + self.project.settings.late_tolerance
 
     def segments_moved_by(self, event: str) -> tuple[Segment, ...]:
         """The segments whose membership an event of this name may change, in the order of their dependencies.

@@ -12,6 +12,7 @@ from datetime import datetime
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from orchestrator.definitions.mapping import TableMapping
@@ -117,6 +118,20 @@ class ReplayTable:
     def last_at(self) -> datetime | None:
         """The instant of the last event."""
         return self._events[-1][0] if self._events else None
+
+    @property
+    def gives_ids(self) -> bool:
+        """Whether an event has an id of the table's own, so that two customers may have events of one id."""
+        return any(isinstance(source, str) for *_, source in self._events)
+
+    def part(self, number: int, of: int) -> ReplayTable:
+        """The events of every `of`-th customer, by a hash that is the same everywhere; `number` counts from 0."""
+        mine = {customer for customer in self._profiles if crc32(customer.encode()) % of == number}
+        part = ReplayTable(self.name, self._mapper, self.rejects)
+        part.rows = self.rows
+        part._events = [event for event in self._events if event[1] in mine]
+        part._profiles = {customer: profile for customer, profile in self._profiles.items() if customer in mine}
+        return part
 
     def __iter__(self) -> Iterator[ReplayEvent]:
         created: set[str] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from typing import Any
 
@@ -29,11 +30,9 @@ class _Core(CParser):
             return _kind_of(value or "") if implicit[0] else TEXT
         return MAP if kind is MappingNode else LIST
 
-    def descend_resolver(self, parent: Node | None, index: object) -> None:
-        """Paths decide nothing here."""
-
-    def ascend_resolver(self) -> None:
-        """Paths decide nothing here."""
+    # Paths decide nothing here. The parser calls these two for every node, and what is built in answers at once.
+    descend_resolver = staticmethod(operator.is_)
+    ascend_resolver = staticmethod(bool)
 
 
 def compose(text: str) -> Node | None:

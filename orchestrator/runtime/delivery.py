@@ -76,14 +76,13 @@ class _Delivery:
         self.now = now
         self.errors = errors
         self.counts = [0, 0, 0, 0]
+        self.project = store.index.project
         self.tell_sent = "message_sent" in store.index.listened
 
     def deliver(self, claimed: Claimed) -> Settlement:
         """One message from claim to settlement."""
         store, row = self.store, claimed.row
-        verdict = check_claim(
-            claimed, store.index.project, store.switches(), store.suppressions(), store.salt, self.now
-        )
+        verdict = check_claim(claimed, self.project, store.switches(), store.suppressions(), store.salt, self.now)
         if verdict.action == "send":
             try:
                 rendered = self.renderer.render(row)
@@ -136,6 +135,8 @@ class _Delivery:
 
     def _settled(self, claimed: Claimed, answer: Answer, at: datetime, lines: list[Transition]) -> Settlement:
         row = claimed.row
+        if answer.outcome == "accepted" and not answer.receipts and not self.tell_sent:  # as nearly always
+            return Settlement(row.id, row.customer_id, "sent", lines, None, True)
         receipts: list[Body] = [Receipt(kind, row.channel, row.id) for kind in answer.receipts]  # type: ignore[arg-type]
         if answer.outcome == "rejected":
             data = {"channel": row.channel, "status": "rejected", "reason": "provider_rejected"}

@@ -53,6 +53,7 @@ class MemoryStore:
         self._ready: set[str] = set()
         self._due: list[tuple[datetime, str]] = []
         self._seen: dict[str, Arrival] = {}
+        self._seen_in_order: deque[Arrival] = deque()
         self._fanned_out: set[tuple[str, int, str, str | None]] = set()
         self._seq = 0
         self._ordinal = 0
@@ -97,6 +98,7 @@ class MemoryStore:
         for arrival in arrivals:
             body = arrival.body
             if arrival.message_id is not None:
+                self._forget_ids(arrival.received_at)
                 known = self._seen.get(arrival.message_id)
                 if known is not None and arrival.received_at - known.received_at <= self.index.project.settings.dedupe:
                     duplicates += 1
@@ -104,6 +106,7 @@ class MemoryStore:
                         conflicts.append(arrival.message_id)
                     continue
                 self._seen[arrival.message_id] = arrival
+                self._seen_in_order.append(arrival)
             record = self._records.get(arrival.customer)
             if record is None:
                 record = self._create(arrival.customer, arrival.received_at)
@@ -113,6 +116,14 @@ class MemoryStore:
             self._put(record, arrival.received_at, body)
             accepted += 1
         return Ingested(accepted, duplicates, tuple(conflicts))
+
+    def _forget_ids(self, now: datetime) -> None:
+        """Ids that came longer ago than `dedupe` are new again."""
+        order = self._seen_in_order
+        while order and self._index is not None and now - order[0].received_at > self._index.project.settings.dedupe:
+            arrival = order.popleft()
+            if arrival.message_id is not None and self._seen.get(arrival.message_id) is arrival:
+                del self._seen[arrival.message_id]
 
     def lay_history(self, customer: str, events: Iterable[Event]) -> None:
         """Join events to the past."""
@@ -185,6 +196,8 @@ class MemoryStore:
                 goal = self._versions[e.journey, e.version].goal
                 if (goal is None or e.converted_at is not None) and e.standing != "reply":
                     del record.enrollments[e.id]
+                    if not record.enrollments:
+                        record.enrollments = {}  # one that was emptied keeps its room, for every customer
         record.entries.update(change.entries)
         for event in change.events:
             record.history.add(event)

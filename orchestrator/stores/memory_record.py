@@ -79,6 +79,6 @@ class CustomerRecord:
             self.entries,
             self.history,
             tuple(self.messages),
-            tuple(self.coupons.values()),
-            tuple(self.tasks.values()),
+            tuple(self.coupons.values()) if self.coupons else (),
+            tuple(self.tasks.values()) if self.tasks else (),
         )

@@ -18,10 +18,7 @@ _CHUNKS = 256
 class Budget:
     """The steps one rendering has left. Counted, not timed: the same values always give the same answer."""
 
-    __slots__ = ("left",)
-
-    def __init__(self) -> None:
-        self.left = STEPS
+    left: int = STEPS
 
     def spend(self, steps: int) -> None:
         """Take `steps` off; raises ValueRefused when none are left."""

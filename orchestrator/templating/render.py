@@ -102,8 +102,11 @@ class Renderer:
         html, text = self._bodies(code, values, preheader)
         if append_footer and variant.channel == "email":
             html, text = self._footed(code, html, text, extras, language)
-        sender = self._header(code, "from", code.sender, values, extras)
-        reply_to = self._header(code, "reply_to", code.reply_to, values, extras)
+        sender = reply_to = None
+        if code.sender is not None or "from" in extras:
+            sender = self._header(code, "from", code.sender, values, extras)
+        if code.reply_to is not None or "reply_to" in extras:
+            reply_to = self._header(code, "reply_to", code.reply_to, values, extras)
         if not code.fields:
             return Rendered(subject, preheader, text, html, sender, reply_to)
         fields = tuple((key, part.render(values, LONGEST_TEXT)) for key, part in code.fields.items())

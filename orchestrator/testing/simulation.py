@@ -7,9 +7,9 @@ At each, what arrives is ingested, then turns, deliveries and requests run until
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from orchestrator.core.index import Index
 from orchestrator.core.transition import Transition, line_of
 from orchestrator.core.view import Switches
 from orchestrator.definitions import scenario_items as items
-from orchestrator.definitions.event_tables import ReplayEvent, ReplayTable
+from orchestrator.definitions.event_tables import ReplayEvent
 from orchestrator.definitions.lint import lint_project
 from orchestrator.definitions.load import LoadedProject
 from orchestrator.errors import Problem, ProjectInvalid
@@ -39,7 +39,6 @@ from orchestrator.runtime.sweep import next_sweep_at, start_schedules, sweep_onc
 from orchestrator.runtime.turns import turn_once
 from orchestrator.stores.memory import MemoryStore
 from orchestrator.templating.failure import RenderError
-from orchestrator.testing.collector import seldom_collected
 from orchestrator.testing.sink import ScriptedHttp, SinkChannel
 
 LONGEST = timedelta(days=400)
@@ -370,6 +369,12 @@ def traits_of(spec: items.CustomerSpec, now: datetime) -> dict[str, Any]:
     return traits
 
 
+def longest_after(at: datetime) -> datetime:
+    """The last instant of a run without an end of its own; the calendar's last one where that comes first."""
+    last = datetime.max.replace(tzinfo=at.tzinfo)
+    return at + LONGEST if at < last - LONGEST else last
+
+
 def simulate_scenario(
     loaded: LoadedProject,
     scenario: items.Scenario,
@@ -391,7 +396,7 @@ def simulate_scenario(
     )
     run.load_deploys(scenario.timeline)
     run.prepare(scenario.customers, scenario.history)
-    until = scenario.until or _longest_after(scenario.start)
+    until = scenario.until or longest_after(scenario.start)
     arrived = False
     for item in scenario.timeline:
         if item.at > until:
@@ -417,50 +422,3 @@ def _only_arrives(item: items.TimelineItem) -> bool:
         item,
         (items.EventItem, items.IdentifyItem, items.ConsentItem, items.SurveyItem, items.RedeemItem, items.EnrollItem),
     )
-
-
-def simulate_events(
-    loaded: LoadedProject,
-    table: ReplayTable,
-    emit: Emit,
-    progress: Progress | None = None,
-    *,
-    with_values: bool = False,
-    forget_messages: bool = True,
-) -> Summary:
-    """Replay a table of events, the clock starting at the first. Customers are created in silence before theirs."""
-    if table.first_at is None:
-        return Summary(datetime.fromtimestamp(0, UTC), datetime.fromtimestamp(0, UTC))
-    with seldom_collected():
-        run = Simulation(loaded, table.first_at, emit, with_values=with_values, forget_messages=forget_messages)
-        run.prepare((), ())
-        total = len(table)
-        for number, group in _by_instant(table):
-            run.advance_to(group[0].at)
-            run.arrive(group)
-            run.run_engine()
-            if progress is not None:
-                progress(number, total)
-        assert table.last_at is not None
-        run.run_out(_longest_after(table.last_at))
-        return run.finish()
-
-
-def _longest_after(at: datetime) -> datetime:
-    """The last instant of a run without an end of its own; the calendar's last one where that comes first."""
-    last = datetime.max.replace(tzinfo=at.tzinfo)
-    return at + LONGEST if at < last - LONGEST else last
-
-
-def _by_instant(table: ReplayTable) -> Iterator[tuple[int, list[ReplayEvent]]]:
-    """The events of one instant together, with how many came so far."""
-    group: list[ReplayEvent] = []
-    count = 0
-    for event in table:
-        if group and event.at != group[0].at:
-            yield count, group
-            group = []
-        group.append(event)
-        count += 1
-    if group:
-        yield count, group

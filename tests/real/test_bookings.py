@@ -12,7 +12,7 @@ from orchestrator.definitions.event_tables import replay_events
 from orchestrator.definitions.load import load_project
 from orchestrator.definitions.mapping import load_mapping
 from orchestrator.definitions.yaml_loader import load_document
-from orchestrator.testing.simulation import simulate_events
+from orchestrator.testing.replay import simulate_events
 
 polars = pytest.importorskip("polars", reason="the independent count needs polars (extra: backtest)")
 DAYS = (30, 14, 7, 3, 1)

@@ -16,7 +16,7 @@ from orchestrator.definitions.event_tables import replay_events
 from orchestrator.definitions.load import load_project
 from orchestrator.definitions.mapping import load_mapping
 from orchestrator.definitions.yaml_loader import load_document
-from orchestrator.testing.simulation import simulate_events
+from orchestrator.testing.replay import simulate_events
 
 polars = pytest.importorskip("polars", reason="the conversion needs polars (extra: backtest)")
 LONDON = ZoneInfo("Europe/London")

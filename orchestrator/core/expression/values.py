@@ -57,6 +57,8 @@ def describe(value: object) -> str:
 def printed(value: Value) -> str:
     """How a value stands in text: none as nothing, true and false in small letters, whole numbers without a fraction,
     dates as ISO 8601 (instants in UTC), durations in seconds. Never longer than it has to be: see `bounded_text`."""
+    if type(value) is str:
+        return value
     out: list[str] = []
     _print(value, out, 0, [0])
     return "".join(out)

@@ -55,7 +55,7 @@ class QuietHours(FileModel):
     """When they start, inclusive, in the zone in force."""
     to: TimeOfDay
     """When they end, exclusive."""
-    classes: Annotated[list[MessageClass], OneOrMany()] = Field(default_factory=lambda: ["promotional", "service"])
+    classes: Annotated[list[MessageClass], OneOrMany()] = Field(default=["promotional", "service"])
     """The classes that keep them."""
     channels: Annotated[list[Channel], OneOrMany()] | None = None
     """The channels that keep them; default: all."""

@@ -1,5 +1,6 @@
 """What every step takes, whatever its verb (the language reference, section 3)."""
 
+from functools import cache
 from typing import Annotated, ClassVar, Literal
 
 from orchestrator.definitions.field_kinds import (
@@ -65,14 +66,17 @@ class StepBase(FileModel):
     @property
     def error_rule(self) -> OnErrorWord | None:
         """`on_error`, wherever it stands in the step; None where it is not written."""
-        inner: OnErrorWord | None = getattr(getattr(self, self._own_field(), None), "on_error", None)
+        inner: OnErrorWord | None = getattr(getattr(self, _own_field(type(self)), None), "on_error", None)
         return inner or self.on_error
 
     @property
     def zone_rule(self) -> str | None:
         """`timezone`, wherever it stands in the step; None where it is not written."""
-        inner: str | None = getattr(getattr(self, self._own_field(), None), "timezone", None)
+        inner: str | None = getattr(getattr(self, _own_field(type(self)), None), "timezone", None)
         return inner or self.timezone
 
-    def _own_field(self) -> str:
-        return self.VERB if self.VERB in type(self).model_fields else self.VERB + "_"
+
+@cache
+def _own_field(step: type[StepBase]) -> str:
+    """The field that holds what stands behind a step's verb."""
+    return step.VERB if step.VERB in step.model_fields else step.VERB + "_"

@@ -34,12 +34,13 @@ def texts_of(model: BaseModel, path: Path) -> Iterator[Text]:
     What cannot be read (a literal such as `3d`, or a mistake that is told elsewhere) is left out.
     """
     kinds, others = _fields(type(model))
+    written = model.model_fields_set  # a field that is not there holds no text
     for name, kind in kinds:
-        value = getattr(model, name)
-        if value is not None:
-            yield from _texts(value, (*path, name.rstrip("_")), kind == "template")
+        if name in written:
+            yield from _texts(getattr(model, name), (*path, name.rstrip("_")), kind == "template")
     for name in others:
-        yield from _below(getattr(model, name), (*path, name.rstrip("_")))
+        if name in written:
+            yield from _below(getattr(model, name), (*path, name.rstrip("_")))
 
 
 def model_at(model: Any, path: Path) -> Any:
