@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import SequenceMatcher
 
 LONGEST_WORD = 60
 """Longer words are no typing mistakes, and comparing them would be slow."""
@@ -16,6 +15,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` was probably meant to be, or None. Case, `-`, `_` and spaces weigh nothing."""
     if not word or len(word) > LONGEST_WORD:
         return None
+    from difflib import SequenceMatcher  # needed by mistakes alone
+
     plain = _plain(word)
     matcher: SequenceMatcher[str] = SequenceMatcher(autojunk=False)
     matcher.set_seq2(plain)

@@ -11,7 +11,6 @@ from orchestrator.templating.html_scan import Scan, scan
 from orchestrator.templating.inlining import DEEPEST_HTML, has_styles, inline_once
 from orchestrator.templating.mjml import check_mjml, compile_once
 from orchestrator.templating.pieces import Atom, Data, Piece, RawToken
-from orchestrator.templating.plain_text import text_once
 
 Report = Callable[[str, int, str, str | None], None]
 """(code, mark, message, way out)."""
@@ -61,6 +60,8 @@ def finish_html(body: list[Piece], kind: str, locale: str | None) -> Html:
 
 
 def _styled(scanned: Scan, styled: bool, own_preview: bool) -> Html:
+    from orchestrator.templating.plain_text import text_once  # an HTML parser: loaded by those who render
+
     inlined = inline_once(scanned) if styled else scanned.pieces
     html = guarded(scan(inlined) if inlined is not None else scanned)
     text = text_once(scan(html))

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-
-import css_inline
+from typing import TYPE_CHECKING
 
 from orchestrator.templating.failure import ValueRefused
 from orchestrator.templating.holders import Holder, blocks_stand_whole
 from orchestrator.templating.html_scan import Scan, Where, scan
 from orchestrator.templating.pieces import Atom, Data, Piece
+
+if TYPE_CHECKING:
+    from css_inline import CSSInliner
 
 DEEPEST_HTML = 200
 """Elements inside one another; more would overflow the native parsers' stack."""
@@ -24,8 +26,10 @@ _BARE_TABLE = re.compile(r"(<table\b[^>]*>)(\s*(?:<!--zj[^>]*-->\s*)+)(?=<tr\b)"
 
 
 @lru_cache(maxsize=1)
-def _inliner() -> css_inline.CSSInliner:
-    return css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=True, keep_link_tags=False)
+def _inliner() -> CSSInliner:
+    from css_inline import CSSInliner  # a native library: loaded by those who render
+
+    return CSSInliner(load_remote_stylesheets=False, keep_style_tags=True, keep_link_tags=False)
 
 
 def has_styles(scanned: Scan) -> bool:
@@ -47,7 +51,7 @@ def inline_once(scanned: Scan) -> list[Piece] | None:
     text = _BARE_TABLE.sub(r"\1<tbody>\2", text)  # a loop over rows must not lose the row group that parsers add
     try:
         pieces = holder.pieces(_inliner().inline(text))
-    except (css_inline.InlineError, ValueError):
+    except ValueError:  # css_inline's own errors are of this kind
         return None
     if not holder.complete(pieces) or not blocks_stand_whole(pieces, scan(pieces).places):
         return None
@@ -61,7 +65,7 @@ def inline_rendered(html: str) -> str:
     check_depth(html)
     try:
         return str(_inliner().inline(html))
-    except (css_inline.InlineError, ValueError) as error:
+    except ValueError as error:
         raise ValueRefused(f"the styles cannot be inlined: {error}") from None
 
 

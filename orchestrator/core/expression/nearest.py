@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 _LONGEST_WORD = 80
 _MOST_WORDS = 5_000
@@ -13,6 +12,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word most like `word`, or None when none is like it. Bounded: matching is quadratic in the length."""
     if len(word) > _LONGEST_WORD:
         return None
+    from difflib import get_close_matches  # needed by mistakes alone
+
     candidates = [candidate for candidate in known if len(candidate) <= _LONGEST_WORD][:_MOST_WORDS]
     folded = {candidate.casefold(): candidate for candidate in candidates}
     if word.casefold() in folded:

@@ -36,6 +36,8 @@ def carriers(
     """
     found: dict[StepNode, StepNode] = {}
     for number, node in enumerate(nodes):
+        if not node.blocks and not isinstance(node.model, CouponStep):
+            continue
         after = (nodes[number + 1 :], *behind)
         if isinstance(node.model, CouponStep):
             carrier = _first_of_all(after, node.model.coupon.as_, template_names)

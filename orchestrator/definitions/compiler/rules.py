@@ -21,6 +21,8 @@ def with_variables(model: JourneyModel, fields: Fields, outside: Names) -> Names
 
     A variable is evaluated where it is used, so it may look at an event; which one is not known here.
     """
+    if not model.vars:
+        return outside
     known: dict[str, Type] = {}
     made: dict[str, Expr] = {}
     for name, source in model.vars.items():

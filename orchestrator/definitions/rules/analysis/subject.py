@@ -153,13 +153,12 @@ class Subject:
     @cached_property
     def asked(self) -> Needs:
         """The segments and offers that expressions ask for, anywhere in the project."""
-        asking = {source for source in self._sources() if "in_segment" in source or "redeemed" in source}
-        return reduce(or_, map(needs_of, asking), NOTHING)
+        return reduce(or_, map(needs_of, set(filter(_asks, self._sources()))), NOTHING)
 
     def _sources(self) -> Iterator[str]:
         for file in self.journey_files:
-            for text in file.texts:
-                yield text.source
+            if _asks(file.document.text):
+                yield from (text.source for text in file.texts)
         rules = [segment.where for segment in self.project.segments] + [stage.where for stage in self.project.stages]
         yield from (where.source for where in rules if where is not None)
         for variant in self.templates.variants():
@@ -190,6 +189,11 @@ class Subject:
         if found is None:
             found = self._printed[key] = printed_names(variant)
         return found
+
+
+def _asks(text: str) -> bool:
+    """Whether a text can hold a question for a segment or an offer at all."""
+    return "in_segment" in text or "redeemed" in text
 
 
 def messages(journey: JourneySubject) -> Iterator[Send | Survey]:
