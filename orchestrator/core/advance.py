@@ -64,7 +64,7 @@ def arrive(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Step, t: d
     try:
         if step.skip_if is not None and turn.truth(step.skip_if, e):
             return step.next
-        if not step.in_exit and leave_if_late(turn, e, journey):
+        if journey.late is not None and not step.in_exit and leave_if_late(turn, e, journey):
             return STOP
         e.visits[step.id] = e.visits.get(step.id, 0) + 1
         return STEPS[type(step)](turn, e, journey, step)

@@ -38,6 +38,7 @@ class ClaimVerdict(NamedTuple):
 
 
 _SEND = ClaimVerdict("send")
+_NO_CAUSES: frozenset[str] = frozenset()
 
 
 def check_claim(
@@ -57,7 +58,7 @@ def check_claim(
     if claimed.ended_by is not None and not row.survives_exit:
         return ClaimVerdict("suppress", "stopped" if claimed.ended_by == "stopped" else "exited")
     topic = project.topics.get(row.topic) or Topic(row.topic, row.klass)  # a topic that is gone binds as it did
-    causes = suppressions.get((row.channel, normal_of(row, customer)), frozenset())
+    causes = suppressions.get((row.channel, normal_of(row, customer)), _NO_CAUSES) if suppressions else _NO_CAUSES
     refused = forbidden(causes, topic) or no_consent(customer.consents.get((row.topic, row.channel)), topic)
     if refused is not None:
         return ClaimVerdict("suppress", refused)

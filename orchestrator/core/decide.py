@@ -15,9 +15,9 @@ from orchestrator.core.calendar_triggers import fire_date, fire_inactive, fire_s
 from orchestrator.core.changes import Changes, CustomerChanges
 from orchestrator.core.customer import Timer
 from orchestrator.core.enrollment import Enrollment
-from orchestrator.core.events import look_at_all, profile_moved
+from orchestrator.core.events import look_at_all, past_event, profile_moved
 from orchestrator.core.firing import fire
-from orchestrator.core.inbox import Body, Item, JourneyOperated
+from orchestrator.core.inbox import Body, Item, JourneyOperated, Occurred
 from orchestrator.core.ledger import Task
 from orchestrator.core.pools import WorkingPools
 from orchestrator.core.profile import apply_stage_rules, look_at_segment
@@ -42,6 +42,8 @@ def decide(view: View, now: datetime) -> Changes:
 
 def decide_customer(view: View, pools: WorkingPools, record: CustomerView, now: datetime) -> CustomerChanges:
     """Everything that is due for one customer, in the order of the language reference, section 6."""
+    if len(record.inbox) == 1 and (changes := _remembered(view, record, record.inbox[0], now)) is not None:
+        return changes
     turn = CustomerTurn(view, pools, record, now)
     _fill(turn, record)
     while (taken := turn.pop()) is not None:
@@ -59,6 +61,23 @@ def decide_customer(view: View, pools: WorkingPools, record: CustomerView, now: 
             _begin(turn, taken[1])
             fire(turn, *taken)
     return turn.finish()
+
+
+def _remembered(view: View, record: CustomerView, item: Item, now: datetime) -> CustomerChanges | None:
+    """What comes of one event that nobody listens to, when nothing else is due: it joins the history. Else None.
+
+    Most of what a busy shop tracks is of this kind, and needs no turn of its own.
+    """
+    body = item.body
+    if type(body) is not Occurred or record.customer.fresh or not view.index.only_remembered(body.event.name):
+        return None
+    due_at = next_due_at(view, record.enrollments, record.customer)
+    if due_at is not None and due_at <= now:
+        return None
+    changes = CustomerChanges(record.customer.id, consumed=[item.seq])
+    changes.events.append(past_event(body.event))
+    changes.next_due_at = due_at
+    return changes
 
 
 def _fill(turn: CustomerTurn, record: CustomerView) -> None:

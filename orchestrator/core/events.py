@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.advance import leave, park_for
 from orchestrator.core.calendar_triggers import renew_dates, renew_inactive
@@ -16,7 +16,7 @@ from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.entering import Attempt, entry_due_at, try_to_enter
 from orchestrator.core.expression.scope import PastEvent, event_data
 from orchestrator.core.inbox import AttributeMoved, Event
-from orchestrator.core.index import doors_of
+from orchestrator.core.index import ENTERED_BY_CHANGE, doors_of
 from orchestrator.core.profile import Moved, bring_up_to_date
 from orchestrator.core.program import Journey, OnAttribute, OnSegment, OnStage
 from orchestrator.core.waiting import compute_anew, leave_by, look_at_conditions, look_at_wait
@@ -25,14 +25,10 @@ from orchestrator.errors import DecisionError
 if TYPE_CHECKING:
     from orchestrator.core.turn import CustomerTurn
 
-_CHANGES: Final = frozenset({"segment_changed", "stage_changed"})
-"""Events by which triggers of other kinds than `event` may let a customer in."""
-
 
 def apply_event(turn: CustomerTurn, event: Event, arrived_at: datetime) -> None:
     """Take one event through the stages."""
-    properties = event.properties  # a plain dict is shared, not copied: nobody ever changes one in place
-    past = PastEvent(event.at, event.name, properties if type(properties) is dict else dict(properties), event.id)
+    past = past_event(event)
     turn.history.add(past)
     turn.out.events.append(past)
     if turn.updated:
@@ -46,9 +42,15 @@ def apply_event(turn: CustomerTurn, event: Event, arrived_at: datetime) -> None:
         _updates(turn, event, data, arrived_at)
         _waits(turn, event, data)
     late = arrived_at - event.at > turn.project.settings.late_events
-    if not late and (event.name in index.doors or event.name in _CHANGES):
+    if not late and (event.name in index.doors or event.name in ENTERED_BY_CHANGE):
         _entries(turn, event, event_data(past), arrived_at)
     renew_inactive(turn, event, late=late)
+
+
+def past_event(event: Event) -> PastEvent:
+    """An event as the history keeps it. A plain dict is shared, not copied: nobody ever changes one in place."""
+    properties = event.properties
+    return PastEvent(event.at, event.name, properties if type(properties) is dict else dict(properties), event.id)
 
 
 def begin_life(turn: CustomerTurn, event: str | None) -> None:

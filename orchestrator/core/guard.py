@@ -133,7 +133,7 @@ def timing(
     turn: CustomerTurn, e: Enrollment, journey: Journey, step: Step, found: Reach, options: MessageOptions
 ) -> Verdict:
     """Ask validity, quiet hours, caps and send limits. A slot of the send limit is taken when the answer is send."""
-    ends_at = expires_at(turn, e, step, options)
+    ends_at = None if options.valid_for is None else expires_at(turn, e, step, options)
     if ends_at is not None and turn.t > ends_at:
         return Verdict("suppress", "expired")
     quiet = _quiet(turn, e, step, found, options, ends_at)

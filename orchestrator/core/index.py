@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from orchestrator.core.expression.expr import Expr
 from orchestrator.core.program import (
@@ -35,6 +35,9 @@ class Way(NamedTuple):
     number: int
     trigger: Trigger
 
+
+ENTERED_BY_CHANGE: Final = frozenset({"segment_changed", "stage_changed"})
+"""Events by which triggers of other kinds than `event` may let a customer in."""
 
 Door = tuple[Journey, tuple[Trigger, ...]]
 """A journey with those of its triggers that one occasion concerns."""
@@ -101,6 +104,11 @@ class Index:
         if not self.project.caps:
             return timedelta(0)
         return max(rule.per for rule in self.project.caps) + self.project.settings.late_tolerance
+
+    def only_remembered(self, event: str) -> bool:
+        """Whether an event of this name joins the history and changes nothing else."""
+        heard = self.conditions or event in self.listened or event in ENTERED_BY_CHANGE
+        return not heard and not self.segments_moved_by(event)
 
     def segments_moved_by(self, event: str) -> tuple[Segment, ...]:
         """The segments whose membership an event of this name may change, in the order of their dependencies.

@@ -63,7 +63,7 @@ class TurnQueue:
 
     def occasion(self, *parts: str) -> str:
         """An identity for something that happens at the present instant: a repeated turn gives the same one again."""
-        text = ":".join((*parts, self.t.isoformat()))
+        text = f"{':'.join(parts)}:{self.t.isoformat()}"
         count = self._occasions[text] = self._occasions.get(text, 0) + 1
         return text if count == 1 else f"{text}:{count}"
 

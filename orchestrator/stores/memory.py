@@ -98,7 +98,6 @@ class MemoryStore:
         for arrival in arrivals:
             body = arrival.body
             if arrival.message_id is not None:
-                self._forget_ids(arrival.received_at)
                 known = self._seen.get(arrival.message_id)
                 if known is not None and arrival.received_at - known.received_at <= self.index.project.settings.dedupe:
                     duplicates += 1
@@ -115,10 +114,12 @@ class MemoryStore:
                 record.customer.consents[body.topic, body.channel] = "out"
             self._put(record, arrival.received_at, body)
             accepted += 1
+        if arrivals:
+            self._forget_ids(arrivals[-1].received_at)
         return Ingested(accepted, duplicates, tuple(conflicts))
 
     def _forget_ids(self, now: datetime) -> None:
-        """Ids that came longer ago than `dedupe` are new again."""
+        """Drop ids that came longer ago than `dedupe`, and are new again."""
         order = self._seen_in_order
         while order and self._index is not None and now - order[0].received_at > self._index.project.settings.dedupe:
             arrival = order.popleft()
