@@ -22,11 +22,20 @@ from orchestrator.core.view import Switches
 
 
 class Claimed(NamedTuple):
-    """A queued message with what the claim read. `ended_by`: why its enrollment was ended from outside, else None."""
+    """A queued message with what the claim read. `ended_by`: why its enrollment was ended from outside, else None.
+
+    `fence` numbers the claims of a row: what was claimed again since is no longer ours. `begun` counts the hand-overs
+    that were begun before this claim; `uncertain`: nobody knows how the last of them ended. `first_tried_at` is the
+    real instant of the first, from which retries are given up.
+    """
 
     row: Message
     customer: Customer
     ended_by: str | None = None
+    fence: int = 0
+    begun: int = 0
+    uncertain: bool = False
+    first_tried_at: datetime | None = None
 
 
 class ClaimVerdict(NamedTuple):

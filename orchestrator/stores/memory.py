@@ -4,9 +4,9 @@ process."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from heapq import heappop, heappush
+from heapq import heappop, heappush, nlargest, nsmallest
 from typing import Any
 
 from orchestrator.core.changes import Changes, CustomerChanges
@@ -30,9 +30,19 @@ from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage, Switches, View
 from orchestrator.errors import UsageError
 from orchestrator.stores.memory_outbox import MemoryOutbox
+from orchestrator.stores.memory_overview import overview_of
 from orchestrator.stores.memory_pools import MemoryPools
 from orchestrator.stores.memory_record import CustomerRecord
-from orchestrator.stores.protocol import Arrival, CustomerCard, Ingested, Settlement, content_of
+from orchestrator.stores.protocol import (
+    Arrival,
+    CustomerCard,
+    Ingested,
+    Overview,
+    RefusedItem,
+    Settlement,
+    Snapshot,
+    content_of,
+)
 
 
 class MemoryStore:
@@ -40,13 +50,18 @@ class MemoryStore:
     again."""
 
     def __init__(
-        self, salt: str = "0", forced: Mapping[str, str | bool] | None = None, forget_messages: bool = False
+        self,
+        salt: str = "0",
+        forced: Mapping[str, str | bool] | None = None,
+        forget_messages: bool = False,
+        keep_journal: bool = False,
     ) -> None:
         self.salt = salt
         self._forced = dict(forced or {})
         self._forget = forget_messages
         self._keep_for: timedelta | None = None
         self._index: Index | None = None
+        self._snapshot: Snapshot | None = None
         self._versions: dict[tuple[str, str], Journey] = {}
         self._known_journeys: set[str] = set()
         self._records: dict[str, CustomerRecord] = {}
@@ -65,6 +80,9 @@ class MemoryStore:
         self._marks: dict[str, datetime] = {}
         self._tallies: dict[str, int] = {}
         self._journal: list[Transition] = []
+        self._past: list[Transition] | None = [] if keep_journal else None
+        self._refused: list[RefusedItem] = []
+        self._audit: list[tuple[datetime, str, str, str]] = []
         self._zones: set[str] | None = None
 
     # --- definitions -----------------------------------------------------------------------------------------------
@@ -76,8 +94,10 @@ class MemoryStore:
             raise UsageError("nothing is deployed in this store yet; deploy a project first", "nothing_deployed")
         return self._index
 
-    def deploy(self, index: Index, now: datetime) -> None:
-        """Make definitions live; every customer gets them through the inbox."""
+    def deploy(self, index: Index, now: datetime, snapshot: Snapshot | None = None) -> bool:
+        """Make definitions live; every customer gets them through the inbox, unless nothing is new about them."""
+        known = self._snapshot is not None and snapshot is not None and self._snapshot.digest == snapshot.digest
+        self._snapshot = snapshot
         journeys = index.project.journeys
         fresh = frozenset(journeys) - self._known_journeys
         self._known_journeys |= fresh
@@ -86,8 +106,20 @@ class MemoryStore:
         self._index = Index(index.project, self._versions.values())
         self._keep_for = self._index.messages_asked_for()
         self._zones = None
-        for record in self._records.values():
-            self._put(record, now, Deployed(fresh))
+        if not known:
+            for record in self._records.values():
+                self._put(record, now, Deployed(fresh))
+        return not known
+
+    def snapshots(self) -> Sequence[Snapshot]:
+        """The live one: a store in memory dies with its process, and knows all older versions until then."""
+        return () if self._snapshot is None else (self._snapshot,)
+
+    def know(self, journeys: Iterable[Journey]) -> None:
+        """Versions that are not live any more."""
+        for journey in journeys:
+            self._versions.setdefault((journey.id, journey.version), journey)
+            self._known_journeys.add(journey.id)
 
     # --- ingest ----------------------------------------------------------------------------------------------------
 
@@ -145,14 +177,14 @@ class MemoryStore:
 
     # --- turns -----------------------------------------------------------------------------------------------------
 
-    def load(self, now: datetime, budget: int) -> View:
-        """The customers that are due, in the order of their ids."""
+    def load(self, now: datetime, budget: int, only: Sequence[str] | None = None) -> View:
+        """The customers that are due, in the order of their ids. One thread: nobody else can take them meanwhile."""
         while self._due and self._due[0][0] <= now:
             at, customer = heappop(self._due)
             record = self._records[customer]
             if record.next_due_at == at and record.parked is None:
                 self._ready.add(customer)
-        chosen = sorted(self._ready)[:budget]
+        chosen = self._longest_due(budget) if only is None else sorted(self._ready.intersection(only))[:budget]
         self._ordinal += 1
         return View(
             ordinal=self._ordinal,
@@ -166,6 +198,30 @@ class MemoryStore:
             forced=self._forced,
         )
 
+    def _longest_due(self, budget: int) -> list[str]:
+        """At most `budget` of those who are ready, in the order of their ids."""
+        if len(self._ready) <= budget:
+            return sorted(self._ready)
+
+        def place(customer: str) -> tuple[datetime, str]:
+            record = self._records[customer]
+            instants = [record.inbox[0].received_at] if record.inbox else []
+            if record.next_due_at is not None:
+                instants.append(record.next_due_at)
+            return min(instants), customer
+
+        return sorted(nsmallest(budget, self._ready, key=place))
+
+    def abandon(self) -> None:
+        """Nothing was begun."""
+
+    def park(self, customer: str, reason: str, detail: str, now: datetime) -> None:
+        """Take no turn for a customer until someone resumes it."""
+        record = self._records[customer]
+        record.parked, record.parked_detail, record.parked_at = reason, detail, now
+        record.next_due_at = None
+        self._ready.discard(customer)
+
     def save(self, changes: Changes) -> None:
         """Apply a turn."""
         for change in changes.customers:
@@ -173,8 +229,8 @@ class MemoryStore:
             self._journal.extend(change.transitions)
             self._ready.discard(change.customer_id)
             if change.parked is not None:
-                record.parked = change.parked
-                record.next_due_at = None
+                at = change.transitions[-1].at
+                self.park(change.customer_id, change.parked, change.detail or "", at)
                 continue
             self._save_customer(record, change)
 
@@ -241,23 +297,34 @@ class MemoryStore:
 
     # --- delivery --------------------------------------------------------------------------------------------------
 
-    def claim_messages(self, now: datetime, limit: int) -> Sequence[Claimed]:
-        """Queued messages, oldest first, as far as throttles allow; the first look at one beyond tells that it
-        waits."""
+    def claim_messages(
+        self, now: datetime, limit: int, real_at: datetime | None = None, klass: str | None = None
+    ) -> Sequence[Claimed]:
+        """Queued messages, oldest first, as far as throttles allow. A claim lasts as long as this process."""
         outbox = self._outbox
-        outbox.wake(now)
-        found: list[LoadedMessage] = []
-        while outbox.direct and len(found) < limit:
-            found.append(outbox.direct.popleft())
+        outbox.wake(now, real_at or now)
+        found = outbox.take_direct(limit, klass)
         for journey, queue in outbox.throttled.items():
             room, _ = outbox.room(journey, self._throttle(journey), now)
             while queue and len(found) < limit and (room is None or room > 0):
+                if klass not in (None, queue[0].row.klass):
+                    break
                 found.append(queue.popleft())
                 room = None if room is None else room - 1
-        return [
-            Claimed(m.row, self._records[m.row.customer_id].customer, self._ended_by.get(m.row.enrollment_id))
-            for m in found
-        ]
+        return [self._claimed(m) for m in found]
+
+    def _claimed(self, m: LoadedMessage) -> Claimed:
+        row = m.row
+        claimed = Claimed(row, self._records[row.customer_id].customer, self._ended_by.get(row.enrollment_id))
+        begun = self._outbox.begun.get(row.id)
+        return claimed if begun is None else claimed._replace(begun=begun[0], first_tried_at=begun[1])
+
+    def begin_hand_over(self, claimed: Sequence[Claimed], real_at: datetime) -> frozenset[str]:
+        """All of them are ours: nobody else can have claimed one."""
+        for c in claimed:
+            count, first_at = self._outbox.begun.get(c.row.id, (0, real_at))
+            self._outbox.begun[c.row.id] = (count + 1, first_at)
+        return frozenset(c.row.id for c in claimed)
 
     def _throttle(self, journey: str) -> Throttle | None:
         live = self.index.project.journeys.get(journey)
@@ -291,8 +358,12 @@ class MemoryStore:
             self._journal.extend(settled.transitions)
             if settled.handed_over and message.row.throttled:
                 self._outbox.handed_over.setdefault(message.row.journey, deque()).append(now)
+            if settled.status != "queued" and self._outbox.begun:
+                self._outbox.begun.pop(settled.message_id, None)
             if settled.status == "queued":
-                if settled.available_at is not None:
+                if settled.retry_at is not None:
+                    self._outbox.retried.append((settled.retry_at, message))
+                elif settled.available_at is not None:
                     self._outbox.waiting.append((settled.available_at, message))
                 else:
                     self._outbox.frozen.append(message)
@@ -319,7 +390,7 @@ class MemoryStore:
 
     # --- requests --------------------------------------------------------------------------------------------------
 
-    def claim_requests(self, now: datetime, limit: int) -> Sequence[Request]:
+    def claim_requests(self, now: datetime, limit: int, real_at: datetime | None = None) -> Sequence[Request]:
         """Calls to make."""
         requests = self._outbox.requests
         return [requests.popleft() for _ in range(min(limit, len(requests)))]
@@ -445,9 +516,60 @@ class MemoryStore:
         r = self._records.get(customer)
         if r is None:
             return None
-        return CustomerCard(customer, r.parked, r.messages, tuple(r.coupons.values()), tuple(r.tasks.values()))
+        return CustomerCard(
+            customer,
+            r.parked,
+            r.messages,
+            tuple(r.coupons.values()),
+            tuple(r.tasks.values()),
+            r.customer,
+            tuple(r.enrollments.values()),
+        )
 
     def drain_journal(self) -> list[Transition]:
-        """The transitions since the last call."""
+        """The transitions since the last call. They are kept for `journal` only when the store was told to."""
         journal, self._journal = self._journal, []
+        if self._past is not None:
+            self._past += journal
         return journal
+
+    def journal(self, customer: str) -> list[Transition]:
+        """Everything recorded about a customer. Raises UsageError where the journal is not kept."""
+        if self._past is None:
+            raise UsageError("this store keeps no journal; make it with keep_journal=True", "no_journal")
+        found = [t for t in (*self._past, *self._journal) if t.customer == customer]
+        return sorted(found, key=lambda t: (t.at, t.seq))
+
+    def ledger(self, message_id: str) -> LoadedMessage | None:
+        """A message by its id."""
+        return next((m for m in self._messages() if m.row.id == message_id), None)
+
+    def latest_messages(self, limit: int) -> Sequence[LoadedMessage]:
+        """The messages decided last."""
+        return nlargest(limit, self._messages(), key=lambda m: (m.row.decided_at, m.row.at, m.row.id))
+
+    def _messages(self) -> Iterator[LoadedMessage]:
+        return (message for record in self._records.values() for message in record.messages)
+
+    def overview(self) -> Overview:
+        """Counted anew each time."""
+        return overview_of(self._records.values(), self._outbox, len(self._refused))
+
+    def keep_refused(self, items: Sequence[RefusedItem]) -> None:
+        """Keep what could not be taken."""
+        self._refused.extend(items)
+
+    def refused(self, limit: int) -> Sequence[RefusedItem]:
+        """What could not be taken, newest first."""
+        return list(reversed(self._refused))[:limit]
+
+    def audit(self, at: datetime, actor: str, action: str, detail: str = "") -> None:
+        """Write down what an operator did."""
+        self._audit.append((at, actor, action, detail))
+
+    def retain(self, now: datetime, limit: int) -> int:
+        """A store in memory forgets as it goes."""
+        return 0
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -22,6 +22,10 @@ class MemoryOutbox:
         self.direct: deque[LoadedMessage] = deque()
         self.throttled: dict[str, deque[LoadedMessage]] = {}
         self.waiting: list[tuple[datetime, LoadedMessage]] = []
+        self.retried: list[tuple[datetime, LoadedMessage]] = []
+        """(real instant, message) of those that the provider refused for now."""
+        self.begun: dict[str, tuple[int, datetime]] = {}
+        """(hand-overs that were begun, real instant of the first) of messages that are not settled."""
         self.frozen: list[LoadedMessage] = []
         self.requests: deque[Request] = deque()
         self.handed_over: dict[str, deque[datetime]] = {}
@@ -39,8 +43,24 @@ class MemoryOutbox:
             place -= 1
         queue.insert(place, message)
 
-    def wake(self, now: datetime) -> None:
-        """Queue again what was held until now."""
+    def take_direct(self, limit: int, klass: str | None) -> list[LoadedMessage]:
+        """At most `limit` of those that no throttle holds, of a class."""
+        direct = self.direct
+        if klass is None:
+            return [direct.popleft() for _ in range(min(limit, len(direct)))]
+        found: list[LoadedMessage] = []
+        kept: deque[LoadedMessage] = deque()
+        for message in direct:
+            (found if message.row.klass == klass and len(found) < limit else kept).append(message)
+        self.direct = kept
+        return found
+
+    def wake(self, now: datetime, real_at: datetime) -> None:
+        """Queue again what was held until now, and what may be tried again."""
+        if self.retried:
+            self.retried, again = _parted(self.retried, lambda entry: entry[0] <= real_at)
+            for _, message in again:
+                self.queue(message)
         if self.waiting:
             due = [message for at, message in self.waiting if at <= now]
             if due:
@@ -58,7 +78,8 @@ class MemoryOutbox:
         """Bring everything that an operator cancelled to the next claim, whatever it was waiting for."""
         self.frozen, found = _parted(self.frozen, lambda message: cancelled(message.row))
         self.waiting, held = _parted(self.waiting, lambda entry: cancelled(entry[1].row))
-        found += [message for _, message in held]
+        self.retried, refused = _parted(self.retried, lambda entry: cancelled(entry[1].row))
+        found += [message for _, message in held + refused]
         for journey, queue in self.throttled.items():
             kept, taken = _parted(queue, lambda message: cancelled(message.row))
             self.throttled[journey] = deque(kept)

@@ -52,6 +52,8 @@ class CustomerRecord:
         "messages",
         "next_due_at",
         "parked",
+        "parked_at",
+        "parked_detail",
         "tasks",
         "zone",
     )
@@ -68,6 +70,8 @@ class CustomerRecord:
         self.tasks: dict[str, Task] = {}
         self.next_due_at: datetime | None = None
         self.parked: str | None = None
+        self.parked_at: datetime | None = None
+        self.parked_detail = ""
         self.zone: str | None = None
 
     def view(self) -> CustomerView:

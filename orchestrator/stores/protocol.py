@@ -6,16 +6,19 @@ contract as tests: a new store plugs in there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from orchestrator.core.changes import Changes
 from orchestrator.core.claim import Claimed
+from orchestrator.core.customer import Customer
+from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.identity import stable_hash
 from orchestrator.core.inbox import Body, Event, Occurred
 from orchestrator.core.index import Index
 from orchestrator.core.ledger import Coupon, Message, Request, Task
+from orchestrator.core.program import Journey
 from orchestrator.core.state import body_to_json, dumps
 from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage, Switches, View
@@ -54,6 +57,8 @@ class Settlement(NamedTuple):
     """What became of a claimed message. `status` queued: it stays, not before `available_at`.
 
     `handed_over` counts for the throttle; `receipts` go to the customer's inbox; `release_coupon` takes the code back.
+    `fence` is that of the claim: a settlement of a row that somebody else claimed since writes nothing (0: not asked).
+    `retry_at`: the provider refused for now; the row stays queued, not before this REAL instant.
     """
 
     message_id: str
@@ -66,16 +71,75 @@ class Settlement(NamedTuple):
     release_coupon: str | None = None
     suppress: tuple[str, str, str] | None = None
     """(channel, normalised address, cause) to put on the suppression list at once."""
+    fence: int = 0
+    retry_at: datetime | None = None
 
 
 class CustomerCard(NamedTuple):
-    """What people are shown of a customer."""
+    """What people are shown of a customer. `enrollments`: those that run, are parked, or may still reach a goal."""
 
     id: str
     parked: str | None
     messages: Sequence[LoadedMessage]
     coupons: Sequence[Coupon]
     tasks: Sequence[Task]
+    customer: Customer | None = None
+    enrollments: Sequence[Enrollment] = ()
+
+
+class Snapshot(NamedTuple):
+    """The files of a deployed project, so that any process can compile the versions that enrollments are pinned to.
+
+    `digest` is the hash of all files; `files` maps relative paths to contents.
+    """
+
+    digest: str
+    files: Mapping[str, bytes]
+
+
+class RefusedItem(NamedTuple):
+    """Something that came and could not be taken: kept, counted and shown. `content` is at most 2,000 characters."""
+
+    at: datetime
+    source: str
+    reason: str
+    content: str = ""
+
+
+class ParkedCustomer(NamedTuple):
+    """A customer whose decisions raised: `waiting` inbox items stay until someone resumes it."""
+
+    customer: str
+    reason: str
+    detail: str
+    parked_at: datetime
+    waiting: int
+
+
+class Overview(NamedTuple):
+    """What a status page shows. Counts are exact; `messages` by (channel, status), `enrollments` by (journey, status),
+    `coupons` by (offer, status), `tasks_open` by queue; `inbox` items wait for a turn, of which the oldest came at
+    `oldest_at`."""
+
+    customers: int = 0
+    inbox: int = 0
+    oldest_at: datetime | None = None
+    queued: int = 0
+    requests: int = 0
+    messages: Mapping[tuple[str, str], int] = {}
+    enrollments: Mapping[tuple[str, str], int] = {}
+    coupons: Mapping[tuple[str, str], int] = {}
+    tasks_open: Mapping[str, int] = {}
+    refused: int = 0
+    parked: Sequence[ParkedCustomer] = ()
+
+
+class StoreBusy(Exception):
+    """The database cannot be written just now (locked, full, gone): nothing was done; try again after a while."""
+
+
+class SaveRefused(Exception):
+    """The database will not store what this turn decided (a constraint, a value out of range): decide in halves."""
 
 
 class Store(Protocol):
@@ -88,8 +152,21 @@ class Store(Protocol):
     def index(self) -> Index:
         """The definitions last deployed. Raises UsageError when nothing was deployed."""
 
-    def deploy(self, index: Index, now: datetime) -> None:
-        """Make definitions live. Versions already known stay for those who are pinned to them."""
+    def deploy(self, index: Index, now: datetime, snapshot: Snapshot | None = None) -> bool:
+        """Make definitions live. Versions already known stay for those who are pinned to them.
+
+        Every customer hears of it through the inbox, unless `snapshot` has the digest of what is live already (a
+        restart with the same files). Returns whether it was news.
+        """
+
+    def snapshots(self) -> Sequence[Snapshot]:
+        """The files of every deployment that a running enrollment is pinned to, the live one last; empty: none kept.
+
+        Before `deploy`, a process that was restarted compiles the older ones and says `know`.
+        """
+
+    def know(self, journeys: Iterable[Journey]) -> None:
+        """Versions that are not live any more, for those who are pinned to them."""
 
     def ingest(self, arrivals: Sequence[Arrival]) -> Ingested:
         """Put arrivals into the inbox, each message id once; unknown customers are created. Opt-outs commit at once."""
@@ -97,15 +174,37 @@ class Store(Protocol):
     def lay_history(self, customer: str, events: Iterable[Event]) -> None:
         """Join events to a customer's past; nobody enters anything by them."""
 
-    def load(self, now: datetime, budget: int) -> View:
-        """Claim at most `budget` customers with due timers or inbox items, ordered by customer id, and all they
-        need."""
+    def load(self, now: datetime, budget: int, only: Sequence[str] | None = None) -> View:
+        """Claim at most `budget` customers with due timers or inbox items (those due longest first), ordered by
+        customer id, and all they need. `only`: none but these.
+
+        A view with customers is a claim: it lasts until `save` or `abandon`, and no other caller gets them meanwhile.
+        """
 
     def save(self, changes: Changes) -> None:
-        """Everything that a turn wants done, at once."""
+        """Everything that a turn wants done, at once. Raises SaveRefused (and then nothing is done, and the claim is
+        over)."""
 
-    def claim_messages(self, now: datetime, limit: int) -> Sequence[Claimed]:
-        """Queued messages that may be handed over now, oldest first; each is claimed by one caller only."""
+    def abandon(self) -> None:
+        """End the claim of `load` without doing anything. Without a claim, nothing happens."""
+
+    def park(self, customer: str, reason: str, detail: str, now: datetime) -> None:
+        """Take no turn for a customer until someone resumes it. Its items stay in the inbox."""
+
+    def claim_messages(
+        self, now: datetime, limit: int, real_at: datetime | None = None, klass: str | None = None
+    ) -> Sequence[Claimed]:
+        """Queued messages that may be handed over now (of a class), oldest first; each is claimed by one caller only.
+
+        A claim is a lease in REAL time: `real_at` is the actual instant (default `now`). A row whose lease ran out is
+        claimed again, with a higher fence.
+        """
+
+    def begin_hand_over(self, claimed: Sequence[Claimed], real_at: datetime) -> frozenset[str]:
+        """Write down, before it happens, that these messages are handed over now, and extend their lease.
+
+        Returns the ids that are still ours: the others were claimed by someone else, and must not be handed over.
+        """
 
     def throttled(self, now: datetime) -> Sequence[tuple[Message, datetime]]:
         """Messages that began to wait for their journey's throttle, each told once, with when it will be their turn."""
@@ -116,8 +215,8 @@ class Store(Protocol):
     def settle_messages(self, settlements: Sequence[Settlement], now: datetime) -> None:
         """Write what became of claimed messages."""
 
-    def claim_requests(self, now: datetime, limit: int) -> Sequence[Request]:
-        """Calls to make outside; each is claimed by one caller only."""
+    def claim_requests(self, now: datetime, limit: int, real_at: datetime | None = None) -> Sequence[Request]:
+        """Calls to make outside; each is claimed by one caller only, for a lease in REAL time (default `now`)."""
 
     def settle_requests(self, replies: Sequence[tuple[Request, Body]], now: datetime) -> None:
         """Put the answers into the inbox."""
@@ -178,4 +277,31 @@ class Store(Protocol):
         """What people are shown of a customer; None: unknown."""
 
     def drain_journal(self) -> list[Transition]:
-        """The transitions recorded since the last call, in no particular order."""
+        """The transitions recorded since the last call of this process, in no particular order."""
+
+    def journal(self, customer: str) -> list[Transition]:
+        """Everything recorded about a customer, in order, with the values it was decided on."""
+
+    def ledger(self, message_id: str) -> LoadedMessage | None:
+        """A message by its id; None: there is none (any more)."""
+
+    def latest_messages(self, limit: int) -> Sequence[LoadedMessage]:
+        """The messages decided last, newest first."""
+
+    def overview(self) -> Overview:
+        """What a status page shows."""
+
+    def keep_refused(self, items: Sequence[RefusedItem]) -> None:
+        """Keep what could not be taken, to be shown."""
+
+    def refused(self, limit: int) -> Sequence[RefusedItem]:
+        """What could not be taken, newest first."""
+
+    def audit(self, at: datetime, actor: str, action: str, detail: str = "") -> None:
+        """Write down what an operator did. `at` is the real instant."""
+
+    def retain(self, now: datetime, limit: int) -> int:
+        """Delete at most `limit` rows of each kind that nothing can ask for any more. Returns how many went."""
+
+    def close(self) -> None:
+        """Give back files and connections. Nothing may be called afterwards."""

@@ -1,0 +1,446 @@
+"""The tables of every database, in SQLAlchemy's words: what the first migration makes, and what queries name.
+
+Instants are whole microseconds since 1970-01-01 UTC (BIGINT), because both databases compare and index them fastest and
+lose nothing. Values that only the engine reads are JSON text as orchestrator.core.state writes it.
+
+Keys of hot tables lead with (shard, customer): the rows that one turn touches lie side by side, and the database can be
+split by shard later. `customer` is the internal id, never the brand's own. Tables that carry a promise of uniqueness
+(seen, messages, enrollments, coupons) are never divided by time.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
+
+SHARDS: Final = 1_024
+"""Virtual shards, fixed for ever: `stable_hash(internal customer id) % SHARDS`."""
+
+METADATA: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_INSTANT: Final = BigInteger
+_ID: Final = BigInteger
+"""Internal ids and sequences. On SQLite a BIGINT key is no alias of the row id; see `_SERIAL`."""
+_SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")
+"""A key that the database counts up itself."""
+
+
+def _keyed(name: str, *columns: Column[Any] | Index) -> Table:
+    """A table of which SQLite keeps the rows in the order of their key, without row ids beside it."""
+    return Table(name, METADATA, *columns, sqlite_with_rowid=False)
+
+
+def _needed(name: str, type_: Any, **options: Any) -> Column[Any]:
+    """A column that every row fills."""
+    return Column(name, type_, nullable=False, **options)
+
+
+def _shard() -> Column[Any]:
+    return Column("shard", Integer, primary_key=True, autoincrement=False)
+
+
+def _customer() -> Column[Any]:
+    return Column("customer", _ID, primary_key=True, autoincrement=False)
+
+
+# --- the installation -------------------------------------------------------------------------------------------------
+
+META = _keyed(
+    "meta",
+    Column("name", String(200), primary_key=True),
+    _needed("value", Text),
+)
+"""One value a name: the salt, the live deployment, switches, the clock."""
+
+DEPLOYMENTS = Table(
+    "deployments",
+    METADATA,
+    Column("id", _SERIAL, primary_key=True),
+    _needed("digest", String(64), unique=True),
+    _needed("deployed_at", _INSTANT),
+    _needed("files", LargeBinary),
+)
+"""Files of deployed projects, compressed. `digest`: of all files."""
+
+VERSIONS = _keyed(
+    "versions",
+    Column("journey", String(200), primary_key=True),
+    Column("version", String(64), primary_key=True),
+    _needed("deployment", _ID),
+    _needed("first_at", _INSTANT),
+)
+"""Which deployment holds the source of a version of a journey."""
+
+SHARDS_TABLE = _keyed(
+    "shards",
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("next_due_at", _INSTANT),
+    Column("turned_at", _INSTANT),
+)
+"""Claims of turns by shard (PostgreSQL). Only the holder of a row's lock writes it."""
+
+ATTEMPTS = Table(
+    "attempts",
+    METADATA,
+    Column("id", _SERIAL, primary_key=True),
+    _needed("begun_at", _INSTANT),
+    _needed("customers", Text),
+    _needed("tries", Integer, default=1),
+)
+"""Turns that were begun and are not over: written before the claim, so that what kills the process is found."""
+
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("id", _SERIAL, primary_key=True),
+    _needed("at", _INSTANT),
+    _needed("actor", Text),
+    _needed("action", Text),
+    _needed("detail", Text),
+)
+"""What operators did. `at` is real time."""
+
+MARKS = _keyed(
+    "marks",
+    Column("name", String(400), primary_key=True),
+    _needed("at", _INSTANT),
+)
+"""Named instants: how far schedules were fanned out."""
+
+TALLIES = _keyed(
+    "tallies",
+    Column("name", String(400), primary_key=True),
+    _needed("count", BigInteger),
+    _needed("amount", Float, default=0.0),
+)
+"""Named counters: entries of a day, messages of a journey, codes and money of an offer, turns of a queue."""
+
+# --- customers --------------------------------------------------------------------------------------------------------
+
+CUSTOMERS = _keyed(
+    "customers",
+    _shard(),
+    Column("id", _ID, primary_key=True, autoincrement=False),
+    _needed("external_id", String(512)),
+    _needed("created_at", _INSTANT),
+    _needed("known_from", _INSTANT),
+    _needed("zone", String(64)),
+    _needed("state", Text),
+    Column("next_due_at", _INSTANT),
+    Column("parked", String(40)),
+    Column("parked_detail", Text),
+    Column("parked_at", _INSTANT),
+    Index("ix_customers_external_id", "external_id", unique=True),
+)
+"""One row for each customer. `state`: the record without consents. `zone`: the one in force, for fan-outs."""
+Index(
+    "ix_customers_due",
+    CUSTOMERS.c.next_due_at,
+    CUSTOMERS.c.external_id,
+    sqlite_where=CUSTOMERS.c.next_due_at.is_not(None),
+    postgresql_where=CUSTOMERS.c.next_due_at.is_not(None),
+)
+
+IDENTIFIERS = _keyed(
+    "identifiers",
+    Column("kind", String(40), primary_key=True),
+    Column("value", String(512), primary_key=True),
+    _needed("shard", Integer),
+    _needed("customer", _ID),
+)
+"""Whom an identifier means. Kind `external` is the brand's own id."""
+
+FORWARDING = _keyed(
+    "forwarding",
+    Column("from_customer", _ID, primary_key=True, autoincrement=False),
+    _needed("into_shard", Integer),
+    _needed("into_customer", _ID),
+    _needed("merged_at", _INSTANT),
+)
+"""Where a merged customer's rows went."""
+
+CONSENTS = _keyed(
+    "consents",
+    _shard(),
+    _customer(),
+    _needed("state", Text),
+)
+"""One row for each customer who chose anything: [[topic, channel, state], ...]. Its lock orders opt-out and claim."""
+
+SUPPRESSIONS = _keyed(
+    "suppressions",
+    Column("channel", String(20), primary_key=True),
+    Column("address", String(512), primary_key=True),
+    Column("cause", String(20), primary_key=True),
+    _needed("at", _INSTANT),
+)
+"""Addresses that nothing may be written to, by cause."""
+
+# --- what arrives -----------------------------------------------------------------------------------------------------
+
+INBOX = Table(
+    "inbox",
+    METADATA,
+    Column("seq", _SERIAL, primary_key=True),
+    _needed("shard", Integer),
+    _needed("customer", _ID),
+    _needed("received_at", _INSTANT),
+    _needed("parked", Integer, default=0),
+    _needed("body", Text),
+)
+"""What waits for a turn: a turn deletes exactly the rows that it read. `parked`: its customer's turn is not taken."""
+Index("ix_inbox_customer", INBOX.c.shard, INBOX.c.customer)
+Index(
+    "ix_inbox_waiting",
+    INBOX.c.received_at,
+    INBOX.c.seq,
+    sqlite_where=INBOX.c.parked == 0,
+    postgresql_where=INBOX.c.parked == 0,
+)
+
+SEEN = _keyed(
+    "seen",
+    Column("message_id", String(512), primary_key=True),
+    _needed("received_at", _INSTANT),
+    _needed("content", BigInteger),
+)
+"""Ids of events that were taken, with the hash of their content."""
+Index("ix_seen_received_at", SEEN.c.received_at)
+
+EVENTS = _keyed(
+    "events",
+    _shard(),
+    _customer(),
+    Column("name", String(512), primary_key=True),
+    Column("at", _INSTANT, primary_key=True, autoincrement=False),
+    Column("id", String(512), primary_key=True),
+    _needed("properties", Text),
+)
+"""The past of customers, which conditions count."""
+
+REFUSED = Table(
+    "refused",
+    METADATA,
+    Column("id", _SERIAL, primary_key=True),
+    _needed("at", _INSTANT),
+    _needed("source", Text),
+    _needed("reason", Text),
+    _needed("content", Text),
+)
+"""What came and could not be taken."""
+
+FANOUT = Table(
+    "fanout",
+    METADATA,
+    Column("id", _SERIAL, primary_key=True),
+    _needed("name", String(600), unique=True),
+    _needed("at", _INSTANT),
+    _needed("body", Text),
+    Column("zone", String(64)),
+    Column("segment", String(200)),
+    Column("cursor", String(512)),
+    _needed("reached", BigInteger, default=0),
+    _needed("done", Integer, default=0),
+)
+"""Something for many inboxes: an occurrence of a schedule, a deploy. `cursor`: the last customer (by the brand's id)
+whose inbox has it. `name` makes it happen once."""
+
+# --- journeys ---------------------------------------------------------------------------------------------------------
+
+ENROLLMENTS = _keyed(
+    "enrollments",
+    _shard(),
+    _customer(),
+    Column("id", String(64), primary_key=True),
+    _needed("journey", String(200)),
+    _needed("version", String(64)),
+    _needed("key", Text),
+    _needed("status", String(12)),
+    Column("reason", Text),
+    _needed("ended_by_rule", Integer, default=0),
+    Column("step", String(200)),
+    _needed("entered_at", _INSTANT),
+    Column("ended_at", _INSTANT),
+    Column("due_at", _INSTANT),
+    _needed("live", Integer),
+    _needed("state", Text),
+)
+"""Passages through journeys. `live`: a turn may still have to look at it (it runs, is parked, or its goal is open)."""
+Index(
+    "ix_enrollments_due",
+    ENROLLMENTS.c.shard,
+    ENROLLMENTS.c.due_at,
+    sqlite_where=ENROLLMENTS.c.due_at.is_not(None),
+    postgresql_where=ENROLLMENTS.c.due_at.is_not(None),
+)
+Index(
+    "ix_enrollments_live",
+    ENROLLMENTS.c.journey,
+    ENROLLMENTS.c.version,
+    ENROLLMENTS.c.status,
+    sqlite_where=ENROLLMENTS.c.live == 1,
+    postgresql_where=ENROLLMENTS.c.live == 1,
+)
+
+ENTRIES = _keyed(
+    "entries",
+    _shard(),
+    _customer(),
+    Column("journey", String(200), primary_key=True),
+    Column("key", String(512), primary_key=True),
+    _needed("state", Text),
+)
+"""What is remembered of the entries with one key of one journey, for `reentry` and `entered`."""
+
+TRANSITIONS = _keyed(
+    "transitions",
+    _shard(),
+    _customer(),
+    Column("at", _INSTANT, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    _needed("type", String(20)),
+    Column("journey", String(200)),
+    Column("version", String(64)),
+    Column("key", Text),
+    Column("step", String(200)),
+    Column("enrollment", String(64)),
+    _needed("data", Text),
+    Column("details", Text),
+)
+"""The journal. `data`: what is printed; `details`: the values that the decision was taken on, where there are any."""
+
+# --- what leaves ------------------------------------------------------------------------------------------------------
+
+MESSAGES = _keyed(
+    "messages",
+    _shard(),
+    _customer(),
+    Column("id", String(200), primary_key=True),
+    _needed("journey", String(200)),
+    _needed("enrollment", String(64)),
+    _needed("step", String(200)),
+    _needed("channel", String(20)),
+    _needed("topic", String(200)),
+    _needed("class", String(20), key="klass"),
+    _needed("template", String(400)),
+    _needed("address", String(512)),
+    _needed("at", _INSTANT),
+    _needed("status", String(12)),
+    Column("opened_at", _INSTANT),
+    Column("clicked_at", _INSTANT),
+    _needed("row", Text),
+)
+"""The ledger: one row for each message, for good. `row`: the whole record with its frozen values."""
+Index("ix_messages_id", MESSAGES.c.id, unique=True)
+
+OUTBOX = Table(
+    "outbox",
+    METADATA,
+    Column("seq", _SERIAL, primary_key=True),
+    _needed("id", String(200), unique=True),
+    _needed("shard", Integer),
+    _needed("customer", _ID),
+    _needed("journey", String(200)),
+    _needed("channel", String(20)),
+    _needed("class", String(20), key="klass"),
+    _needed("throttled", Integer, default=0),
+    _needed("at", _INSTANT),
+    _needed("available_at", _INSTANT),
+    _needed("retry_at", _INSTANT, default=0),
+    _needed("frozen", Integer, default=0),
+    _needed("told", Integer, default=0),
+    _needed("fence", Integer, default=0),
+    Column("lease_until", _INSTANT),
+    _needed("begun", Integer, default=0),
+    _needed("uncertain", Integer, default=0),
+    Column("first_tried_at", _INSTANT),
+)
+"""Messages on their way: a row is here from the decision until it is settled, so that the queue stays small while the
+ledger grows. `available_at` is journey time, `retry_at` and `lease_until` are real time."""
+Index("ix_outbox_ready", OUTBOX.c.throttled, OUTBOX.c.frozen, OUTBOX.c.available_at)
+
+HANDED_OVER = Table(
+    "handed_over",
+    METADATA,
+    Column("seq", _SERIAL, primary_key=True),
+    _needed("journey", String(200)),
+    _needed("at", _INSTANT),
+)
+"""Hand-overs of throttled journeys, as far back as a throttle looks."""
+Index("ix_handed_over_journey_at", HANDED_OVER.c.journey, HANDED_OVER.c.at)
+
+REQUESTS = Table(
+    "requests",
+    METADATA,
+    Column("seq", _SERIAL, primary_key=True),
+    _needed("id", String(200), unique=True),
+    _needed("shard", Integer),
+    _needed("customer", _ID),
+    _needed("at", _INSTANT),
+    _needed("fence", Integer, default=0),
+    Column("lease_until", _INSTANT),
+    _needed("row", Text),
+)
+"""Calls to make outside; settled ones are gone."""
+
+REPLIES = _keyed(
+    "replies",
+    Column("url", Text, primary_key=True),
+    _needed("status", Integer),
+    _needed("body", Text),
+    _needed("until_at", _INSTANT),
+)
+"""Fetched answers that may still be used."""
+
+COUPONS = _keyed(
+    "coupons",
+    _shard(),
+    _customer(),
+    Column("id", String(200), primary_key=True),
+    _needed("offer", String(200)),
+    _needed("code", String(200)),
+    _needed("status", String(12)),
+    _needed("row", Text),
+)
+"""Codes given to customers."""
+Index("ix_coupons_offer_code", COUPONS.c.offer, COUPONS.c.code, unique=True)
+
+CODES = Table(
+    "codes",
+    METADATA,
+    Column("seq", _SERIAL, primary_key=True),
+    _needed("offer", String(200)),
+    _needed("code", String(200)),
+    _needed("given", Integer, default=0),
+)
+"""Imported codes, given out in their order, each once for ever."""
+Index("ix_codes_offer_code", CODES.c.offer, CODES.c.code, unique=True)
+Index("ix_codes_free", CODES.c.offer, CODES.c.seq, sqlite_where=CODES.c.given == 0, postgresql_where=CODES.c.given == 0)
+
+TASKS = _keyed(
+    "tasks",
+    _shard(),
+    _customer(),
+    Column("id", String(200), primary_key=True),
+    _needed("queue", String(200)),
+    Column("assignee", Text),
+    _needed("opened_at", _INSTANT),
+    Column("due_at", _INSTANT),
+    Column("closed_at", _INSTANT),
+    _needed("row", Text),
+)
+"""Tasks for staff. The working set of a queue is found by its open ones."""
+Index(
+    "ix_tasks_open",
+    TASKS.c.queue,
+    TASKS.c.assignee,
+    sqlite_where=TASKS.c.closed_at.is_(None),
+    postgresql_where=TASKS.c.closed_at.is_(None),
+)

@@ -1,0 +1,143 @@
+"""One SQLite file: a single writing connection with its lock, and a reading connection for every thread.
+
+Write-ahead logging lets readers see the last commit while somebody writes. `synchronous=FULL`: what was committed
+survives a power cut, too; a store that only simulates may do without. No write transaction spans a call that can block.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from orchestrator.stores.protocol import StoreBusy
+
+BUSY_FOR: Final = 5.0
+"""Seconds to wait for another process's write before giving up."""
+_CACHE_KIB: Final = 65_536
+_BUSY_CODES: Final = frozenset(
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+)
+
+
+class Database:
+    """A file that was migrated already. `durable` False: for simulations, which are started again after a crash."""
+
+    def __init__(self, path: Path, durable: bool = True) -> None:
+        self.path = path
+        self._durable = durable
+        self._lock = threading.RLock()
+        self._writer = self._connect()
+        self._readers = threading.local()
+        self._all_readers: list[sqlite3.Connection] = []
+        self._holder: int | None = None
+        """The thread that has begun a transaction and goes on with it in later calls (a turn)."""
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=BUSY_FOR, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'OFF'}")
+        connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        connection.execute("PRAGMA temp_store=MEMORY")
+        return connection
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: committed at the end, rolled back when anything is raised. Raises StoreBusy.
+
+        Inside a claim of the same thread it is part of that transaction.
+        """
+        with self._lock:
+            if self._holder == threading.get_ident():
+                yield self._writer
+                return
+            self._begin()
+            try:
+                yield self._writer
+                self._commit()
+            except BaseException as error:
+                self._rollback()
+                if is_busy(error):
+                    raise StoreBusy(_told(error)) from error
+                raise
+
+    def hold(self) -> sqlite3.Connection:
+        """Begin a transaction that `release` ends; other threads wait for it. Raises StoreBusy."""
+        self._lock.acquire()
+        try:
+            self._begin()
+        except BaseException:
+            self._lock.release()
+            raise
+        self._holder = threading.get_ident()
+        return self._writer
+
+    def release(self, commit: bool) -> None:
+        """End what `hold` began; nothing happens when this thread holds nothing. Raises StoreBusy (and undoes it)."""
+        if self._holder != threading.get_ident():
+            return
+        try:
+            if commit:
+                self._commit()
+            else:
+                self._rollback()
+        except sqlite3.Error as error:
+            self._rollback()
+            if is_busy(error):
+                raise StoreBusy(_told(error)) from error
+            raise
+        finally:
+            self._holder = None
+            self._lock.release()
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A connection that sees the last commit (inside a claim of this thread: what it wrote so far)."""
+        if self._holder == threading.get_ident():
+            yield self._writer
+            return
+        reader: sqlite3.Connection | None = getattr(self._readers, "connection", None)
+        if reader is None:
+            reader = self._readers.connection = self._connect()
+            reader.execute("PRAGMA query_only=ON")
+            self._all_readers.append(reader)
+        try:
+            yield reader
+        except sqlite3.Error as error:
+            if is_busy(error):
+                raise StoreBusy(_told(error)) from error
+            raise
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._lock:
+            for connection in (*self._all_readers, self._writer):
+                connection.close()
+
+    def _begin(self) -> None:
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            if is_busy(error):
+                raise StoreBusy(_told(error)) from error
+            raise
+
+    def _commit(self) -> None:
+        self._writer.execute("COMMIT")
+
+    def _rollback(self) -> None:
+        if self._writer.in_transaction:
+            self._writer.execute("ROLLBACK")
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether trying again later may help: locked, full, or the disk is away."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return isinstance(error, sqlite3.Error) and code is not None and (code & 0xFF) in _BUSY_CODES
+
+
+def _told(error: BaseException) -> str:
+    return f"the database cannot be used just now ({error}); nothing was written, and it is tried again"
