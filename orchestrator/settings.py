@@ -20,11 +20,13 @@ LONGEST_SHOWN = 60
 
 _SCHEMES: dict[str, tuple[str, ...]] = {
     "database_url": ("memory", "sqlite", "postgresql"),
-    "broker_url": ("redis", "rediss", "amqp", "amqps", "pgmq"),
+    "broker_url": ("redis", "rediss", "amqp", "amqps", "pgmq", "memory"),
     "base_url": ("http", "https"),
-    "smtp_url": ("smtp", "smtps"),
-    "sms_url": ("http", "https"),
+    "smtp_url": ("smtp", "smtps", "file", "console", "null"),
+    "sms_url": ("http", "https", "file", "console", "null"),
 }
+_LOCAL: frozenset[str] = frozenset({"memory", "sqlite", "pgmq", "postgresql", "file", "console", "null"})
+"""Schemes that need no host."""
 _EXAMPLES = {
     "database_url": "postgresql://user:password@localhost/orchestrator",
     "broker_url": "redis://localhost:6379/0",
@@ -43,8 +45,11 @@ class Settings(BaseSettings):
     broker_url: str | None = Field(None, description="What carries work between processes")
     secret_key: SecretStr | None = Field(None, description="What signs links and sessions", min_length=32)
     base_url: str = Field("http://localhost:8000", description="Where this installation's public pages answer")
-    smtp_url: str | None = Field(None, description="Which mail server takes e-mails")
-    sms_url: str | None = Field(None, description="Which gateway takes SMS")
+    smtp_url: str | None = Field(None, description="Which mail server takes e-mails; file: or console: keeps them here")
+    sms_url: str | None = Field(None, description="Which gateway takes SMS; file: or console: keeps them here")
+    write_keys: SecretStr | None = Field(None, description="Keys that may send events, with commas between them")
+    http_allow: str | None = Field(None, description="Where fetch and webhook may go beyond public addresses")
+    webhook_secret: SecretStr | None = Field(None, description="What signs outgoing webhooks (Standard Webhooks)")
 
     @field_validator("database_url", "broker_url", "base_url", "smtp_url", "sms_url")
     @classmethod
@@ -60,9 +65,23 @@ class Settings(BaseSettings):
         if scheme not in possible:
             found = f"begins with '{scheme}'" if scheme else "is no URL"
             raise ValueError(f"it {found}; possible is {', '.join(f'{name}://' for name in possible)}")
-        if scheme not in ("memory", "sqlite", "pgmq", "postgresql") and not parts.hostname:
+        if scheme not in _LOCAL and not parts.hostname:
             raise ValueError("it names no host")
         return value
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The write keys; empty: none is configured."""
+        return frozenset(_listed(self.write_keys.get_secret_value() if self.write_keys is not None else None))
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """Entries of the allow-list of fetch and webhook."""
+        return _listed(self.http_allow)
+
+
+def _listed(text: str | None) -> tuple[str, ...]:
+    return tuple(part for word in (text or "").split(",") if (part := word.strip()))
 
 
 def read_settings(**given: str | None) -> Settings:
@@ -104,6 +123,8 @@ def without_password(url: str) -> str:
 def _refusal(detail: Any) -> str:
     name = str(detail["loc"][0]) if detail["loc"] else "?"
     variable = PREFIX + name.upper()
+    if name in ("write_keys", "webhook_secret"):
+        return f"{variable} cannot be used: {detail['msg']}"
     if name == "secret_key":
         return f"{variable} is too short to sign anything; give at least 32 random characters"
     shown = without_password(str(detail["input"]))

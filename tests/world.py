@@ -16,9 +16,10 @@ from orchestrator.core.inbox import Body
 from orchestrator.core.index import Index
 from orchestrator.core.transition import Transition, line_of
 from orchestrator.definitions.load import LoadedProject
-from orchestrator.runtime.delivery import deliver_once, requests_once
+from orchestrator.runtime.delivery import deliver_once
 from orchestrator.runtime.ingest import Incoming, ingest_once
 from orchestrator.runtime.rendering import LedgerRenderer
+from orchestrator.runtime.requests import requests_once
 from orchestrator.runtime.sweep import next_sweep_at, start_schedules, sweep_once
 from orchestrator.runtime.turns import turn_once
 from orchestrator.stores.protocol import Settlement, Store
@@ -68,7 +69,7 @@ class Engine:
             work = sweep_once(self.store, now)
             while taken := self.turn(self.store, now):
                 work += taken
-            work += requests_once(self.store, self.http, now)
+            work += requests_once(self.store, self.http, now, width=1)
             if self.delivers:
                 work += sum(deliver_once(self.store, self.channels, self._renderer, now, render_errors=RenderError))
             else:

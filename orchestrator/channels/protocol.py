@@ -4,11 +4,16 @@ contract."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
 
 class Outgoing(NamedTuple):
-    """A message as a provider gets it. `id` is the idempotency key."""
+    """A message as a provider gets it. `id` is the idempotency key.
+
+    `unsubscribe_url` is where one click unsubscribes (promotional and service mail). `at` is the instant that the
+    message shows as its date; None: an adapter that needs one asks its own clock.
+    """
 
     id: str
     channel: str
@@ -19,25 +24,47 @@ class Outgoing(NamedTuple):
     sender: str | None = None
     reply_to: str | None = None
     headers: Mapping[str, str] | None = None
+    unsubscribe_url: str | None = None
+    at: datetime | None = None
 
 
 class Answer(NamedTuple):
     """What the provider said about one message.
 
-    accepted: it took it. rejected: refused for good (`reason`). unknown: the answer was lost, it may have taken it.
-    `receipts` are what a simulated provider reports at once: bounce or complaint.
+    accepted: it took it (`reference`: under this id of its own). rejected: refused for good (`reason`). retry: refused
+    for now, and certainly not taken; `after` seconds if it said when. unknown: the answer was lost, it may have it.
+    `receipts` come with the answer: `bounce` (there is no such mailbox) or `complaint`.
+    `down`: with retry, it is the provider or our account that is out of order, and any other message would fare alike.
     """
 
-    outcome: Literal["accepted", "rejected", "unknown"]
+    outcome: Literal["accepted", "rejected", "retry", "unknown"]
     reason: str | None = None
     receipts: tuple[str, ...] = ()
+    reference: str | None = None
+    after: float | None = None
+    down: bool = False
 
 
 class Channel(Protocol):
-    """One way to reach people."""
+    """One way to reach people. `tests/channels/contract.py` is this contract as tests: a new adapter plugs in there."""
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether the provider takes our id as a key, so that sending a message again changes nothing."""
+
+    @property
+    def width(self) -> int:
+        """How many messages may be in its hands at once; whoever calls `send` gives it groups of at most so many."""
+
+    @property
+    def rate(self) -> float | None:
+        """How many messages a second it takes, on average; None: as many as come."""
 
     def send(self, messages: Sequence[Outgoing]) -> Sequence[Answer]:
         """Hand messages over; one answer each, in the same order. Never raises for a single message."""
+
+    def close(self) -> None:
+        """Give back connections and threads; may be called twice. Nothing may be sent afterwards."""
 
 
 class Caller(Protocol):

@@ -43,6 +43,17 @@ COMMANDS: dict[str, Command] = {
     "preview": Command("orchestrator.cli.preview", "render one message, with warnings"),
     "graph": Command("orchestrator.cli.graph", "draw a journey"),
     "schema": Command("orchestrator.cli.schema", "JSON Schemas of every kind of file, for editors"),
+    "up": Command("orchestrator.cli.up", "run everything in one process: API, status page, decisions, delivery"),
+    "deploy": Command("orchestrator.cli.deploy", "make the files live, after showing what changes"),
+    "pause": Command("orchestrator.cli.pause", "let nobody into a journey, and freeze who is in it"),
+    "resume": Command("orchestrator.cli.resume", "let a journey go on, and take up again what was parked"),
+    "stop": Command("orchestrator.cli.stop", "end a journey for everybody who is in it"),
+    "kill": Command("orchestrator.cli.kill", "stop messages of a channel, a journey, or all, at once"),
+    "lift": Command("orchestrator.cli.lift", "take a kill switch back"),
+    "import": Command("orchestrator.cli.importing", "bring in customers, or events of the past"),
+    "customer": Command("orchestrator.cli.customer", "show what is known of a customer"),
+    "db": Command("orchestrator.cli.db", "bring the database's tables to this version, or check them"),
+    "doctor": Command("orchestrator.cli.doctor", "say what is wrong with this installation, and what to do"),
     "demo": Command("orchestrator.cli.demo", "watch two years of bookings run through a journey"),
 }
 

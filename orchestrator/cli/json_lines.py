@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from json import encoder
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from orchestrator.core.transition import Transition
 
 AT_ONCE = 2_000
 """Lines that are handed to the stream together: one by one would cost more than making them."""
@@ -47,6 +50,16 @@ class LineWriter:
             text = "\n".join(self._waiting)
             self._waiting = []
             self._stream.write(text)
+
+
+def line_with_values(transition: Transition) -> dict[str, Any]:
+    """A transition as a journal holds it: the line, and the values of the decision under `values`."""
+    from orchestrator.core.transition import line_of
+
+    line = line_of(transition)
+    if transition.values:
+        line["values"] = line_of(transition._replace(data={"v": dict(transition.values)}))["v"]
+    return line
 
 
 def without_values(emit: Callable[[dict[str, Any]], None], hidden: frozenset[str]) -> Callable[[dict[str, Any]], None]:

@@ -119,6 +119,9 @@ def _complain(error: Exception, words: Sequence[str], terminal: Terminal) -> int
         if isinstance(error, OrchestratorError) and error.exit_code != OUR_BUG:
             terminal.note(f"{PROGRAM}: {error}")
             return error.exit_code
+        if type(error).__name__ == "StoreBusy":  # by its name: most commands never load a store
+            terminal.note(f"{PROGRAM}: {error}; run the command again when it is free")
+            return USAGE
         if isinstance(error, OSError) and error.errno in _MACHINE_REFUSED:
             where = f"{error.filename}: " if error.filename else ""
             terminal.note(f"{PROGRAM}: {where}{error.strerror}")

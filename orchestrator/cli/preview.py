@@ -63,14 +63,25 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     terminal.data(_as_dict(preview, html, warnings, file))
     _show(preview, warnings, file, terminal)
     if args.send_to is not None:
-        from orchestrator.wiring import refuse_test_send, settings_of
-
-        refuse_test_send(settings_of(args.database, args.broker), channel, args.send_to)
+        _send(args, preview, html, terminal)
     if args.open and file is not None:
         import webbrowser
 
         webbrowser.open(file.resolve().as_uri())
     return 0
+
+
+def _send(args: argparse.Namespace, preview: Preview, html: str | None, terminal: Terminal) -> None:
+    """To the seed address, and to nobody else, whoever the preview was made for."""
+    from orchestrator.channels.protocol import Outgoing
+    from orchestrator.wiring.installation import settings_of
+    from orchestrator.wiring.seeds import send_to_seed
+
+    rendered, channel = preview.rendered, preview.variant.channel
+    outgoing = Outgoing(
+        "seed", channel, args.send_to, rendered.subject, rendered.text, html, rendered.from_, rendered.reply_to
+    )
+    terminal.say(send_to_seed(settings_of(args.database, args.broker), args.project, outgoing))
 
 
 def _refuse_broken(loaded: LoadedProject, channel: str, name: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.arguments import only_one
 from orchestrator.cli.json_lines import LineWriter, without_values
@@ -17,6 +17,9 @@ from orchestrator.cli.project_loading import load_valid
 from orchestrator.cli.runs import Emit, note_ingest, read_scenario, read_table
 from orchestrator.cli.terminal import Terminal
 from orchestrator.errors import UsageError
+
+if TYPE_CHECKING:
+    from orchestrator.wiring.databases import OpenStore
 
 DESCRIPTION = """Run a scenario, or replay a table of events (CSV, JSON Lines, either gzipped), on a virtual clock with
 the real engine: months pass in seconds, and nothing is sent. With --json every decision is printed as one line."""
@@ -32,7 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scenario", metavar="FILE", type=Path, help="a scenario file: customers and a timeline")
     parser.add_argument("--events", metavar="FILE", type=Path, help="a table of events, replayed from its first one on")
     parser.add_argument("--mapping", metavar="FILE", type=Path, help="how the table's rows become events")
-    parser.add_argument("--store", metavar="URL", help="where the state is kept during the run (default: memory://)")
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        help="where the state is kept during the run: memory:// (default) or sqlite:///FILE; an empty one is migrated",
+    )
     parser.add_argument(
         "--journal", metavar="FILE", type=Path, help="also write every decision, with its values, for why"
     )
@@ -40,30 +47,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Runs it; prints lines (--json) or a summary."""
-    from orchestrator.wiring import check_simulation_store
+    from orchestrator.wiring.databases import simulation_store
 
-    check_simulation_store(args.store)
     source = only_one(args, "scenario", "events")
     if source is None:
         raise UsageError("give what to run: --scenario FILE, or --events FILE", "nothing_to_run")
     if args.mapping is not None and source != "events":
         raise UsageError("--mapping belongs to --events; a scenario needs none", "mapping_without_events")
-    loaded = load_valid(args.project, terminal)
-    return _run_scenario(args, terminal, loaded) if source == "scenario" else _run_events(args, terminal, loaded)
+    with simulation_store(args.store) as open_store:
+        loaded = load_valid(args.project, terminal)
+        run_it = _run_scenario if source == "scenario" else _run_events
+        return run_it(args, terminal, loaded, open_store)
 
 
-def _run_scenario(args: argparse.Namespace, terminal: Terminal, loaded: Any) -> int:
+def _run_scenario(args: argparse.Namespace, terminal: Terminal, loaded: Any, open_store: OpenStore | None) -> int:
     from orchestrator.testing.simulation import simulate_scenario
 
     scenario = read_scenario(args.scenario, terminal)
     with _sinks(args, terminal) as sinks:
         began = perf_counter()
-        summary = simulate_scenario(loaded, scenario, sinks.emit, with_values=sinks.with_values)
+        summary = simulate_scenario(loaded, scenario, sinks.emit, with_values=sinks.with_values, open_store=open_store)
     _conclude(terminal, sinks, summary, perf_counter() - began)
     return 0
 
 
-def _run_events(args: argparse.Namespace, terminal: Terminal, loaded: Any) -> int:
+def _run_events(args: argparse.Namespace, terminal: Terminal, loaded: Any, open_store: OpenStore | None) -> int:
     from orchestrator.testing.replay import simulate_events
 
     table = read_table(args.events, args.mapping, loaded, terminal)
@@ -71,7 +79,8 @@ def _run_events(args: argparse.Namespace, terminal: Terminal, loaded: Any) -> in
         raise UsageError(f"{args.events} holds no event; is the mapping the right one?", "no_events")
     with _sinks(args, terminal) as sinks, progress_bar(terminal, "events") as progress:
         began = perf_counter()
-        summary = simulate_events(loaded, table, sinks.emit, progress, with_values=sinks.with_values)
+        store = open_store(None, {}) if open_store is not None else None
+        summary = simulate_events(loaded, table, sinks.emit, progress, with_values=sinks.with_values, store=store)
     _conclude(terminal, sinks, summary, perf_counter() - began)
     return 0
 

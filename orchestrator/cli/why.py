@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from orchestrator.definitions.load import LoadedProject
 
 DESCRIPTION = """Tell what happened to a customer, journey by journey, and on what grounds: why this message was sent,
-and that one was not. The run to tell about is a scenario, or the journal that `simulate --journal` wrote."""
+and that one was not. Out of the installation's database; or of a scenario, or of the journal that
+`simulate --journal` wrote."""
 EXAMPLES = """
+orchestrator why u4711
 orchestrator why li --scenario scenarios/first.yaml
 orchestrator why li welcome --scenario scenarios/first.yaml
 orchestrator why H4711 --journal run.jsonl
@@ -41,11 +43,9 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Tells the story."""
     source = only_one(args, "scenario", "journal")
     if source is None:
-        raise UsageError(
-            "there is no run to tell about; give --scenario FILE, or --journal FILE from simulate --journal",
-            "nothing_to_tell",
-        )
-    if source == "scenario":
+        zone, titles = _words_of_project(args.project, terminal)
+        lines, customers = _live_lines(args)
+    elif source == "scenario":
         loaded = load_valid(args.project, terminal)
         lines, customers = _scenario_lines(loaded, args.scenario, terminal)
         zone, titles = loaded.project.timezone, titles_of(loaded)
@@ -93,6 +93,25 @@ def _journal_lines(path: Path, customer: str) -> tuple[Lines, dict[str, None]]:
         return customer_lines(path, customer)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}{nearest_file(path)}", "file_unreadable") from None
+
+
+def _live_lines(args: argparse.Namespace) -> tuple[Lines, dict[str, None]]:
+    """All lines of one customer out of the installation's database."""
+    from orchestrator.cli.json_lines import line_with_values
+    from orchestrator.wiring.databases import database_of
+    from orchestrator.wiring.installation import installation, settings_of
+
+    database = database_of(settings_of(args.database, args.broker), args.project)
+    if not database.exists:
+        raise UsageError(
+            f"there is nothing to tell about: no database {database} yet; give --scenario FILE, or --journal FILE from "
+            "simulate --journal, or --database URL",
+            "nothing_to_tell",
+        )
+    with installation(args.project, args.database, args.broker) as place:
+        known = place.store.card(args.customer) is not None
+        lines = [line_with_values(transition) for transition in place.store.journal(args.customer)]
+    return lines, {args.customer: None} if known else {}
 
 
 def _words_of_project(root: Path, terminal: Terminal) -> tuple[ZoneInfo, dict[str, str]]:

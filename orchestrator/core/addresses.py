@@ -33,21 +33,28 @@ def address_of(customer: Customer, channel: str, to: str | None = None) -> tuple
     if channel not in _CHANNELS_WITH_ADDRESS:
         return None, "no_address"
     text = to if to is not None else (customer.email if channel == "email" else customer.phone)
-    if text is None or not str(text).strip():
+    if text is None:
         return None, "no_address"
-    found = email_address(str(text)) if channel == "email" else phone_number(str(text), customer.country)
+    text = str(text)
+    if channel == "email" and _plain(text):
+        return Address(text, text), None
+    if not text.strip():
+        return None, "no_address"
+    found = email_address(text) if channel == "email" else phone_number(text, customer.country)
     return (found, None) if found is not None else (None, "invalid_address")
 
 
-@lru_cache(maxsize=65_536)
 def email_address(text: str) -> Address | None:
     """An e-mail address that can be used, else None. Domains are compared in their ASCII form, all in lower case.
 
     Zero-width characters are dropped and compatibility forms folded first, so that look-alike spellings of one mailbox
     share its suppressions; so do its plus-addresses (`ana+shop@...`), each of which is written to as it stands.
     """
-    if len(text) <= 254 and _plain(text):
-        return Address(text, text)
+    return Address(text, text) if _plain(text) else _spelt_otherwise(text)
+
+
+@lru_cache(maxsize=16_384)
+def _spelt_otherwise(text: str) -> Address | None:
     cleaned = unicodedata.normalize("NFKC", text.strip().translate(_INVISIBLE))
     local, at, domain = cleaned.rpartition("@")
     if not at or len(cleaned) > 254 or not _LOCAL.match(local) or local[0] == "." or local[-1] == "." or ".." in local:

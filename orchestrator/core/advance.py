@@ -23,6 +23,7 @@ FACT_RETRIES = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30
 """When a fact that could not be read is tried again, before the enrollment is parked."""
 
 StepFunction = Callable[["CustomerTurn", Enrollment, Journey, Any], int]
+_NOTHING: Final[Mapping[str, Any]] = {}
 MOST_STEPS: Final = 2_000
 """Steps of one enrollment in one turn."""
 STEPS: dict[type[StepBase], StepFunction] = {}
@@ -115,14 +116,17 @@ def stand(
     """Stay on the present step until `due_at` (None: until something arrives), looking in between at `look_at`."""
     e.standing = standing
     e.look_at = look_at
-    e.due_at = min(due_at, look_at) if due_at is not None and look_at is not None else due_at or look_at
-    turn.put_enrollment(e)
+    if look_at is not None and (due_at is None or look_at < due_at):
+        due_at = look_at
+    e.due_at = due_at
+    if due_at is not None and due_at <= turn.now:
+        turn.put_enrollment(e)
 
 
 def complete(turn: CustomerTurn, e: Enrollment) -> None:
     """The end of the journey was reached."""
     _end(turn, e, "completed", None)
-    turn.say("completed", {}, e)
+    turn.say("completed", _NOTHING, e)
     _let_go_of_coupons(turn, e, None)
 
 
@@ -157,9 +161,10 @@ def _end(turn: CustomerTurn, e: Enrollment, status: Any, reason: str | None) -> 
 
 def _let_go_of_coupons(turn: CustomerTurn, e: Enrollment, step: str | None) -> None:
     """The messages that were to carry these codes will certainly not be sent."""
-    for coupon_id in e.pending.values():
-        release_coupon(turn, e, coupon_id, step)
-    e.pending = {}
+    if e.pending:
+        for coupon_id in e.pending.values():
+            release_coupon(turn, e, coupon_id, step)
+        e.pending = {}
 
 
 def release_coupon(turn: CustomerTurn, e: Enrollment | None, coupon_id: str, step: str | None) -> None:

@@ -221,7 +221,7 @@ def _deployed(turn: CustomerTurn, item: Deployed) -> None:
     remove_stale(turn, item)
     if turn.customer.fresh:
         turn.edit_customer().fresh = False
-    bring_up_to_date(turn, None, silent=True)
+    bring_up_to_date(turn, silent=True)
     renew_dates(turn)
     renew_inactive(turn, None, item.new_journeys)
     for journey_id in sorted(item.new_journeys):

@@ -7,7 +7,9 @@ changes are dropped, what it took from the shared pools is given back, and the o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from heapq import heappop
 
 import orchestrator.core.steps.table  # noqa: F401  fills the table of step functions
 from orchestrator.core.arrivals import take_item
@@ -15,7 +17,7 @@ from orchestrator.core.calendar_triggers import fire_date, fire_inactive, fire_s
 from orchestrator.core.changes import Changes, CustomerChanges
 from orchestrator.core.customer import Timer
 from orchestrator.core.enrollment import Enrollment
-from orchestrator.core.events import look_at_all, past_event, profile_moved
+from orchestrator.core.events import apply_event, look_at_all, past_event, profile_moved
 from orchestrator.core.firing import fire
 from orchestrator.core.inbox import Body, Item, JourneyOperated, Occurred
 from orchestrator.core.ledger import Task
@@ -29,47 +31,68 @@ from orchestrator.core.view import CustomerView, View
 def decide(view: View, now: datetime) -> Changes:
     """Decide everything that is due for the customers of the view at the actual instant `now`."""
     pools = WorkingPools(view.pools, view.salt)
-    changes = Changes(view.ordinal)
+    decided: list[CustomerChanges] = []
+    turn: CustomerTurn | None = None
     for record in view.customers:
-        pools.begin()
+        if pools.touched:
+            pools.begin()
         try:
-            changes.customers.append(decide_customer(view, pools, record, now))
+            changes = _remembered(view, record, now) if len(record.inbox) == 1 else None
+            if changes is None:
+                if turn is None:
+                    turn = CustomerTurn(view, pools, record, now)
+                else:
+                    turn.begin(record)
+                changes = _take_due(turn, record)
         except Exception as error:
             pools.undo()
-            changes.customers.append(_parked(view, record, now, error))
-    return changes
+            changes = _parked(view, record, now, error)
+        decided.append(changes)
+    return Changes(view.ordinal, decided)
 
 
 def decide_customer(view: View, pools: WorkingPools, record: CustomerView, now: datetime) -> CustomerChanges:
-    """Everything that is due for one customer, in the order of the language reference, section 6."""
-    if len(record.inbox) == 1 and (changes := _remembered(view, record, record.inbox[0], now)) is not None:
-        return changes
-    turn = CustomerTurn(view, pools, record, now)
+    """Everything that is due for one customer, decided on its own. Raises what the decisions raise."""
+    changes = _remembered(view, record, now) if len(record.inbox) == 1 else None
+    return _take_due(CustomerTurn(view, pools, record, now), record) if changes is None else changes
+
+
+def _take_due(turn: CustomerTurn, record: CustomerView) -> CustomerChanges:
+    """All that is due, taken in the order of the language reference, section 6."""
     _fill(turn, record)
-    while (taken := turn.pop()) is not None:
+    due = turn.due
+    while due:
+        taken = heappop(due)[-1]
         if type(taken) is Item:
             turn.out.consumed.append(taken.seq)
             turn.depth = 0
             _begin(turn, taken.received_at)
-            take_item(turn, taken.body, taken.received_at)
+            if type(taken.body) is Occurred:
+                apply_event(turn, taken.body.event, taken.received_at)
+            else:
+                take_item(turn, taken.body, taken.received_at)
         elif isinstance(taken[0], int):
             _take_inner(turn, *taken)
         elif len(taken) == 3:
             _run_timer(turn, *taken)
         else:
-            turn.depth = turn.depth_of(taken[0])
-            _begin(turn, taken[1])
-            fire(turn, *taken)
+            enrollment_id, due_at = taken
+            turn.depth = turn.depth_of(enrollment_id)
+            _begin(turn, due_at)
+            fire(turn, enrollment_id, due_at)
     return turn.finish()
 
 
-def _remembered(view: View, record: CustomerView, item: Item, now: datetime) -> CustomerChanges | None:
+def _remembered(view: View, record: CustomerView, now: datetime) -> CustomerChanges | None:
     """What comes of one event that nobody listens to, when nothing else is due: it joins the history. Else None.
 
     Most of what a busy shop tracks is of this kind, and needs no turn of its own.
     """
+    item = record.inbox[0]
     body = item.body
-    if type(body) is not Occurred or record.customer.fresh or not view.index.only_remembered(body.event.name):
+    if type(body) is not Occurred or record.customer.fresh:
+        return None
+    if not view.index.hearers(body.event.name).only_remembered:
         return None
     due_at = next_due_at(view, record.enrollments, record.customer)
     if due_at is not None and due_at <= now:
@@ -82,39 +105,42 @@ def _remembered(view: View, record: CustomerView, item: Item, now: datetime) -> 
 
 def _fill(turn: CustomerTurn, record: CustomerView) -> None:
     """Queue what is due; when the engine is further behind than `late_tolerance`, events come before all timers."""
-    enrollments = record.enrollments
-    if record.inbox and enrollments:
-        enrollments = [e for e in enrollments if not _thaws(e, record)]
-    earliest = next_due_at(turn.view, enrollments, record.customer)
-    for item in record.inbox:
+    enrollments, inbox = record.enrollments, record.inbox
+    if inbox and enrollments:
+        enrollments = [e for e in enrollments if not _thaws(e, inbox)]
+    earliest = next_due_at(turn.view, enrollments, record.customer) if enrollments or record.customer.timers else None
+    for item in inbox:
         if earliest is None or item.received_at < earliest:
             earliest = item.received_at
-    turn.behind = earliest is not None and turn.now - earliest > turn.project.settings.late_tolerance
-    for item in record.inbox:
+    if earliest is not None and earliest < turn.now:
+        turn.behind = turn.now - earliest > turn.tolerance
+    for item in inbox:
         turn.put_item(item)
     for e in enrollments:
         if e.status == "running":
             turn.put_enrollment(e)
-    for (kind, name), timer in record.customer.timers.items():
-        turn.put_timer(kind, name, timer)
+    if record.customer.timers:
+        for (kind, name), timer in record.customer.timers.items():
+            turn.put_timer(kind, name, timer)
 
 
-def _thaws(e: Enrollment, record: CustomerView) -> bool:
+def _thaws(e: Enrollment, inbox: Sequence[Item]) -> bool:
     """Whether the end of a pause, which is still in the inbox, will say when this overdue timer is due."""
-    return e.due_at is not None and any(
-        isinstance(item.body, JourneyOperated)
-        and item.body.action == "resume"
-        and item.body.journey == e.journey
-        and e.due_at < item.received_at
-        for item in record.inbox
-    )
+    if e.due_at is None:
+        return False
+    for item in inbox:
+        body = item.body
+        if type(body) is JourneyOperated and body.action == "resume" and body.journey == e.journey:
+            if e.due_at < item.received_at:
+                return True
+    return False
 
 
 def _begin(turn: CustomerTurn, at: datetime) -> None:
+    now = turn.now
     turn.came_from = at
-    turn.t = at if at == turn.now else turn.instant(at)
-    turn.lateness_from = None
-    turn.looked_at = None
+    turn.t = at if at == now or now - at <= turn.tolerance else now
+    turn.lateness_from = turn.looked_at = None
 
 
 def _take_inner(turn: CustomerTurn, depth: int, body: Body, made_at: datetime) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.advance import advance, leave
@@ -69,14 +69,17 @@ def try_to_enter(turn: CustomerTurn, journey: Journey, triggers: Sequence[Trigge
         values = _explained(turn, triggers[0], attempt) if triggers else {}
         refuse(turn, journey, "where", _key_or_none(turn, triggers, attempt), values)
         return
-    running = [e for e in turn.enrollments.values() if e.journey == journey.id and e.key == key and not e.ended]
-    reason = _refusal(turn, journey, trigger, key, attempt, running)
-    if reason == "overlap" and any(e.id in turn.updated for e in running):
+    running: list[Enrollment] = []
+    if turn.enrollments:
+        running = [e for e in turn.enrollments.values() if e.journey == journey.id and e.key == key and not e.ended]
+    record = turn.entry_record(journey.id, key)
+    reason = _refusal(turn, journey, trigger, record, running)
+    if reason == "overlap" and turn.updated and any(e.id in turn.updated for e in running):
         return  # the event updated the one that runs: that was its part
     if reason is not None:
         refuse(turn, journey, reason, key)
         return
-    if trigger.overlap == "restart":
+    if running and trigger.overlap == "restart":
         for e in running:
             leave(turn, e, "restarted", by_rule=True)
     enter(turn, journey, trigger, key, attempt)
@@ -119,14 +122,13 @@ def _key_or_none(turn: CustomerTurn, triggers: Sequence[Trigger], attempt: Attem
 
 
 def _refusal(
-    turn: CustomerTurn, journey: Journey, trigger: Trigger, key: str, attempt: Attempt, running: Sequence[Enrollment]
+    turn: CustomerTurn, journey: Journey, trigger: Trigger, record: EntryRecord, running: Sequence[Enrollment]
 ) -> str | None:
     """The first reason not to enter, in the order of the reference; the entry limit is taken last of all."""
-    if trigger.overlap == "refuse" and running:
+    if running and trigger.overlap == "refuse":
         return "overlap"
     if trigger.unless_in and any(e.journey in trigger.unless_in and not e.ended for e in turn.enrollments.values()):
         return "busy"
-    record = turn.entry_record(journey.id, key)
     if record.entered_at and not _may_reenter(trigger.reentry, record, turn.t):
         return "reentry"
     if not turn.pools.entry(journey.id):
@@ -150,8 +152,15 @@ def _may_reenter(reentry: Reentry, record: EntryRecord, t: datetime) -> bool:
 def enter(turn: CustomerTurn, journey: Journey, trigger: Trigger, key: str, attempt: Attempt) -> None:
     """Begin a passage: record it, draw the holdout, look at the exits, take the first steps."""
     at = attempt.due_at
-    entry: dict[str, Any] = dict(attempt.values)
-    entry.update(at=at, name=attempt.name, key=key, trigger=trigger.id, updated_at=at, properties=attempt.values)
+    entry: dict[str, Any] = {
+        **attempt.values,
+        "at": at,
+        "name": attempt.name,
+        "key": key,
+        "trigger": trigger.id,
+        "updated_at": at,
+        "properties": attempt.values,
+    }
     e = Enrollment(
         _new_id(turn, journey, key, attempt.identity),
         turn.customer.id,
@@ -166,7 +175,8 @@ def enter(turn: CustomerTurn, journey: Journey, trigger: Trigger, key: str, atte
     record = turn.entry_record(journey.id, key)
     turn.out.entries[journey.id, key] = EntryRecord((*record.entered_at, at), record.exited_at, record.messaged_at)
     before, turn.t = turn.t, at
-    turn.say("entered", {"trigger": trigger.id}, e, values=_explained(turn, trigger, attempt))
+    values = _explained(turn, trigger, attempt) if trigger.where is not None else None
+    turn.say("entered", {"trigger": trigger.id}, e, None, values)
     if journey.holdout > 0:
         forced = turn.view.forced.get("holdout")
         drawn = held_out(turn.view.salt, journey.id, turn.customer.id, journey.holdout)
@@ -198,21 +208,8 @@ def refuse(
 def _say_at_door(
     turn: CustomerTurn, journey: Journey, type_: str, reason: str, key: str | None, values: Mapping[str, Any]
 ) -> None:
-    turn.out.transitions.append(
-        Transition(
-            turn.t,
-            turn.customer.id,
-            turn.next_seq(),
-            type_,
-            journey.id,
-            journey.version,
-            key,
-            None,
-            {"reason": reason},
-            None,
-            values,
-        )
-    )
+    fields = (turn.t, turn.customer.id, turn.next_seq(), type_, journey.id, journey.version, key)
+    turn.out.transitions.append(Transition(*fields, None, {"reason": reason}, None, values))
 
 
 def entry_due_at(turn: CustomerTurn, timestamp: datetime, arrived_at: datetime) -> datetime:
@@ -220,6 +217,6 @@ def entry_due_at(turn: CustomerTurn, timestamp: datetime, arrived_at: datetime) 
 
     When the engine itself comes too late, the actual instant.
     """
-    tolerance: timedelta = turn.project.settings.late_tolerance
-    due_at = timestamp if arrived_at - timestamp <= tolerance else arrived_at
-    return turn.now if turn.now - arrived_at > tolerance else due_at
+    tolerance = turn.tolerance
+    due_at = timestamp if timestamp == arrived_at or arrived_at - timestamp <= tolerance else arrived_at
+    return due_at if arrived_at == turn.now or turn.now - arrived_at <= tolerance else turn.now

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.advance import leave, park_for
@@ -16,8 +17,8 @@ from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.entering import Attempt, entry_due_at, try_to_enter
 from orchestrator.core.expression.scope import PastEvent, event_data
 from orchestrator.core.inbox import AttributeMoved, Event
-from orchestrator.core.index import ENTERED_BY_CHANGE, doors_of
-from orchestrator.core.profile import Moved, bring_up_to_date
+from orchestrator.core.index import Door, doors_of
+from orchestrator.core.profile import Moved, bring_up_to_date, hear
 from orchestrator.core.program import Journey, OnAttribute, OnSegment, OnStage
 from orchestrator.core.waiting import compute_anew, leave_by, look_at_conditions, look_at_wait
 from orchestrator.errors import DecisionError
@@ -29,39 +30,50 @@ if TYPE_CHECKING:
 def apply_event(turn: CustomerTurn, event: Event, arrived_at: datetime) -> None:
     """Take one event through the stages."""
     past = past_event(event)
-    turn.history.add(past)
     turn.out.events.append(past)
-    if turn.updated:
-        turn.updated = set()
-    begin_life(turn, event.name)
-    index = turn.index
-    if turn.enrollments and (index.conditions or event.name in index.heard):
+    turn.updated = None
+    hearers = turn.index.hearers(event.name)
+    if turn.customer.fresh:
+        begin_life(turn)
+    elif hearers.stages or hearers.segments:
+        hear(turn, hearers)
+    data: dict[str, Any] | None = None
+    if turn.enrollments and hearers.inside:
         data = event_data(past)
-        _goals(turn, event, data)
-        _exits(turn, event, data)
-        _updates(turn, event, data, arrived_at)
-        _waits(turn, event, data)
-    late = arrived_at - event.at > turn.project.settings.late_events
-    if not late and (event.name in index.doors or event.name in ENTERED_BY_CHANGE):
-        _entries(turn, event, event_data(past), arrived_at)
-    renew_inactive(turn, event, late=late)
+        if hearers.goals:
+            _goals(turn, event, data)
+        if hearers.exits:
+            _exits(turn, event, data)
+        if hearers.updates:
+            _updates(turn, event, data, arrived_at)
+        if hearers.waits:
+            _waits(turn, event, data)
+    late = event.at < arrived_at and arrived_at - event.at > turn.project.settings.late_events
+    if (hearers.doors or hearers.changed) and not late:
+        _entries(turn, event, hearers.doors, data or event_data(past), arrived_at)
+    if hearers.inactive:
+        renew_inactive(turn, event, late=late)
 
 
 def past_event(event: Event) -> PastEvent:
     """An event as the history keeps it. A plain dict is shared, not copied: nobody ever changes one in place."""
-    properties = event.properties
-    return PastEvent(event.at, event.name, properties if type(properties) is dict else dict(properties), event.id)
+    name, at, properties, id = event
+    return _past((at, name, properties if type(properties) is dict else dict(properties), id))
 
 
-def begin_life(turn: CustomerTurn, event: str | None) -> None:
-    """Stage and segments brought up to date; all of them, and every timer, for a customer who was just created."""
-    if not turn.customer.fresh:
-        bring_up_to_date(turn, event)
-        return
-    turn.edit_customer().fresh = False
-    bring_up_to_date(turn, None)
-    renew_dates(turn)
-    renew_inactive(turn)
+_past: Callable[[tuple[Any, ...]], PastEvent] = partial(tuple.__new__, PastEvent)
+"""A past event from all its fields in their order, without the calls that `PastEvent(...)` takes."""
+
+
+def begin_life(turn: CustomerTurn) -> None:
+    """Stage and segments brought up to date; and every timer, for a customer who was just created."""
+    fresh = turn.customer.fresh
+    if fresh:
+        turn.edit_customer().fresh = False
+    bring_up_to_date(turn)
+    if fresh:
+        renew_dates(turn)
+        renew_inactive(turn)
 
 
 def profile_moved(turn: CustomerTurn, moved: Moved, identity: str, silent: bool = False, by_step: bool = False) -> None:
@@ -73,9 +85,9 @@ def profile_moved(turn: CustomerTurn, moved: Moved, identity: str, silent: bool 
         return
     if silent:
         turn.edit_customer().fresh = False
-        bring_up_to_date(turn, None, silent)
+        bring_up_to_date(turn, silent)
     else:
-        begin_life(turn, None)
+        begin_life(turn)
     names = {name for name, _, _ in moved}
     if names & {"timezone", "country", "phone"}:
         for e in turn.running():
@@ -95,7 +107,7 @@ def profile_moved(turn: CustomerTurn, moved: Moved, identity: str, silent: bool 
 def look_at_all(turn: CustomerTurn) -> None:
     """Exits and waits that are conditions are looked at on every event and change of the customer."""
     if turn.index.conditions:
-        for e in turn.in_order(e for e in turn.enrollments.values() if not e.ended):
+        for e in turn.living():
             look_at_conditions(turn, turn.enrollments[e.id])
 
 
@@ -125,7 +137,7 @@ def _goals(turn: CustomerTurn, event: Event, data: dict[str, Any]) -> None:
 def _exits(turn: CustomerTurn, event: Event, data: dict[str, Any]) -> None:
     """The first exit in the order of the list that holds, for parked enrollments, too: what they wait for is a
     person."""
-    for e in turn.in_order(e for e in turn.enrollments.values() if not e.ended):
+    for e in turn.living():
         journey = turn.program(e)
         if not turn.enrollments[e.id].ended and (journey.watches or event.name in journey.events):
             _first_exit(turn, turn.enrollments[e.id], journey, event, data)
@@ -151,7 +163,7 @@ def _first_exit(turn: CustomerTurn, e: Enrollment, journey: Journey, event: Even
 
 
 def _updates(turn: CustomerTurn, event: Event, data: dict[str, Any], arrived_at: datetime) -> None:
-    for e in turn.in_order(e for e in turn.enrollments.values() if not e.ended):
+    for e in turn.living():
         journey = turn.program(e)
         if event.name not in journey.events:
             continue
@@ -165,7 +177,7 @@ def _updates(turn: CustomerTurn, event: Event, data: dict[str, Any], arrived_at:
                 park_for(turn, e, error)
                 break
             update_entry(turn, turn.edit(e), event.properties, entry_due_at(turn, event.at, arrived_at))
-            turn.updated.add(e.id)
+            turn.updated = {e.id} if turn.updated is None else {*turn.updated, e.id}
             break
 
 
@@ -184,10 +196,12 @@ def _waits(turn: CustomerTurn, event: Event, data: dict[str, Any]) -> None:
             look_at_wait(turn, turn.enrollments[e.id], event, data)
 
 
-def _entries(turn: CustomerTurn, event: Event, data: dict[str, Any], arrived_at: datetime) -> None:
+def _entries(
+    turn: CustomerTurn, event: Event, doors: Sequence[Door], data: dict[str, Any], arrived_at: datetime
+) -> None:
     due_at = entry_due_at(turn, event.at, arrived_at)
     attempt = Attempt(event.name, event.properties, due_at, event.id, data)
-    for journey, triggers in turn.index.doors.get(event.name, ()):
+    for journey, triggers in doors:
         try_to_enter(turn, journey, triggers, attempt)
     if event.name == "segment_changed":
         _segment_entries(turn, event, data, due_at)

@@ -17,28 +17,37 @@ if TYPE_CHECKING:
 
 
 class TurnHistory:
-    """The customer's past events, and those of this turn."""
+    """The customer's past events, and those of this turn (`new`, in the order in which they were taken).
 
-    __slots__ = ("_joined", "_loaded")
+    They are joined when somebody asks, because for most events nobody does.
+    """
 
-    def __init__(self, loaded: History | None) -> None:
+    __slots__ = ("_joined", "_loaded", "_new")
+
+    def __init__(self, loaded: History | None, new: list[PastEvent]) -> None:
         self._loaded = loaded
-        self._joined: dict[str, list[PastEvent]] = {}
+        self._new = new
+        self._joined: dict[str, tuple[int, list[PastEvent]]] | None = None
+        """By name: how many of `new` are joined, and all events."""
 
     def events(self, name: str) -> Sequence[PastEvent]:
         """Events of this name, ascending by timestamp. Raises NotLoaded."""
-        joined = self._joined.get(name)
-        return joined if joined is not None else self._before(name)
-
-    def add(self, event: PastEvent) -> None:
-        """Join an event to the history, at the place of its own timestamp."""
-        joined = self._joined.get(event.name)
-        if joined is None:
-            joined = self._joined[event.name] = list(self._before(event.name))
-        place = len(joined)
-        while place and joined[place - 1].at > event.at:
-            place -= 1
-        joined.insert(place, event)
+        new, joined, events = self._new, 0, None
+        if self._joined is not None and name in self._joined:
+            joined, events = self._joined[name]
+        arrived = [event for event in new[joined:] if event.name == name]
+        if not arrived:
+            return self._before(name) if events is None else events
+        events = list(self._before(name) if events is None else events)
+        for event in arrived:
+            place = len(events)
+            while place and events[place - 1].at > event.at:
+                place -= 1
+            events.insert(place, event)
+        if self._joined is None:
+            self._joined = {}
+        self._joined[name] = (len(new), events)
+        return events
 
     def _before(self, name: str) -> Sequence[PastEvent]:
         if self._loaded is None:

@@ -68,7 +68,7 @@ def fire(turn: CustomerTurn, enrollment_id: str, due_at: datetime) -> None:
 def _leave_wait(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Step, due_at: datetime) -> None:
     """Go on behind a wait. After a pause `due_at` is later than the wait's own end, from which lateness counts."""
     turn.lateness_from = e.until_at if e.outcome is None and e.until_at is not None else due_at
-    if not leave_if_late(turn, e, journey):
+    if journey.late is None or not leave_if_late(turn, e, journey):
         _go(turn, e, _after_wait, step)
 
 

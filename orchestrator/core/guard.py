@@ -72,22 +72,26 @@ def reach(
 ) -> Reach | NoReach:
     """Ask the guards up to consent about one channel. Raises DecisionError when topic, locale or `to` cannot be
     told."""
-    template = turn.project.templates.pick(way.channel, way.template, locale_of(turn, e, options))
+    project, customer, channel = turn.project, turn.customer, way.channel
+    locale = customer.locale or project.locale if options.locale is None else locale_of(turn, e, options)
+    template = project.templates.pick(channel, way.template, locale)
     topic = topic_of(turn, journey, options, template)
-    if not e.running and not step.in_exit:
+    sensitive = topic.klass != "transactional"
+    if e.status != "running" and not step.in_exit:
         return NoReach(way, "exited")
-    if e.held_out and topic.klass != "transactional":
+    if e.held_out and sensitive:
         return NoReach(way, "holdout")
     to = None
     if options.to is not None:
         value = options.to.value(turn.scope_of(e))
         to = "" if value is None else str(value)
-    address, reason = address_of(turn.customer, way.channel, to)
+    address, reason = address_of(customer, channel, to)
     if address is None:
         return NoReach(way, reason or "no_address")
-    refused = forbidden(turn.causes(way.channel, address.normal), topic) or no_consent(
-        turn.customer.consents.get((topic.id, way.channel)), topic
-    )
+    causes = turn.causes(channel, address.normal)
+    refused = forbidden(causes, topic) if causes else None
+    if refused is None and sensitive:
+        refused = no_consent(customer.consents.get((topic.id, channel)), topic)
     if refused is not None:
         return NoReach(way, refused)
     if template is None:
@@ -136,12 +140,15 @@ def timing(
     ends_at = None if options.valid_for is None else expires_at(turn, e, step, options)
     if ends_at is not None and turn.t > ends_at:
         return Verdict("suppress", "expired")
-    quiet = _quiet(turn, e, step, found, options, ends_at)
-    if quiet is not None:
-        return quiet
-    capped = _capped(turn, found, options, ends_at, step)
-    if capped is not None:
-        return capped
+    project = turn.project
+    if project.quiet is not None:
+        quiet = _quiet(turn, e, step, found, options, ends_at)
+        if quiet is not None:
+            return quiet
+    if project.caps:
+        capped = _capped(turn, found, options, ends_at, step)
+        if capped is not None:
+            return capped
     if not turn.pools.message(journey.id):
         return Verdict("suppress", "send_limit")
     return SEND
@@ -206,6 +213,8 @@ def cap_room_at(turn: CustomerTurn, rule: CapRule) -> datetime | None:
 
     The window is (t - per, t]: a message sent exactly `per` ago no longer counts.
     """
+    if rule.max > len(turn.messages):
+        return None
     opened_at = turn.t - rule.per
     inside: list[datetime] = []
     for message in reversed(turn.messages):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, NamedTuple
 
@@ -22,6 +23,7 @@ from orchestrator.core.program import (
     Send,
     Survey,
     Trigger,
+    UntilEvent,
     UntilTrue,
     WaitSomething,
 )
@@ -43,10 +45,37 @@ Door = tuple[Journey, tuple[Trigger, ...]]
 """A journey with those of its triggers that one occasion concerns."""
 
 
+@dataclass(frozen=True, slots=True)
+class Hearers:
+    """Whom events of one name concern: what of the seven stages (orchestrator.core.events) has to be looked at.
+
+    `goals`, `exits`, `updates` and `waits`: whether any enrollment could have one for it; `doors`: whom it may let in;
+    `changed`: it tells of a change by which triggers of other kinds than `event` may let somebody in.
+    """
+
+    segments: tuple[Segment, ...] = ()
+    """Those whose membership it may change, in the order of their dependencies."""
+    stages: bool = False
+    goals: bool = False
+    exits: bool = False
+    updates: bool = False
+    waits: bool = False
+    doors: tuple[Door, ...] = ()
+    changed: bool = False
+    inactive: tuple[Way, ...] = ()
+    only_remembered: bool = False
+    """It joins the history and changes nothing else."""
+
+    @property
+    def inside(self) -> bool:
+        """Whether those who are in a journey may hear it."""
+        return self.goals or self.exits or self.updates or self.waits
+
+
 class Index:
     """The live project, turned around. Journeys stand by priority (higher first), then by id.
 
-    `doors` are the journeys that each event may enter; `heard` the events that anyone inside a journey listens to.
+    `doors` are the journeys that each event may enter; `listened` the events that anything at all listens to.
     """
 
     def __init__(self, project: Project, pinned: Iterable[Journey] = ()) -> None:
@@ -67,20 +96,48 @@ class Index:
         self.defaults = {name: spec.default for name, spec in project.attributes.items() if spec.default is not None}
         self.staged = any(stage.where is not None for stage in project.stages)
         self.stage_events = frozenset().union(*(s.where.needs.events for s in project.stages if s.where))
-        self._segment_events = {s.name: _events_of(s.where) for s in project.segments}
-        self._moved_by: dict[str, tuple[Segment, ...]] = {}
         everything = [*self.journeys, *pinned]
         self.conditions = any(
             journey.watches or any(_has_condition(step) for step in journey.steps) for journey in everything
         )
-        self.heard = frozenset().union(*(j.events for j in everything))
         self.listened = frozenset().union(
             self.doors,
             self.by_inactive,
-            self.heard,
-            *self._segment_events.values(),
+            *(j.events for j in everything),
+            *(_events_of(segment.where) for segment in project.segments),
             self.stage_events,
             *(expr.needs.events for j in everything for expr in exprs_of(j)),
+        )
+        named = self.listened | ENTERED_BY_CHANGE
+        self._hearers = {event: self._hearers_of(event, everything) for event in named}
+        self._others = self._hearers_of("", everything)
+
+    def hearers(self, event: str) -> Hearers:
+        """Whom events of this name concern."""
+        return self._hearers.get(event, self._others)
+
+    def _hearers_of(self, event: str, everything: Sequence[Journey]) -> Hearers:
+        """The same, worked out. A segment may also have changed because a journey was entered or left, or another
+        segment, without an event of their own."""
+        segments = tuple(
+            segment
+            for segment in self.project.segments
+            if segment.where.needs.segments
+            or segment.where.needs.journeys
+            or (event and event in _events_of(segment.where))
+        )
+        listening = self.conditions or event in self.listened or event in ENTERED_BY_CHANGE
+        return Hearers(
+            segments=segments,
+            stages=self.staged and event in self.stage_events,
+            goals=any(j.goal is not None and j.goal.event == event for j in everything),
+            exits=any(j.watches or any(rule.event == event for rule in j.exits) for j in everything),
+            updates=any(rule.event == event for j in everything for rule in j.updates),
+            waits=self.conditions or any(_waits_for(step, event) for j in everything for step in j.steps),
+            doors=self.doors.get(event, ()),
+            changed=event in ENTERED_BY_CHANGE,
+            inactive=self.by_inactive.get(event, ()),
+            only_remembered=not listening and not segments,
         )
 
     @property
@@ -105,25 +162,6 @@ class Index:
             return timedelta(0)
         return max(rule.per for rule in self.project.caps) + self.project.settings.late_tolerance
 
-    def only_remembered(self, event: str) -> bool:
-        """Whether an event of this name joins the history and changes nothing else."""
-        heard = self.conditions or event in self.listened or event in ENTERED_BY_CHANGE
-        return not heard and not self.segments_moved_by(event)
-
-    def segments_moved_by(self, event: str) -> tuple[Segment, ...]:
-        """The segments whose membership an event of this name may change, in the order of their dependencies.
-
-        Other segments, and journeys that were entered or left, may have changed without an event of their own.
-        """
-        found = self._moved_by.get(event)
-        if found is None:
-            found = self._moved_by[event] = tuple(
-                s
-                for s in self.project.segments
-                if event in self._segment_events[s.name] or s.where.needs.segments or s.where.needs.journeys
-            )
-        return found
-
 
 def _events_of(where: Expr) -> frozenset[str]:
     """The events that can change a condition, the built-in ones that stand behind `received`, `opened` ... included."""
@@ -144,6 +182,12 @@ def _events_of(where: Expr) -> frozenset[str]:
 
 def _has_condition(step: object) -> bool:
     return isinstance(step, WaitSomething) and any(isinstance(a, UntilTrue) for a in step.alternatives)
+
+
+def _waits_for(step: object, event: str) -> bool:
+    return isinstance(step, WaitSomething) and any(
+        isinstance(a, UntilEvent) and a.event == event for a in step.alternatives
+    )
 
 
 def doors_of(ways: Iterable[Way]) -> tuple[Door, ...]:

@@ -16,7 +16,7 @@ UNSENT: frozenset[str] = frozenset({"suppressed", "rejected"})
 
 def effect_id(enrollment: str, step: str, visit: int, way: str = "") -> str:
     """The key of an outside effect: a repeated turn writes the same row."""
-    return f"{enrollment}.{step}.{visit}" + (f".{way}" if way else "")
+    return f"{enrollment}.{step}.{visit}.{way}" if way else f"{enrollment}.{step}.{visit}"
 
 
 class Message(NamedTuple):

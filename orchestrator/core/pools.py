@@ -25,11 +25,15 @@ class WorkingPools:
         self._open = dict(pools.open_tasks)
         self._saved: tuple[dict[str, CouponPool], dict[str, int], dict[str, int], dict[str, int]] | None = None
         self._taken: TakeFromPools | None = None
+        self.touched = False
+        """Whether the present customer took anything."""
 
     def begin(self) -> None:
         """Start the next customer."""
-        self._saved = None
-        self._taken = None
+        if self.touched:
+            self._saved = None
+            self._taken = None
+            self.touched = False
 
     def taken(self) -> TakeFromPools:
         """What the present customer took."""
@@ -41,8 +45,10 @@ class WorkingPools:
             self._coupons, self._entries, self._messages, self._turns = self._saved
             self._saved = None
         self._taken = None
+        self.touched = False
 
     def _take(self) -> TakeFromPools:
+        self.touched = True
         if self._saved is None:
             self._saved = (dict(self._coupons), dict(self._entries), dict(self._messages), dict(self._turns))
         return self._taken or NOTHING_TAKEN

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.customer import RESERVED, Timer
 from orchestrator.core.inbox import Deployed, Identified
+from orchestrator.core.index import Hearers
 from orchestrator.core.project import Segment
 from orchestrator.errors import DecisionError
 
@@ -79,17 +80,21 @@ def set_tags(turn: CustomerTurn, tags: tuple[str, ...], moved: Moved) -> None:
         turn.edit_customer().tags = tags
 
 
-def bring_up_to_date(turn: CustomerTurn, event: str | None, silent: bool = False) -> None:
-    """Stage and segments after an event of this name, or (None) after any change of the profile."""
-    if event is None:
-        turn.forget_zones()
-    index = turn.index
-    if index.staged and (event is None or event in index.stage_events):
+def bring_up_to_date(turn: CustomerTurn, silent: bool = False) -> None:
+    """Stage and segments after any change of the profile."""
+    turn.forget_zones()
+    if turn.index.staged:
         apply_stage_rules(turn, silent)
-    segments: Iterable[Segment]
-    segments = turn.project.segments if event is None else index.segments_moved_by(event)
-    for segment in segments:
+    for segment in turn.project.segments:
         look_at_segment(turn, segment, silent)
+
+
+def hear(turn: CustomerTurn, hearers: Hearers) -> None:
+    """Stage and segments after an event."""
+    if hearers.stages:
+        apply_stage_rules(turn)
+    for segment in hearers.segments:
+        look_at_segment(turn, segment)
 
 
 def look_at_segment(turn: CustomerTurn, segment: Segment, silent: bool = False) -> None:

@@ -14,8 +14,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from json import encoder
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
@@ -50,6 +51,14 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 def dumps(value: Any) -> str:
     """A value as JSON text without spaces. Raises TypeError for what is no data (a set, an object)."""
+    try:
+        text = "".join(_plain(value, 0))
+    except (_Odd, ValueError):  # it holds what JSON has no word for, or a number that is none
+        return _tagged_text(value)
+    return text if '"$' not in text else _tagged_text(value)
+
+
+def _tagged_text(value: Any) -> str:
     tags = 0
 
     def tagged(odd: Any) -> Any:
@@ -69,7 +78,36 @@ def dumps(value: Any) -> str:
 
 def loads(text: str) -> Any:
     """The value that was written. Raises ValueError for text that `dumps` did not write."""
-    return json.loads(text, object_hook=_untagged) if '"$' in text else json.loads(text)
+    if '"$' in text:
+        return json.loads(text, object_hook=_untagged)
+    value, end = _read(text)
+    return value if end == len(text) else json.loads(text)  # which says what is wrong with it
+
+
+class _Odd(Exception):
+    """A value that JSON has no word for."""
+
+
+def _odd(value: Any) -> Any:
+    raise _Odd
+
+
+def _plain_encoder() -> Callable[[Any, int], Iterable[str]]:
+    """The json module's encoder for one value after the other: `json.dumps` makes a new one each time, which takes as
+    long as the encoding."""
+    options = json.JSONEncoder(default=_odd, separators=(",", ":"), allow_nan=False, check_circular=False)
+    make = getattr(encoder, "c_make_encoder", None)
+    if make is None:  # a Python without the C part
+        return lambda value, _: options.iterencode(value)
+    separators = (options.key_separator, options.item_separator)
+    made: Callable[[Any, int], Iterable[str]] = make(
+        None, _odd, encoder.encode_basestring_ascii, None, *separators, False, False, False
+    )
+    return made
+
+
+_plain: Final = _plain_encoder()
+_read: Final = json.JSONDecoder().raw_decode
 
 
 def _tagged(odd: Any) -> dict[str, Any]:
@@ -131,12 +169,16 @@ def from_json(kind: type[Record], text: str) -> Record:
 
 def body_to_json(body: Body) -> str:
     """An inbox item's body, with its kind under `is` (a word that can be no field)."""
+    if type(body) is Occurred:
+        return dumps({"is": "occurred", "event": _EVENT[0](body.event)})
     return dumps({"is": _KINDS[type(body)], **_CODECS[type(body)].fields_of(body)})
 
 
 def body_from_json(text: str) -> Body:
     """The body that was written by `body_to_json`. Raises KeyError for a kind that this version does not know."""
     fields = loads(text)
+    if fields["is"] == "occurred":
+        return Occurred(_EVENT[1](fields["event"]))
     body: Body = _CODECS[_BODIES[fields.pop("is")]].made_of(fields)
     return body
 
@@ -163,58 +205,170 @@ class _Codec:
         self._given = fields
         instants = {name: _INSTANT for name in (*fields, *settable) if name == "not_after" or _AT.search(name)}
         shaped = {**instants, **shapes}
-        names = (*fields, *settable)
-        self._values = attrgetter(*names, names[0])  # the first one twice, because a single one comes without a tuple
-        self._write = tuple(
-            (
-                name,
-                default := defaults.get(name, _NEVER),
-                default not in _ONLY,
-                shaped[name][0] if name in shaped else None,
-            )
-            for name in names
-        )
-        self._read = {name: shape[1] for name, shape in shaped.items()}
+        self._names = (*fields, *settable)
+        self._values = attrgetter(*self._names, self._names[0])  # one twice: a single one comes without a tuple
+        self._defaults = tuple(defaults.get(name, _NEVER) for name in self._names)
+        told_by_value = zip(self._names, self._defaults)
+        self._compared = tuple((name, default) for name, default in told_by_value if default not in _ONLY)
+        self._write = tuple((name, shape[0]) for name, shape in shaped.items())
+        self._read = tuple((name, shape[1]) for name, shape in shaped.items())
 
     def fields_of(self, record: Any) -> dict[str, Any]:
         """The fields that do not hold their default, as JSON shapes them."""
-        out: dict[str, Any] = {}
-        for (name, default, compared, shape), value in zip(self._write, self._values(record)):
-            if value is default or (compared and value == default and type(value) is type(default)):
-                continue
-            out[name] = value if shape is None else shape(value)
+        values = zip(self._names, self._values(record), self._defaults)
+        out = {name: value for name, value, default in values if value is not default}
+        for name, default in self._compared:
+            if name in out and out[name] == default and type(out[name]) is type(default):
+                del out[name]
+        for name, write in self._write:
+            if name in out:
+                out[name] = write(out[name])
         return out
 
     def made_of(self, fields: dict[str, Any]) -> Any:
         """The record; fields that are not there hold their default."""
-        read = self._read
-        for name in fields:
-            if name in read:
-                fields[name] = read[name](fields[name])
+        for name, read in self._read:
+            if name in fields:
+                fields[name] = read(fields[name])
+        return self.filled(fields)
+
+    def filled(self, fields: dict[str, Any]) -> Any:
+        """The record of these values."""
         record = self._make(**{name: fields.pop(name) for name in self._given if name in fields})
         for name, value in fields.items():
             setattr(record, name, value)
         return record
 
 
-class _EnrollmentCodec(_Codec):
-    """`entry` repeats the properties and what the enrollment knows itself: only its properties and name are written."""
+class _TupleCodec(_Codec):
+    """Of a tuple with names, which takes its values in their order."""
 
-    def fields_of(self, record: Enrollment) -> dict[str, Any]:
-        """The fields, with `entry` cut down to (name, properties) where the rest follows."""
-        out = super().fields_of(record)
-        name, properties = record.entry.get("name"), record.entry.get("properties")
-        if isinstance(properties, dict) and isinstance(name, str) and record.entry == _entry(record, name, properties):
-            out["entry"] = [name, properties]
+    def __init__(self, kind: Any, shapes: Mapping[str, _Shape]) -> None:
+        super().__init__(kind._make, kind._fields, kind._field_defaults, shapes)
+        self._blank = dict(zip(self._names, self._defaults))
+
+    def filled(self, fields: dict[str, Any]) -> Any:
+        """The record of these values. Raises ValueError where one is missing that has no default."""
+        values = {**self._blank, **fields}.values()
+        if _NEVER in values:
+            raise ValueError(f"a field is missing: {sorted(self._blank.keys() - fields.keys())}")
+        return self._make(values)
+
+
+class _EnrollmentCodec(_Codec):
+    """Written out field by field, because every turn reads and writes enrollments.
+
+    `entry` repeats the properties and what the enrollment knows itself: only its properties and name are written.
+    """
+
+    def fields_of(self, e: Enrollment) -> dict[str, Any]:
+        """The fields, with `entry` cut down to [name, properties] where the rest follows."""
+        name, properties = e.entry.get("name"), e.entry.get("properties")
+        known = isinstance(properties, dict) and isinstance(name, str) and e.entry == _entry(e, name, properties)
+        entered_at = e.entered_at.isoformat()
+        out: dict[str, Any] = {
+            "id": e.id,
+            "customer_id": e.customer_id,
+            "journey": e.journey,
+            "version": e.version,
+            "key": e.key,
+            "trigger": e.trigger,
+            "entered_at": entered_at,
+            "entry": [name, properties] if known else e.entry,
+            "updated_at": entered_at if e.updated_at is e.entered_at else e.updated_at.isoformat(),
+        }
+        if e.status != "running":
+            out["status"] = e.status
+        if e.step is not None:
+            out["step"] = e.step
+        if e.standing is not None:
+            out["standing"] = e.standing
+        if e.visits:
+            out["visits"] = e.visits
+        if e.base_at is not None:
+            out["base_at"] = e.base_at.isoformat()
+        if e.until_at is not None:
+            out["until_at"] = e.until_at.isoformat()
+        if e.due_at is not None:
+            out["due_at"] = out["until_at"] if e.due_at is e.until_at else e.due_at.isoformat()
+        if e.first_due_at is not None:
+            out["first_due_at"] = entered_at if e.first_due_at is e.entered_at else e.first_due_at.isoformat()
+        if e.look_at is not None:
+            out["look_at"] = e.look_at.isoformat()
+        if e.results:
+            out["results"] = e.results
+        if e.outcome is not None:
+            out["outcome"] = e.outcome
+        if e.past:
+            out["past"] = True
+        if e.held_out:
+            out["held_out"] = True
+        if e.ended_at is not None:
+            out["ended_at"] = e.ended_at.isoformat()
+        if e.reason is not None:
+            out["reason"] = e.reason
+        if e.ended_by_rule:
+            out["ended_by_rule"] = True
+        if e.converted_at is not None:
+            out["converted_at"] = e.converted_at.isoformat()
+        if e.attempts:
+            out["attempts"] = e.attempts
+        if e.loops:
+            out["loops"] = _LOOPS[0](e.loops)
+        if e.sent_ways:
+            out["sent_ways"] = list(e.sent_ways)
+        if e.pending:
+            out["pending"] = e.pending
         return out
 
     def made_of(self, fields: dict[str, Any]) -> Enrollment:
         """The record."""
-        e: Enrollment = super().made_of(fields)
-        entry: Any = e.entry
-        if isinstance(entry, list):
+        get, instant = fields.get, datetime.fromisoformat
+        e = Enrollment(
+            fields["id"],
+            fields["customer_id"],
+            fields["journey"],
+            fields["version"],
+            fields["key"],
+            fields["trigger"],
+            instant(fields["entered_at"]),
+            fields["entry"],
+        )
+        for name in fields.keys() & _LATER_INSTANTS:
+            setattr(e, name, instant(fields[name]))
+        e.status = get("status", "running")
+        e.step = get("step")
+        e.standing = get("standing")
+        e.outcome = get("outcome")
+        e.past = get("past", False)
+        e.held_out = get("held_out", False)
+        e.reason = get("reason")
+        e.ended_by_rule = get("ended_by_rule", False)
+        e.attempts = get("attempts", 0)
+        e.visits = get("visits") or {}
+        e.results = get("results") or {}
+        e.pending = get("pending") or {}
+        if "loops" in fields:
+            e.loops = _LOOPS[1](fields["loops"])
+        if "sent_ways" in fields:
+            e.sent_ways = tuple(fields["sent_ways"])
+        if isinstance(entry := fields["entry"], list):
             e.entry = _entry(e, *entry)
         return e
+
+
+_LATER_INSTANTS: Final = frozenset(
+    {
+        "updated_at",
+        "base_at",
+        "until_at",
+        "due_at",
+        "first_due_at",
+        "look_at",
+        "ended_at",
+        "converted_at",
+    }
+)
 
 
 def _entry(e: Enrollment, name: str, properties: dict[str, Any]) -> dict[str, Any]:
@@ -268,7 +422,7 @@ _EVENT: Final[_Shape] = (
 
 
 def _tuple_codec(kind: Any, **shapes: _Shape) -> _Codec:
-    return _Codec(kind, kind._fields, kind._field_defaults, shapes)
+    return _TupleCodec(kind, shapes)
 
 
 def _body_codec(kind: Any, **shapes: _Shape) -> _Codec:

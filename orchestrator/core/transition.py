@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from orchestrator.core.time.iso import format_instant
@@ -27,6 +28,10 @@ class Transition(NamedTuple):
     data: Mapping[str, Any] = {}
     enrollment: str | None = None
     values: Mapping[str, Any] = {}
+
+
+transition: Callable[[tuple[Any, ...]], Transition] = partial(tuple.__new__, Transition)
+"""A transition from all its fields in their order, without the calls that `Transition(...)` takes."""
 
 
 def line_of(transition: Transition) -> dict[str, Any]:

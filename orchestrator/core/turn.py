@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from orchestrator.core.changes import CustomerChanges, MarkMessage, SuppressAddress
 from orchestrator.core.customer import Customer, Timer
@@ -19,34 +18,41 @@ from orchestrator.core.expression.scope import Scope
 from orchestrator.core.facts import TurnFacts, TurnHistory
 from orchestrator.core.ledger import Coupon, Task
 from orchestrator.core.pools import WorkingPools
-from orchestrator.core.program import ZoneRule
+from orchestrator.core.program import CUSTOMER_ZONE, ZoneRule
 from orchestrator.core.time.zone_in_force import ZoneInForce, zone_in_force
 from orchestrator.core.time.zones import zone_or_none
-from orchestrator.core.transition import Transition
+from orchestrator.core.transition import transition
 from orchestrator.core.turn_queue import TurnQueue
 from orchestrator.core.view import CustomerView, LoadedMessage, View
 from orchestrator.errors import EvaluationError
+
+_NO_RESULTS: dict[str, Any] = {}
+_NO_ENTRIES = EntryRecord()
+_NO_CAUSES: frozenset[str] = frozenset()
+_NOTHING: Mapping[str, Any] = {}
 
 
 class CustomerTurn(TurnQueue):
     """The working state. `now` is the actual instant, `t` the instant of what is being decided (see advance).
 
-    One is made for every customer of every turn, so it makes little of what most of them never use.
+    One serves all customers of a view, one after another: `begin` forgets everything about the last one, and makes
+    little of what most of them never use.
     """
 
     __slots__ = (
         "_data",
+        "_first_seq",
+        "_history",
         "_own",
         "_own_customer",
+        "_own_zone",
         "_seq",
         "_suppressed",
-        "_zones",
         "came_from",
         "coupons",
         "customer",
         "enrollments",
         "facts",
-        "history",
         "index",
         "lateness_from",
         "looked_at",
@@ -66,26 +72,36 @@ class CustomerTurn(TurnQueue):
         self.index = view.index
         self.project = view.index.project
         self.pools = pools
+        self.facts = TurnFacts(self)
+        self.scope = Scope(_NO_RESULTS, now=now, zone=self.project.timezone, facts=self.facts)
+        self._first_seq = view.ordinal * 100_000
+        self._set(record)
+
+    def begin(self, record: CustomerView) -> None:
+        """The next customer of the view."""
+        self.start()
+        self._set(record)
+
+    def _set(self, record: CustomerView) -> None:
         self.record = record
         self.customer = record.customer
         self._own_customer = False
         self.out = CustomerChanges(record.customer.id)
         self.enrollments: dict[str, Enrollment] = {e.id: e for e in record.enrollments} if record.enrollments else {}
         self._own: dict[str, Enrollment] = {}
-        self.history = TurnHistory(record.history)
+        self._history: TurnHistory | None = None
         self.messages: Sequence[LoadedMessage] = record.messages
         self.coupons: dict[str, Coupon] = {c.id: c for c in record.coupons} if record.coupons else {}
         self.tasks: dict[str, Task] = {task.id: task for task in record.tasks} if record.tasks else {}
-        self.facts = TurnFacts(self)
-        self.scope = Scope(_NO_RESULTS, now=now, zone=self.project.timezone, facts=self.facts)
         self._data: dict[str, Any] | None = None
-        self._zones: dict[ZoneInfo | None, ZoneInForce] = {}
-        self._seq = view.ordinal * 100_000
+        self._own_zone: ZoneInForce | None = None
+        self._seq = self._first_seq
         self.steps_taken: dict[str, int] = {}
         self.came_from: datetime | None = None
         """When what is being taken was due or arrived, before `t` was moved by an engine that came late."""
         self.lateness_from: datetime | None = None
-        self.updated: set[str] = set()
+        self.updated: set[str] | None = None
+        """The enrollments that the present event updated."""
         self.looked_at: dict[str, Any] | None = None
         self._suppressed: dict[tuple[str, str], set[str]] | None = None
 
@@ -126,7 +142,11 @@ class CustomerTurn(TurnQueue):
 
     def running(self) -> list[Enrollment]:
         """The running enrollments by journey priority, then journey id, then entry."""
-        return self.in_order(e for e in self.enrollments.values() if e.status == "running")
+        return self.in_order([e for e in self.enrollments.values() if e.status == "running"])
+
+    def living(self) -> list[Enrollment]:
+        """The running and the parked enrollments by journey priority, then journey id, then entry."""
+        return self.in_order([e for e in self.enrollments.values() if not e.ended])
 
     def in_order(self, enrollments: Iterable[Enrollment]) -> list[Enrollment]:
         """Enrollments by journey priority, then journey id, then entry."""
@@ -138,11 +158,13 @@ class CustomerTurn(TurnQueue):
     def entry_record(self, journey: str, key: str) -> EntryRecord:
         """What is remembered of the entries with this key."""
         place = (journey, key)
-        return self.out.entries.get(place) or self.record.entries.get(place) or _NO_ENTRIES
+        if self.out.entries and (found := self.out.entries.get(place)) is not None:
+            return found
+        return self.record.entries.get(place, _NO_ENTRIES)
 
     def append_message(self, message: LoadedMessage) -> None:
         """Add a new row to the ledger as this turn sees it."""
-        self.messages = [*self.messages, message]
+        self.messages = [*self.messages, message] if self.messages else [message]
         self.out.messages.append(message.row)
 
     def mark_message(self, message_id: str, mark: str, **fields: Any) -> None:
@@ -174,6 +196,8 @@ class CustomerTurn(TurnQueue):
 
     def causes(self, channel: str, address: str) -> frozenset[str]:
         """Why nothing may be written to a (normalised) address; empty: nothing forbids it."""
+        if not self.view.suppressions and self._suppressed is None:
+            return _NO_CAUSES
         known = self.view.suppressions.get((channel, address), _NO_CAUSES)
         new = self._suppressed.get((channel, address)) if self._suppressed is not None else None
         return known | new if new else known
@@ -184,6 +208,13 @@ class CustomerTurn(TurnQueue):
         self.out.tasks.append(task)
 
     # --- reading ---------------------------------------------------------------------------------------------------
+
+    @property
+    def history(self) -> TurnHistory:
+        """The past events, those of this turn included."""
+        if self._history is None:
+            self._history = TurnHistory(self.record.history, self.out.events)
+        return self._history
 
     def customer_data(self) -> dict[str, Any]:
         """What `customer` is in expressions: attributes (declared defaults included) under the reserved names."""
@@ -209,35 +240,36 @@ class CustomerTurn(TurnQueue):
 
     def zone(self, rule: ZoneRule | None, e: Enrollment | None = None) -> ZoneInForce:
         """The zone in force under a `timezone:` rule (None: the customer's own)."""
-        if rule is not None and rule.expr is not None:
-            scope = self.scope_of(e, None, self.zone(None).zone)
-            try:
-                named = zone_or_none(rule.expr.evaluate(scope))
-            except EvaluationError:
-                named = None
-            return ZoneInForce(named, "step", (named,)) if named is not None else self.zone(None)
-        own = rule.zone if rule is not None else None
-        found = self._zones.get(own)
-        if found is None:
-            c = self.customer
-            found = self._zones[own] = zone_in_force(own, c.timezone, c.phone, c.country or None, self.project.timezone)
-        return found
+        if rule is None or (rule.zone is None and rule.expr is None):
+            found = self._own_zone
+            if found is None:
+                c = self.customer
+                found = zone_in_force(None, c.timezone, c.phone, c.country or None, self.project.timezone)
+                self._own_zone = found
+            return found
+        if rule.expr is None:
+            return zone_in_force(rule.zone, None, None, None, self.project.timezone)
+        try:
+            named = zone_or_none(rule.expr.evaluate(self.scope_of(e, None, self.zone(None).zone)))
+        except EvaluationError:
+            named = None
+        return ZoneInForce(named, "step", (named,)) if named is not None else self.zone(None)
 
     def forget_zones(self) -> None:
-        """The profile changed: zones are looked up anew."""
-        self._zones.clear()
+        """The profile changed: its zone is looked up anew."""
+        self._own_zone = None
 
     def zone_of(self, e: Enrollment, step_rule: ZoneRule | None = None) -> ZoneInForce:
         """The zone in force for an enrollment's step."""
         rule = step_rule or self.view.versions[e.journey, e.version].timezone
-        if rule.expr is None and (found := self._zones.get(rule.zone)) is not None:
-            return found
+        if rule is CUSTOMER_ZONE and self._own_zone is not None:
+            return self._own_zone
         return self.zone(rule, e)
 
     def scope_of(self, e: Enrollment | None, event: dict[str, Any] | None = None, zone: Any = None) -> Scope:
         """The scope for an expression about an enrollment (or about the customer alone) at the present instant."""
         if zone is None:  # first of all, because a zone may be computed, too: in this same scope
-            zone = (self.zone_of(e) if e is not None else self.zone(None)).zone
+            zone = (self.zone_of(e) if e is not None else self._own_zone or self.zone(None)).zone
         scope = self.scope
         scope.customer = self._data or self.customer_data()
         scope.event = event if event is not None else self.looked_at
@@ -266,10 +298,11 @@ class CustomerTurn(TurnQueue):
 
     # --- recording -------------------------------------------------------------------------------------------------
 
-    def next_seq(self) -> int:
-        """A place in the journal."""
-        self._seq += 1
-        return self._seq
+    def next_seq(self, places: int = 1) -> int:
+        """A place in the journal; `places`: with those right behind it."""
+        first = self._seq + 1
+        self._seq += places
+        return first
 
     def say(
         self,
@@ -280,34 +313,27 @@ class CustomerTurn(TurnQueue):
         values: Mapping[str, Any] | None = None,
     ) -> None:
         """Record a decision at the present instant."""
-        self._seq += 1
+        seq = self._seq = self._seq + 1
+        customer = self.customer.id
         if e is None:
-            line = Transition(self.t, self.customer.id, self._seq, type_, data=data, values=values or _NOTHING)
+            line = transition((self.t, customer, seq, type_, None, None, None, None, data, None, values or _NOTHING))
         else:
-            line = Transition(
-                self.t,
-                self.customer.id,
-                self._seq,
-                type_,
-                e.journey,
-                e.version,
-                e.key,
-                step,
-                data,
-                e.id,
-                values or _NOTHING,
+            line = transition(
+                (self.t, customer, seq, type_, e.journey, e.version, e.key, step, data, e.id, values or _NOTHING)
             )
         self.out.transitions.append(line)
 
     def finish(self) -> CustomerChanges:
         """Everything that this turn wants done for the customer."""
         out = self.out
-        out.enrollments = list(self._own.values())
+        if self._own:
+            out.enrollments = list(self._own.values())
         if self._own_customer:
             out.customer = self.customer
-        out.taken = self.pools.taken()
-        out.next_due_at = next_due_at(self.view, self.enrollments.values(), self.customer)
-        del self.facts, self.scope  # they point back here: without this only the collector of cycles could free them
+        if self.pools.touched:
+            out.taken = self.pools.taken()
+        if self.enrollments or self.customer.timers:
+            out.next_due_at = next_due_at(self.view, self.enrollments.values(), self.customer)
         return out
 
 
@@ -319,13 +345,8 @@ def next_due_at(view: View, enrollments: Iterable[Enrollment], customer: Custome
         if due_at is not None and e.status == "running" and (earliest is None or due_at < earliest):
             if e.journey not in view.switches.paused:
                 earliest = due_at
-    for timer in customer.timers.values():
-        if earliest is None or timer.due_at < earliest:
-            earliest = timer.due_at
+    if customer.timers:
+        for timer in customer.timers.values():
+            if earliest is None or timer.due_at < earliest:
+                earliest = timer.due_at
     return earliest
-
-
-_NO_RESULTS: dict[str, Any] = {}
-_NO_ENTRIES = EntryRecord()
-_NO_CAUSES: frozenset[str] = frozenset()
-_NOTHING: Mapping[str, Any] = {}

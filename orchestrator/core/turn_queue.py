@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from heapq import heappop, heappush
+from heapq import heappush
 from typing import Any
 
 from orchestrator.core.customer import Timer
@@ -25,31 +25,38 @@ class TurnQueue:
     engine is further behind than `late_tolerance`, so that events come before all timers.
     """
 
-    __slots__ = ("_depths", "_heap", "_n", "_occasions", "behind", "depth", "now", "t", "view")
+    __slots__ = ("_depths", "_n", "_occasions", "_paused", "behind", "depth", "due", "now", "t", "tolerance", "view")
 
     def __init__(self, view: View, now: datetime) -> None:
         self.view = view
         self.now = now
-        self.t = now
+        self.tolerance = view.index.project.settings.late_tolerance
+        self._paused = view.switches.paused
+        self.start()
+
+    def start(self) -> None:
+        """Forget what was queued: the next customer's turn begins."""
+        self.t = self.now
         self.depth = 0
         self.behind = False
+        self.due: list[tuple[Any, ...]] = []
+        """The heap; what is to be taken stands last in each entry."""
         self._n = 0
-        self._heap: list[tuple[Any, ...]] = []
-        self._occasions: dict[str, int] = {}
-        self._depths: dict[tuple[str, ...], int] = {}
+        self._occasions: dict[str, int] | None = None
+        self._depths: dict[tuple[str, ...], int] | None = None
 
     def put_item(self, item: Item) -> None:
         """Queue an inbox item at its arrival; the entries of a fan-out come after all else of their instant."""
         self._n += 1
         place = 2 if type(item.body) is ScheduleFired else 0
         rank = 2 if place and self.behind else 0
-        heappush(self._heap, (rank, item.received_at, place, 0, "", self._n, item))
+        heappush(self.due, (rank, item.received_at, place, 0, "", self._n, item))
 
     def emit(self, body: Body) -> None:
         """Queue something that a decision made, for the same instant. Raises DecisionError when 100 deep."""
         depth = self.deeper()
         self._n += 1
-        heappush(self._heap, (0, self.t, 0, 0, "", self._n, (depth, body, self.t)))
+        heappush(self.due, (0, self.t, 0, 0, "", self._n, (depth, body, self.t)))
 
     def deeper(self) -> int:
         """The depth of what follows from the present decision at the same instant. Raises DecisionError at 100."""
@@ -61,9 +68,16 @@ class TurnQueue:
         """The depth at which a timer was set for the very instant of that decision (a wait that is over at once)."""
         return self._depths.pop(name, 0) if self._depths else 0
 
+    def _remember_depth(self, *name: str) -> None:
+        if self._depths is None:
+            self._depths = {}
+        self._depths[name] = self.depth
+
     def occasion(self, *parts: str) -> str:
         """An identity for something that happens at the present instant: a repeated turn gives the same one again."""
         text = f"{':'.join(parts)}:{self.t.isoformat()}"
+        if self._occasions is None:
+            self._occasions = {}
         count = self._occasions[text] = self._occasions.get(text, 0) + 1
         return text if count == 1 else f"{text}:{count}"
 
@@ -76,14 +90,14 @@ class TurnQueue:
         due_at = e.due_at
         if due_at is None or due_at > self.now:
             return
-        if e.status == "running" and e.journey in self.view.switches.paused:
+        if self._paused and e.status == "running" and e.journey in self._paused:
             return
         if self.depth and due_at <= self.t:
-            self._depths[e.id,] = self.depth
+            self._remember_depth(e.id)
         self._n += 1
         journey = self.program(e)
         rank = 1 if self.behind else 0
-        heappush(self._heap, (rank, due_at, 1, -journey.priority, e.journey, e.entered_at, self._n, (e.id, due_at)))
+        heappush(self.due, (rank, due_at, 1, -journey.priority, e.journey, e.entered_at, self._n, (e.id, due_at)))
 
     def put_timer(self, kind: str, name: str, timer: Timer) -> None:
         """Queue one of the customer's own timers, if it is due. Memberships come before entries, both before
@@ -91,19 +105,15 @@ class TurnQueue:
         if timer.due_at > self.now:
             return
         if self.depth and timer.due_at <= self.t:
-            self._depths[kind, name] = self.depth
+            self._remember_depth(kind, name)
         self._n += 1
         rank = 1 if self.behind else 0
         place = -1_000 if kind in ("segment", "stages") else -500
-        heappush(self._heap, (rank, timer.due_at, 1, place, name, self.now, self._n, (kind, name, timer)))
-
-    def pop(self) -> Any:
-        """The next thing to take, None when there is none."""
-        return heappop(self._heap)[-1] if self._heap else None
+        heappush(self.due, (rank, timer.due_at, 1, place, name, self.now, self._n, (kind, name, timer)))
 
     def instant(self, due_at: datetime) -> datetime:
         """The instant at which a thing due at `due_at` is decided: its own, unless the engine came too late."""
-        return due_at if self.now - due_at <= self.view.index.project.settings.late_tolerance else self.now
+        return due_at if self.now - due_at <= self.tolerance else self.now
 
     def program(self, e: Enrollment) -> Journey:
         """The version that this enrollment is pinned to."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from orchestrator.core.advance import STOP, advance, fail, leave, park_for, stand
 from orchestrator.core.enrollment import Enrollment
@@ -34,10 +35,9 @@ if TYPE_CHECKING:
     from orchestrator.core.turn import CustomerTurn
 
 
-def wait_end(turn: CustomerTurn, e: Enrollment, step: WaitTime, base: datetime) -> datetime:
-    """When a wait for time ends, computed from its base; before the base, it is past. Raises BadDate,
-    EvaluationError."""
-    zone = turn.zone_of(e, step.timezone).zone
+def wait_end(turn: CustomerTurn, e: Enrollment, step: WaitTime, base: datetime, zone: ZoneInfo) -> datetime:
+    """When a wait for time ends, computed from its base in the zone in force; before the base, it is past. Raises
+    BadDate, EvaluationError."""
     match step:
         case WaitFor():
             duration = step.duration
@@ -71,26 +71,27 @@ def _computed_duration(turn: CustomerTurn, e: Enrollment, expr: Any) -> Duration
 
 def begin_wait(turn: CustomerTurn, e: Enrollment, step: WaitTime, base: datetime) -> int:
     """Stand on a wait for time."""
-    end = wait_end(turn, e, step, base)
+    zone = turn.zone_of(e, step.timezone)
+    end = wait_end(turn, e, step, base, zone.zone)
     e.base_at = base
     e.past = end < base
     e.until_at = base if e.past else end
-    say_waiting(turn, e, step)
-    stand(turn, e, "wait", e.until_at, look_ahead(turn, e))
+    turn.say("waiting", {"until": e.until_at}, e, step.id, zone.said)
+    stand(turn, e, "wait", e.until_at, look_ahead(turn, e) if turn.index.conditions else None)
     return STOP
 
 
 def say_waiting(turn: CustomerTurn, e: Enrollment, step: Step, type_: str = "waiting") -> None:
     """Record the wait and the link that gave its zone."""
     shown = journey_repeat(turn, e, step).id if isinstance(step, RepeatAgain) else step.id
-    turn.say(type_, {"until": e.until_at}, e, shown, {"zone": turn.zone_of(e, step.timezone).link})
+    turn.say(type_, {"until": e.until_at}, e, shown, turn.zone_of(e, step.timezone).said)
 
 
 def look_ahead(turn: CustomerTurn, e: Enrollment) -> datetime | None:
     """When time alone may next make true one of the conditions that this enrollment is under; None: never."""
-    journey = turn.program(e)
     if not turn.index.conditions:
         return None
+    journey = turn.program(e)
     instants = []
     for expr in [rule.when for rule in journey.watches] + [a.when for a in _open_conditions(e, journey)]:
         assert expr is not None
@@ -246,7 +247,7 @@ def compute_anew(turn: CustomerTurn, e: Enrollment) -> None:
 def _end_of_any(turn: CustomerTurn, e: Enrollment, step: Step) -> datetime | None:
     assert e.base_at is not None
     if isinstance(step, (WaitFor, WaitUntilTime, WaitUntilDate, WaitWindow)):
-        return wait_end(turn, e, step, e.base_at)
+        return wait_end(turn, e, step, e.base_at, turn.zone_of(e, step.timezone).zone)
     zone = turn.zone_of(e, step.timezone).zone
     if isinstance(step, (WaitSomething, Survey)):
         return step.up_to.after(e.base_at, zone) if step.up_to is not None else None

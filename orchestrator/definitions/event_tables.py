@@ -6,22 +6,32 @@ reported with its number and reason; it never ends the replay.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from operator import itemgetter
+from functools import partial
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
+from orchestrator.definitions.divided_reading import may_divide, second_process
 from orchestrator.definitions.mapping import TableMapping
 from orchestrator.definitions.mapping_rows import RowMapper, RowUnusable
 from orchestrator.definitions.nearest import did_you_mean
 from orchestrator.definitions.plain_rows import NEEDED, PlainRows
 from orchestrator.definitions.scenario_items import CustomerSpec
 from orchestrator.definitions.table_lines import Progress
-from orchestrator.definitions.table_readers import ROW_NUMBER, OnReject, RejectedRow, Row, read_rows, table_format
+from orchestrator.definitions.table_readers import (
+    ROW_NUMBER,
+    Format,
+    OnReject,
+    RejectedRow,
+    Row,
+    read_rows,
+    table_format,
+)
 from orchestrator.errors import Problem, ProjectInvalid
 
 MOST_REJECTS_KEPT = 1_000
@@ -44,6 +54,8 @@ Kept = tuple[datetime, str, int, tuple[Any, ...], int | str]
 
 A plain tuple of plain values, because the collector of cycles forgets about those, and there are hundreds of thousands.
 """
+Profile = tuple[datetime, int, tuple[Any, ...]]
+"""What a customer is created with: the instant of the first event, the number of its row, and what that row gives."""
 
 
 @dataclass
@@ -65,6 +77,16 @@ class Rejects:
         if self.tell is not None:
             self.tell(rejected)
 
+    def join(self, count: int, first: list[RejectedRow]) -> None:
+        """Adds those of other rows of the same table."""
+        self.count += count
+        self.last = max([self.last, *(rejected.row for rejected in first)])
+        self.first = sorted([*self.first, *first], key=attrgetter("row"))[:MOST_REJECTS_KEPT]
+
+
+Half = tuple[list[Kept], dict[str, Profile], int, list[RejectedRow]]
+"""What was made of part of the rows: events, profiles, how many could not be used, and the first of those."""
+
 
 class ReplayTable:
     """All events of a table in their order. Iterating makes each event anew: what is kept stays small.
@@ -78,7 +100,7 @@ class ReplayTable:
         self.rejects = rejects
         self._mapper = mapper
         self._events: list[Kept] = []
-        self._profiles: dict[str, tuple[datetime, tuple[Any, ...]]] = {}
+        self._profiles: dict[str, Profile] = {}
 
     def add(self, row: Row) -> None:
         """Maps one row and keeps its events; a row that cannot be used goes to the rejects."""
@@ -90,12 +112,27 @@ class ReplayTable:
             first_at = min([event.at for event in events])
             known = self._profiles.get(customer)
             if known is None or first_at < known[0]:
-                self._profiles[customer] = (first_at, self._mapper.profile(row))
+                self._profiles[customer] = (first_at, number, self._mapper.profile(row))
         except RowUnusable as error:
             self.rejects.add(RejectedRow(number, None, str(error)))
             return
         for at, shape, values, message_id in events:
             self._events.append((at, customer, shape, values, number if message_id is None else message_id))
+
+    def found(self) -> Half:
+        """What was made of the rows, for `join`."""
+        return self._events, self._profiles, self.rejects.count, self.rejects.first
+
+    def join(self, half: Half) -> None:
+        """Adds what was made of other rows of the same table. No event has an id of the table's own."""
+        events, profiles, rejected, first = half
+        self._events += events
+        self._events.sort(key=itemgetter(4))  # the row; sorting is stable, so that places stay in their order
+        for customer, profile in profiles.items():
+            known = self._profiles.get(customer)
+            if known is None or profile[:2] < known[:2]:
+                self._profiles[customer] = profile
+        self.rejects.join(rejected, first)
 
     def sort(self) -> None:
         """Brings the events into their order. They were added by row and place, and sorting is stable."""
@@ -140,7 +177,8 @@ class ReplayTable:
             profile = None
             if customer not in created:
                 created.add(customer)
-                profile = self._mapper.customer_spec(customer, *self._profiles[customer])
+                first_at, _, values_given = self._profiles[customer]
+                profile = self._mapper.customer_spec(customer, first_at, values_given)
             name, names, place = shapes[shape]
             message_id = source if isinstance(source, str) else f"{self.name}:{source}:{place}"
             yield ReplayEvent(at, customer, name, dict(zip(names, values)), message_id, profile)
@@ -162,14 +200,26 @@ def replay_events(
     """
     rejects = Rejects(tell=rejected)
     kind = table_format(path)
-    mapper = PlainRows(zone or ZoneInfo("UTC")) if mapping is None else RowMapper(mapping, all_text=kind == "csv")
-    table = ReplayTable(path.name.removesuffix(".gz"), mapper, rejects)
-    last = 0
-    for row in read_rows(path, rejected=rejects.add, progress=progress):
-        if not last and kind != "jsonl":
-            _check_columns(path, mapping, row)
-        last = row[ROW_NUMBER]
-        table.add(row)
+
+    def empty(rejects: Rejects) -> ReplayTable:
+        mapper = PlainRows(zone or ZoneInfo("UTC")) if mapping is None else RowMapper(mapping, all_text=kind == "csv")
+        return ReplayTable(path.name.removesuffix(".gz"), mapper, rejects)
+
+    def every_other(table: ReplayTable) -> Half:
+        for row in read_rows(path):
+            if not row[ROW_NUMBER] % 2:
+                table.add(row)
+        return table.found()
+
+    table = empty(rejects)
+    read = partial(_read, table, path, mapping, kind, progress)
+    divided = mapping is not None and not mapping.gives_ids and rejected is None
+    if divided and kind != "parquet" and may_divide(path, path.suffix == ".gz"):
+        with second_process(lambda: every_other(empty(Rejects()))) as other_half:
+            last = read(lambda number: number % 2)
+            table.join(other_half())
+    else:
+        last = read(None)
     table.rows = max(last, rejects.last)
     table.sort()
     if not table and rejects.count:
@@ -178,6 +228,25 @@ def replay_events(
         hint = "give a mapping, or mend it" if mapping is None else f"mend {mapping.path}, or the table"
         raise ProjectInvalid([Problem(str(path), first.line or 1, 1, "table_unusable", message, hint)])
     return table
+
+
+def _read(
+    table: ReplayTable,
+    path: Path,
+    mapping: TableMapping | None,
+    kind: Format,
+    progress: Progress | None,
+    mine: Callable[[int], int] | None,
+) -> int:
+    """Add the rows of the table (those whose number is `mine`). Returns the number of the last one."""
+    last = 0
+    for row in read_rows(path, rejected=table.rejects.add, progress=progress):
+        if not last and kind != "jsonl":
+            _check_columns(path, mapping, row)
+        last = row[ROW_NUMBER]
+        if mine is None or mine(last):
+            table.add(row)
+    return last
 
 
 def _check_columns(path: Path, mapping: TableMapping | None, row: Row) -> None:

@@ -61,11 +61,19 @@ class TableMapping:
     columns: Mapping[str, Problem]
     path: str
 
+    @property
+    def gives_ids(self) -> bool:
+        """Whether an event has an id of the table's own, so that two rows may give events of one id."""
+        return any(event.id is not None for event in self.events)
 
-def load_mapping(document: Document, default_zone: ZoneInfo) -> tuple[TableMapping | None, tuple[Problem, ...]]:
+
+def load_mapping(
+    document: Document, default_zone: ZoneInfo, *, needs_events: bool = True
+) -> tuple[TableMapping | None, tuple[Problem, ...]]:
     """The mapping in `document`, and every problem; None where a problem is an error.
 
-    `default_zone` is the project's zone, for a mapping without `timezone`.
+    `default_zone` is the project's zone, for a mapping without `timezone`. `needs_events` False: for a table of
+    customers, which need have none.
     """
     document = with_source_text(document, [("events", "*", "event")])
     findings = Findings(document)
@@ -84,7 +92,7 @@ def load_mapping(document: Document, default_zone: ZoneInfo) -> tuple[TableMappi
         columns=reader.columns,
         path=document.path,
     )
-    if not mapping.events:
+    if needs_events and not mapping.events:
         findings.error(("events",), "bad_value", "`events` is empty", "add what a row gives: - event: booking_created")
     return (None if findings.failed else mapping), findings.ordered
 

@@ -89,5 +89,5 @@ class MappingModel(FileModel):
     """The customer's id."""
     profile: ProfileModel | None = None
     """What a customer is created with."""
-    events: list[MappedEventModel]
-    """The events of a row, in order."""
+    events: list[MappedEventModel] = []
+    """The events of a row, in order; only a table of customers can do without."""

@@ -35,18 +35,27 @@ from orchestrator.demo.calibration import (
     no_show,
     pick,
 )
+from orchestrator.demo.moments import complaint, looks, next_tier, quote
 from orchestrator.demo.people import OPTS_OUT_PER_YEAR, Person, person
-from orchestrator.demo.shopping import basket, till
-from orchestrator.demo.stays import Happening, happenings, plan_stay
+from orchestrator.demo.shopping import afterwards, basket, till
+from orchestrator.demo.stays import Happening, Stay, happenings, plan_stay
 
 BOOKINGS_PER_YEAR = 1.4
 BASKETS_PER_YEAR = 2.6
+VISITS_PER_YEAR = 1.6
+"""To the shop's pages, without a basket."""
+QUOTES_PER_YEAR = 0.12
+RISES_PER_YEAR = 0.12
+"""Steps up in the club."""
 BOOKED_BEFORE = 330
 """Days before the start from which bookings may date, so that the house is not empty on the first day."""
 
 FIRST_ARRIVAL = date(2024, 7, 1)
 ARRIVAL_DAYS = 792
 """The table's arrivals, as in the public data: two years and two months, from a July to an August."""
+
+SUBJECTS = ("cart_id", "booking_id", "order_id", "quote_id")
+"""What an event is about; its id is made of that, its name and its instant."""
 
 COLUMNS = (
     "hotel", "lead_time", "arrival_date_year", "arrival_date_month", "arrival_date_day_of_month",
@@ -65,20 +74,22 @@ def profiles(seed: int, customers: int, start: date) -> list[dict[str, Any]]:
     return [dict(guest.profile) for guest in everybody if guest.signs_up is None]
 
 
-def generate(seed: int, customers: int, start: date, days: int) -> Iterator[dict[str, Any]]:
+def generate(seed: int, customers: int, start: date, days: int, pace: float = 1.0) -> Iterator[dict[str, Any]]:
     """Timeline items from `start` 00:00 UTC (inclusive) over `days` days, in time order.
 
     An item is ``{at, customer}`` and one of ``event`` (with ``id`` and ``properties``), ``identify``, ``consent`` or
     ``survey`` as in a scenario file; `at` is ISO 8601 in UTC. Bookings made before `start` appear from then on, without
-    their confirmation. Every guest's life depends on `seed` and his number only. All items are held in memory to be
-    sorted: a few hundred bytes each.
+    their confirmation. Every guest's life depends on `seed` and his number only. `pace` slows all of them down: with 0.5
+    they book and shop half as often. All items are held in memory to be sorted: a few hundred bytes each.
     """
     begin = datetime.combine(start, time(), UTC)
     end = begin + timedelta(days=days)
     found: list[tuple[datetime, int, int, dict[str, Any]]] = []
     for number in range(customers):
         guest = person(seed, number, start)
-        for order, (at, item) in enumerate(_life(Random(f"{seed}/life/{number}"), guest, begin, days)):
+        life = _life(Random(f"{seed}/life/{number}"), guest, begin, days, pace)
+        more = _moments(Random(f"{seed}/moments/{number}"), guest, begin, days, pace)
+        for order, (at, item) in enumerate((*life, *more)):
             if begin <= at < end:
                 found.append((at, number, order, item))
     found.sort(key=lambda entry: entry[:3])
@@ -86,27 +97,51 @@ def generate(seed: int, customers: int, start: date, days: int) -> Iterator[dict
         yield {"at": f"{at:%Y-%m-%dT%H:%M:%SZ}", "customer": f"g{number:06d}", **item}
 
 
-def _life(random: Random, guest: Person, begin: datetime, days: int) -> Iterator[tuple[datetime, dict[str, Any]]]:
-    """Everything that one guest does, not yet in order, some of it outside the demonstrated time."""
+Life = Iterator[tuple[datetime, dict[str, Any]]]
+
+
+def _life(random: Random, guest: Person, begin: datetime, days: int, pace: float) -> Life:
+    """What one guest books and buys, not yet in order, some of it outside the demonstrated time."""
+    often = pace * guest.activity / 365
     first_day = begin - timedelta(days=BOOKED_BEFORE)
     if guest.signs_up is not None:
         first_day = begin + timedelta(seconds=round(guest.signs_up * days * 86_400))
         yield from _sign_up(random, guest, first_day)
     last_day = begin + timedelta(days=days)
-    for count in range(_poisson(random, BOOKINGS_PER_YEAR * guest.activity * (last_day - first_day).days / 365)):
+    for count in range(_poisson(random, BOOKINGS_PER_YEAR * often * (last_day - first_day).days)):
         for happening in _visit(random, guest, f"{guest.id}-b{count}", _day(random, first_day, last_day)):
             yield _item(guest, happening)
     opened = max(first_day, begin)
-    for count in range(_poisson(random, BASKETS_PER_YEAR * guest.activity * (last_day - opened).days / 365)):
+    for count in range(_poisson(random, BASKETS_PER_YEAR * often * (last_day - opened).days)):
         day = _day(random, opened, last_day)
         for happening in basket(random, f"{guest.id}-c{count}", guest.home.country == "CN", day, guest.home.timezone):
             yield _item(guest, happening)
+            if happening[1] == "order_placed":
+                for later in afterwards(random, happening, guest.home.country == "CN", guest.home.timezone):
+                    yield _item(guest, later)
     if random.random() < OPTS_OUT_PER_YEAR * (last_day - opened).days / 365:
         at = opened + (last_day - opened) * random.random()
         yield at, {"consent": {"topic": "promotions", "channel": "email", "state": "out"}}
 
 
-def _sign_up(random: Random, guest: Person, at: datetime) -> Iterator[tuple[datetime, dict[str, Any]]]:
+def _moments(random: Random, guest: Person, begin: datetime, days: int, pace: float) -> Life:
+    """What else one guest does, not yet in order."""
+    opened = begin if guest.signs_up is None else begin + timedelta(seconds=round(guest.signs_up * days * 86_400))
+    last_day = begin + timedelta(days=days)
+    often = pace * guest.activity * (last_day - opened).days / 365
+    in_china, zone = guest.home.country == "CN", guest.home.timezone
+    for _ in range(_poisson(random, VISITS_PER_YEAR * often)):
+        for happening in looks(random, in_china, _day(random, opened, last_day), zone):
+            yield _item(guest, happening)
+    for count in range(_poisson(random, QUOTES_PER_YEAR * often)):
+        for happening in quote(random, f"{guest.id}-q{count}", in_china, _day(random, opened, last_day), zone):
+            yield _item(guest, happening)
+    tier = next_tier(guest.profile["attributes"]["tier"])
+    if tier is not None and random.random() < RISES_PER_YEAR * often:
+        yield opened + (last_day - opened) * random.random(), {"identify": {"tier": tier}}
+
+
+def _sign_up(random: Random, guest: Person, at: datetime) -> Life:
     """The profile arrives, then the consents, then the event; all of one second, in this order."""
     traits = {key: value for key, value in guest.profile.items() if key not in {"id", "attributes", "consents"}}
     yield at, {"identify": traits | dict(guest.profile["attributes"])}
@@ -129,14 +164,20 @@ def _visit(random: Random, guest: Person, booking_id: str, day: date) -> Iterato
             arrived_at = at
         elif name == "checked_out" and arrived_at is not None:
             yield from till(random, booking_id, stay.hotel, arrived_at, at)
+            yield from _grievance(stay, arrived_at, at)
         yield happening
+
+
+def _grievance(stay: Stay, arrived_at: datetime, left_at: datetime) -> Iterator[Happening]:
+    """Drawn by the booking alone."""
+    return complaint(Random(f"{stay.booking_id}/{arrived_at:%Y%m%d%H%M%S}"), stay, arrived_at, left_at)
 
 
 def _item(guest: Person, happening: Happening) -> tuple[datetime, dict[str, Any]]:
     at, name, properties = happening
     if name == "survey":
         return at, {"survey": properties}
-    subject = properties.get("cart_id") or properties.get("booking_id") or properties["order_id"]
+    subject = next((properties[key] for key in SUBJECTS if properties.get(key)), f"{guest.id}-{properties.get('sku')}")
     return at, {"event": name, "id": f"{subject}-{name}-{at:%Y%m%d%H%M%S}", "properties": properties}
 
 

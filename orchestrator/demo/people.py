@@ -33,6 +33,14 @@ HOMES = (
     Home("US", "America/New_York", "en", "Boston", "+161755501##", 0.05),
 )
 
+STORES = {
+    "PT": ("s-lisbon", "s-algarve", "s-azores"),
+    "CN": ("s-shanghai", "s-sanya"),
+    "GB": ("s-london",),
+    "FR": ("s-paris",),
+}
+"""The shops near a home, by its country; whoever lives elsewhere has one in mind from a stay."""
+
 GIVEN = {
     "pt": [
         "Ana", "João", "Maria", "Pedro", "Inês", "Tiago", "Beatriz", "Rui", "Sofia", "Miguel", "Mariana", "Diogo",
@@ -67,6 +75,8 @@ KNOWN_AT_START = 0.82
 HAS_EMAIL, HAS_PHONE, HAS_ZONE, HAS_BIRTHDAY = 0.96, 0.62, 0.90, 0.70
 KEEPS_LUNAR_BIRTHDAY = 0.30
 OPTS_OUT_PER_YEAR = 0.06
+READS_FLYER = 0.03
+"""Guests who asked for the Thursday letter of a shop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,10 @@ def person(seed: int, number: int, start: date) -> Person:
     tier = pick(random, TIERS)
     profile["attributes"] = _attributes(random, home, tier, start)
     consents = _consents(random, profile)
+    store = _home_store(Random(f"{seed}/flyer/{number}"), home, profile)
+    if store is not None:
+        profile["attributes"]["home_store"] = store
+        consents["flyer"] = {"email": "in"}
     if consents:
         profile["consents"] = consents
     signs_up = None if random.random() < KNOWN_AT_START else random.random()
@@ -123,6 +137,13 @@ def _attributes(random: Random, home: Home, tier: str, start: date) -> dict[str,
         if home.country == "CN" and random.random() < KEEPS_LUNAR_BIRTHDAY:
             attributes["lunar_birthday"] = born.isoformat()
     return attributes
+
+
+def _home_store(random: Random, home: Home, profile: Mapping[str, Any]) -> str | None:
+    """The shop whose letter the guest asked for; None: did not."""
+    if random.random() >= READS_FLYER or "email" not in profile:
+        return None
+    return random.choice(STORES.get(home.country, ("s-lisbon", "s-algarve", "s-paris")))
 
 
 def _consents(random: Random, profile: Mapping[str, Any]) -> dict[str, dict[str, str]]:

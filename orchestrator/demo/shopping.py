@@ -42,6 +42,11 @@ BOUGHT_AT_ONCE = 0.27
 BOUGHT_LATER = 0.10
 EMPTIED = 0.06
 BUYS_DURING_STAY = 0.30
+BUYS_AGAIN = 0.22
+"""Orders that another one follows within some weeks."""
+REFILLS = {"BH-SOAP": 42, "BH-CANDLE": 60, "BH-DIFF": 90, "BH-TEA": 45, "BH-SARD": 50, "BH-PORT": 120}
+"""What is used up, and after how many days, as in the catalog."""
+REFILLED = 0.25
 
 
 def basket(random: Random, cart_id: str, in_china: bool, day: date, zone: str) -> Iterator[Happening]:
@@ -60,6 +65,29 @@ def basket(random: Random, cart_id: str, in_china: bool, day: date, zone: str) -
         yield _order(cart_id, moment + timedelta(minutes=random.randrange(75, 4000)), hotel, items)
     elif fate < BOUGHT_AT_ONCE + BOUGHT_LATER + EMPTIED:
         yield moment, "cart_updated", _cart(cart_id, hotel, [])
+
+
+def afterwards(random: Random, order: Happening, in_china: bool, zone: str) -> Iterator[Happening]:
+    """What an order leads to: the same thing again when it is used up, something else soon, or nothing."""
+    at, _, bought = order
+    order_id = bought["order_id"].removeprefix("o-")
+    refill = next((line for line in bought["items"] if line["sku"] in REFILLS), None)
+    if refill is not None and random.random() < REFILLED:
+        hotel = next(hotel for hotel in HOTELS if hotel.store_id == bought["store_id"])
+        lasts_for = timedelta(days=REFILLS[refill["sku"]] * refill["quantity"] * random.uniform(0.7, 1.1))
+        again_at, name, properties = _order(f"{order_id}-r", (at + lasts_for).replace(microsecond=0), hotel, [refill])
+        del properties["cart_id"]
+        yield again_at, name, properties
+    elif random.random() < BUYS_AGAIN:
+        day = at.date() + timedelta(days=random.randint(4, 45))
+        yield from basket(random, f"{order_id}-s", in_china, day, zone)
+
+
+def bought_before(random: Random, order_id: str, in_china: bool) -> dict[str, Any]:
+    """The properties of an order of the past, online or at a till."""
+    hotel = random.choice([hotel for hotel in HOTELS if (hotel.currency == "CNY") is in_china])
+    items = [_line(random, hotel) for _ in range(random.choice((1, 1, 2, 3)))]
+    return {"order_id": f"o-{order_id}", "store_id": hotel.store_id, "items": items} | _totals(hotel, items)
 
 
 def till(random: Random, booking_id: str, hotel: Hotel, arrived_at: datetime, left_at: datetime) -> Iterator[Happening]:

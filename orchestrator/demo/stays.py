@@ -124,7 +124,7 @@ def happenings(random: Random, stay: Stay, home_zone: str) -> Iterator[Happening
     if missing:
         yield local(stay.check_in, 23.5, stay.hotel.timezone), "no_show", place
         return
-    yield arrival, "checked_in", place
+    yield arrival, "checked_in", place | {"check_out": stay.check_out.isoformat()}
     leaves = local(stay.check_out, random.triangular(7, 12, 10.5), stay.hotel.timezone)
     leaves = max(leaves, arrival + timedelta(hours=4))
     yield leaves, "checked_out", dict(place)

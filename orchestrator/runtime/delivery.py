@@ -1,36 +1,36 @@
-"""`deliver_once` and `requests_once`: everything that leaves the engine, outside of any turn."""
+"""`deliver_once`: every message that leaves the engine, outside of any turn.
+
+Claimed messages are gathered in groups of as many as their channel takes at once. Of each group: the claim's checks,
+the texts, then, committed, that the hand-over begins (for channels without a key), the hand-over, the settlement.
+
+What happens when nobody knows whether a message went (the language reference, section 7): where the provider knows our
+id it is sent again with it; a promotional one is settled `unknown`; others are sent once more, and then settled so.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple, Protocol
 
-from orchestrator.channels.protocol import Answer, Caller, Channel, Outgoing
-from orchestrator.core.claim import Claimed, ClaimVerdict, check_claim, normal_of
-from orchestrator.core.inbox import Body, Receipt, Replied
-from orchestrator.core.ledger import UNSENT, Message
+from orchestrator.channels.protocol import Answer, Channel, Outgoing
+from orchestrator.core.claim import Claimed, check_claim
+from orchestrator.core.ledger import Message
 from orchestrator.core.transition import Transition
 from orchestrator.runtime.breaker import count_render_error
-from orchestrator.stores.protocol import Settlement, Store
+from orchestrator.runtime.gates import HAND_OVER_WITHIN, Gates
+from orchestrator.runtime.hand_over import HandOver, Ready
+from orchestrator.runtime.recording import settle, settle_owed
+from orchestrator.runtime.retrying import given_up, retry_at
+from orchestrator.runtime.settlements import Rendered, Settler, line_of_row, said_at
+from orchestrator.stores.protocol import Settlement, Store, StoreBusy
 
 LIMIT = 500
 """Messages in one claim."""
+_AGAIN: Final = "nobody knows whether it was handed over when the process ended"
 
-
-class Rendered(Protocol):
-    """A message's texts."""
-
-    @property
-    def subject(self) -> str | None: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def html(self) -> str | None: ...
-    @property
-    def from_(self) -> str | None: ...
-    @property
-    def reply_to(self) -> str | None: ...
+RenderErrors = type[Exception] | tuple[type[Exception], ...]
+UnsubscribeUrl = Callable[[Message], str]
 
 
 class MessageRenderer(Protocol):
@@ -41,12 +41,13 @@ class MessageRenderer(Protocol):
 
 
 class DeliveryCounts(NamedTuple):
-    """What one pass did."""
+    """What one pass did. `retried`: refused for now, or not tried because the channel's gate was shut."""
 
     handed_over: int = 0
     suppressed: int = 0
     held: int = 0
     failed: int = 0
+    retried: int = 0
 
 
 def deliver_once(
@@ -55,65 +56,161 @@ def deliver_once(
     renderer: MessageRenderer,
     now: datetime,
     limit: int = LIMIT,
-    render_errors: type[Exception] | tuple[type[Exception], ...] = (),
+    render_errors: RenderErrors = (),
+    *,
+    real_at: datetime | None = None,
+    klass: str | None = None,
+    gates: Gates | None = None,
+    unsubscribe_url: UnsubscribeUrl | None = None,
 ) -> DeliveryCounts:
-    """Claim queued messages, check each again, render, hand over, settle."""
-    delivery = _Delivery(store, channels, renderer, now, render_errors)
-    claimed = store.claim_messages(now, limit)
+    """Claim queued messages (of a class), check each again, render, hand over, settle.
+
+    `now` is journey time, `real_at` the actual instant (default `now`). `gates` are kept from pass to pass; without
+    them every channel takes all at once. `unsubscribe_url` gives the one-click link of promotional and service emails.
+    Raises StoreBusy: what was handed over and could not be written is owed, and written by the next pass.
+    """
+    if gates is not None:
+        settle_owed(store, gates)
+        limit = gates.room(limit)
+        if limit <= 0:
+            return DeliveryCounts()
+    delivery = _Delivery(store, channels, renderer, now, render_errors, real_at or now, gates, unsubscribe_url)
+    claimed = store.claim_messages(now, limit, real_at, klass)
     for message in claimed:
-        # One by one and settled at once: a bounce of the first message must stop the second to the same address.
-        store.settle_messages([delivery.deliver(message)], now)
+        delivery.add(message)
+    delivery.finish()
+    if gates is not None and len(claimed) > delivery.untried:
+        gates.measured(len(claimed) - delivery.untried, delivery.elapsed())
     return DeliveryCounts(*delivery.counts)
 
 
 class _Delivery:
+    """One pass."""
+
     def __init__(
-        self, store: Store, channels: Mapping[str, Channel], renderer: Any, now: datetime, errors: Any
+        self,
+        store: Store,
+        channels: Mapping[str, Channel],
+        renderer: MessageRenderer,
+        now: datetime,
+        errors: RenderErrors,
+        real_at: datetime,
+        gates: Gates | None,
+        unsubscribe_url: UnsubscribeUrl | None,
     ) -> None:
         self.store = store
         self.channels = channels
         self.renderer = renderer
         self.now = now
         self.errors = errors
-        self.counts = [0, 0, 0, 0]
+        self.gates = gates
+        self.unsubscribe_url = unsubscribe_url
+        self.counts = [0, 0, 0, 0, 0]
+        self.untried = 0
         self.project = store.index.project
-        self.tell_sent = "message_sent" in store.index.listened
+        self.settler = Settler(store, now)
+        self._hand_over = HandOver(store, self.real_at)
+        self._real_at = real_at
+        self._began_at = gates.clock() if gates is not None else 0.0
+        self._groups: dict[str, list[Claimed]] = {}
+        self._addresses: dict[str, set[str]] = {}
 
-    def deliver(self, claimed: Claimed) -> Settlement:
-        """One message from claim to settlement."""
-        store, row = self.store, claimed.row
-        verdict = check_claim(claimed, self.project, store.switches(), store.suppressions(), store.salt, self.now)
-        if verdict.action == "send":
+    def elapsed(self) -> float:
+        """Real seconds since the claim."""
+        return self.gates.clock() - self._began_at if self.gates is not None else 0.0
+
+    def real_at(self) -> datetime:
+        """The actual instant."""
+        return self._real_at + timedelta(seconds=self.elapsed()) if self.gates is not None else self._real_at
+
+    # --- groups ----------------------------------------------------------------------------------------------------
+
+    def add(self, claimed: Claimed) -> None:
+        """Put it into its channel's group; a full group goes at once.
+
+        A group holds no address twice: a bounce of the first message must stop the second to the same address.
+        """
+        name, to = claimed.row.channel, claimed.row.to
+        channel = self.channels.get(name)
+        if channel is None:
+            self.counts[1] += 1
+            self._settle([self.settler.suppressed(claimed, "no_address")])
+            return
+        if channel.width == 1:
+            self._deliver(name, channel, [claimed])
+            return
+        group = self._groups.setdefault(name, [])
+        addresses = self._addresses.setdefault(name, set())
+        if to in addresses:
+            self._flush(name)
+        group.append(claimed)
+        addresses.add(to)
+        if len(group) >= channel.width:
+            self._flush(name)
+
+    def finish(self) -> None:
+        """The groups that are not full."""
+        for name in self._groups:
+            self._flush(name)
+
+    def _flush(self, name: str) -> None:
+        group = self._groups[name]
+        if group:
+            self._deliver(name, self.channels[name], group.copy())
+        group.clear()
+        self._addresses[name].clear()
+
+    def _deliver(self, name: str, channel: Channel, group: list[Claimed]) -> None:
+        if self.elapsed() > HAND_OVER_WITHIN:
+            self._settle([self._given_back(claimed, 0.0) for claimed in group])
+            return
+        gates = self.gates
+        if gates is not None and gates.gate(name).room(gates.clock()) == 0:
+            self._settle([self._shut_out(claimed, name) for claimed in group])
+            return
+        switches, suppressions = self.store.switches(), self.store.suppressions()
+        settlements: list[Settlement] = []
+        ready: list[Ready] = []
+        for claimed in group:
+            verdict = check_claim(claimed, self.project, switches, suppressions, self.store.salt, self.now)
+            if claimed.uncertain and _not_again(claimed, channel, verdict.action):
+                settlements.append(self._unknown(claimed))
+            elif verdict.action == "send":
+                prepared = self._prepare(claimed, again=claimed.uncertain and not channel.idempotent)
+                if isinstance(prepared, Ready):
+                    ready.append(prepared)
+                else:
+                    settlements.append(prepared)
+            elif verdict.action == "suppress":
+                assert verdict.reason is not None
+                self.counts[1] += 1
+                settlements.append(self.settler.suppressed(claimed, verdict.reason))
+            else:
+                self.counts[2] += 1
+                settlements.append(self.settler.kept(claimed, verdict))
+        if ready:
             try:
-                rendered = self.renderer.render(row)
-            except self.errors as error:
-                self.counts[3] += 1
-                tripped = {"tripped": "the journey is paused"} if count_render_error(store, row) else {}
-                return self._suppressed(row, "render_error", {"error": str(error), **tripped})
-            return self._hand_over(claimed, rendered)
-        if verdict.action == "suppress":
-            assert verdict.reason is not None
-            return self._suppressed(row, verdict.reason)
-        return self._kept(row, verdict)
+                settlements += self._pass_gate(name, channel, ready)
+            except StoreBusy:
+                self._settle(settlements)
+                raise
+        self._settle(settlements)
 
-    def _kept(self, row: Message, verdict: ClaimVerdict) -> Settlement:
-        self.counts[2] += 1
-        lines = (
-            []
-            if verdict.action == "freeze"
-            else [_line(row, self.now, "held", {"reason": verdict.reason, "until": verdict.until_at})]
-        )
-        return Settlement(row.id, row.customer_id, "queued", lines, verdict.until_at)
+    # --- one message -----------------------------------------------------------------------------------------------
 
-    def _suppressed(self, row: Message, reason: str, values: Mapping[str, Any] | None = None) -> Settlement:
-        self.counts[1] += 1
-        at = _said_at(row, self.now)
-        lines = [_line(row, at, "suppressed", {"channel": row.channel, "reason": reason}, values=values)]
-        coupon = self._released(row, at, lines)
-        return Settlement(row.id, row.customer_id, "suppressed", lines, release_coupon=coupon)
-
-    def _hand_over(self, claimed: Claimed, rendered: Rendered) -> Settlement:
+    def _prepare(self, claimed: Claimed, again: bool) -> Ready | Settlement:
         row = claimed.row
+        try:
+            rendered = self.renderer.render(row)
+        except self.errors as error:
+            self.counts[3] += 1
+            if claimed.uncertain:
+                return self.settler.answered(claimed, None, Answer("unknown", _AGAIN))
+            tripped = {"tripped": "the journey is paused"} if count_render_error(self.store, row) else {}
+            return self.settler.suppressed(claimed, "render_error", {"error": str(error), **tripped})
+        url = None
+        if self.unsubscribe_url is not None and row.channel == "email" and row.klass != "transactional":
+            url = self.unsubscribe_url(row)
         out = Outgoing(
             row.id,
             row.channel,
@@ -123,123 +220,86 @@ class _Delivery:
             rendered.html,
             rendered.from_,
             rendered.reply_to,
+            None,
+            url,
+            self.now,
         )
-        channel = self.channels[row.channel]
-        answer = channel.send([out])[0]
-        if answer.outcome == "unknown" and row.klass != "promotional":
-            answer = channel.send([out])[0]  # once more: a second copy is better than none
+        return Ready(claimed, rendered, out, again)
+
+    def _unknown(self, claimed: Claimed) -> Settlement:
+        """It may have gone, and is not sent again."""
         self.counts[0] += 1
-        at = _said_at(row, self.now)
-        lines = [_line(row, at, "message", _texts(row, rendered))]
-        return self._settled(claimed, answer, at, lines)
+        try:
+            rendered: Rendered | None = self.renderer.render(claimed.row)
+        except self.errors:
+            rendered = None
+        return self.settler.answered(claimed, rendered, Answer("unknown", _AGAIN))
 
-    def _settled(self, claimed: Claimed, answer: Answer, at: datetime, lines: list[Transition]) -> Settlement:
-        row = claimed.row
-        if answer.outcome == "accepted" and not answer.receipts and not self.tell_sent:  # as nearly always
-            return Settlement(row.id, row.customer_id, "sent", lines, None, True)
-        receipts: list[Body] = [Receipt(kind, row.channel, row.id) for kind in answer.receipts]  # type: ignore[arg-type]
-        if answer.outcome == "rejected":
-            data = {"channel": row.channel, "status": "rejected", "reason": "provider_rejected"}
-            lines.append(_line(row, at, "outcome", data, 1, {"answer": answer.reason}))
-            coupon = self._released(row, at, lines)
-            receipts.append(Receipt("failed", row.channel, row.id))
-            listened = "message_failed" in self.store.index.listened
-            return Settlement(
-                row.id,
-                row.customer_id,
-                "rejected",
-                lines,
-                None,
-                True,
-                receipts if listened else (),
-                coupon,
-            )
-        if answer.outcome == "unknown":
-            data = {"channel": row.channel, "status": "unknown", "reason": "unknown_outcome"}
-            lines.append(_line(row, at, "outcome", data, 1))
-            return Settlement(row.id, row.customer_id, "unknown", lines, None, True, receipts)
-        if self.tell_sent:
-            receipts.insert(0, Receipt("sent", row.channel, row.id))
-        suppress = None
-        for kind in answer.receipts:
-            cause = {"bounce": "bounced", "complaint": "complained"}.get(kind)
-            if cause is not None:
-                suppress = (row.channel, normal_of(row, claimed.customer), cause)
-        return Settlement(row.id, row.customer_id, "sent", lines, None, True, receipts, None, suppress)
+    def _given_back(self, claimed: Claimed, seconds: float) -> Settlement:
+        self.counts[4] += 1
+        self.untried += 1
+        return self.settler.given_back(claimed, self.real_at() + timedelta(seconds=seconds))
 
-    def _released(self, row: Message, at: datetime, lines: list[Transition]) -> str | None:
-        """The message is certainly unsent: its coupon is taken back. Returns the coupon's id, if it had one."""
-        if row.coupon is None:
-            return None
-        card = self.store.card(row.customer_id)
-        coupon = next((c for c in card.coupons if c.id == row.coupon), None) if card is not None else None
-        if card is None or coupon is None or coupon.status != "issued":
-            return None
-        others = [m for m in card.messages if m.row.coupon == row.coupon and m.row.id != row.id]
-        if any(message.status not in UNSENT for message in others):
-            return None  # it went, or may still go, on another channel
-        lines.append(_line(row, at, "released", {"offer": coupon.offer, "code": coupon.code}, 1))
-        return coupon.id
+    def _shut_out(self, claimed: Claimed, name: str) -> Settlement:
+        gates = self.gates
+        assert gates is not None
+        return self._given_back(claimed, gates.gate(name).come_again(gates.clock()))
 
+    # --- the hand-over ---------------------------------------------------------------------------------------------
 
-def _said_at(row: Message, now: datetime) -> datetime:
-    """The instant of the decision when the message goes in the same breath, else the actual one."""
-    return row.at if row.decided_at == now else now
+    def _pass_gate(self, name: str, channel: Channel, ready: list[Ready]) -> list[Settlement]:
+        """As many as the channel's gate lets through now; the others come again."""
+        gates = self.gates
+        if gates is None:
+            return [self._settlement(name, channel, *each) for each in self._hand_over(channel, ready)]
+        gate = gates.gate(name)
+        admitted = gate.take(len(ready), gates.clock())
+        settlements = [self._shut_out(each.claimed, name) for each in ready[admitted:]]
+        try:
+            answered = self._hand_over(channel, ready[:admitted], lambda answers: gate.note(answers, gates.clock()))
+        except StoreBusy:
+            self._settle(settlements)
+            raise
+        return settlements + [self._settlement(name, channel, *each) for each in answered]
 
+    # --- afterwards ------------------------------------------------------------------------------------------------
 
-def _texts(row: Message, rendered: Rendered) -> dict[str, Any]:
-    return {
-        "channel": row.channel,
-        "topic": row.topic,
-        "template": row.template,
-        "to": row.to,
-        "subject": rendered.subject,
-        "text": rendered.text,
-        "html": rendered.html,
-    }
+    def _settlement(self, name: str, channel: Channel, each: Ready, answer: Answer | None) -> Settlement:
+        claimed = each.claimed
+        if answer is None:
+            return self._given_back(claimed, 0.0)
+        tries_again = answer.outcome == "retry" or (answer.outcome == "unknown" and channel.idempotent)
+        if not tries_again:
+            self.counts[0] += 1
+            return self.settler.answered(claimed, each.rendered, answer, each.again)
+        real_at = self.real_at()
+        if answer.down and self.gates is not None:
+            # The channel's circuit says when, and nobody is given up for what is not about them.
+            self.counts[4] += 1
+            wait = self.gates.gate(name).come_again(self.gates.clock())
+            return self.settler.refused_for_now(claimed, answer, real_at + timedelta(seconds=wait))
+        if given_up(claimed.first_tried_at, real_at) and not answer.down:
+            self.counts[0] += 1
+            last = answer if answer.outcome == "unknown" else answer._replace(outcome="rejected", receipts=())
+            return self.settler.answered(claimed, each.rendered, last, each.again)
+        self.counts[4] += 1
+        at = retry_at(claimed.row.id, claimed.first_tried_at, real_at, answer.after)
+        return self.settler.refused_for_now(claimed, answer, at)
+
+    def _settle(self, settlements: list[Settlement]) -> None:
+        settle(self.store, settlements, self.now, self.gates)
 
 
-def _line(
-    row: Message,
-    at: datetime,
-    type_: str,
-    data: Mapping[str, Any],
-    after: int = 0,
-    values: Mapping[str, Any] | None = None,
-) -> Transition:
-    return Transition(
-        at,
-        row.customer_id,
-        row.seq + after,
-        type_,
-        row.journey,
-        row.version,
-        row.key,
-        row.step,
-        data,
-        row.enrollment_id,
-        values or {},
-    )
+def _not_again(claimed: Claimed, channel: Channel, action: str) -> bool:
+    """Whether a message that may have gone already is left at that.
+
+    `begun` counts the hand-overs that may have taken it, so that it goes twice at most whenever processes end.
+    """
+    if channel.idempotent:
+        return action == "suppress"  # it cannot be said to be unsent
+    return action != "send" or claimed.row.klass == "promotional" or claimed.begun > 1
 
 
 def hold_line(row: Message, now: datetime, until_at: datetime) -> Transition:
     """The one line that says that a message waits for its journey's throttle."""
-    return _line(row, _said_at(row, now), "held", {"reason": "send_limit", "until": until_at})
-
-
-def requests_once(store: Store, caller: Caller, now: datetime, limit: int = LIMIT) -> int:
-    """Make the calls that steps asked for; the answers go to the inbox. Returns how many were settled."""
-    replies: list[tuple[Any, Body]] = []
-    requests: Sequence[Any] = store.claim_requests(now, limit)
-    for request in requests:
-        cached = store.cached_reply(request.url, now) if request.cache is not None else None
-        if cached is not None:
-            answer: tuple[int | None, Any, str | None] = (cached[0], cached[1], None)
-        else:
-            answer = caller.call(request)
-            status, body, _ = answer
-            if request.cache is not None and status is not None and 200 <= status < 300:
-                store.keep_reply(request.url, status, body, now + request.cache)
-        replies.append((request, Replied(request.id, *answer)))
-    store.settle_requests(replies, now)
-    return len(replies)
+    return line_of_row(row, said_at(row, now), "held", {"reason": "send_limit", "until": until_at})

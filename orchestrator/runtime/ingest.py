@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from orchestrator.core.customer import RESERVED
 from orchestrator.core.identity import stable_hash
 from orchestrator.core.inbox import Body, ConsentChanged, Event, Identified, Occurred
+from orchestrator.core.index import ENTERED_BY_CHANGE
 from orchestrator.core.project import Project
 from orchestrator.core.transition import jsonable
 from orchestrator.stores.protocol import Arrival, Store
@@ -32,6 +33,14 @@ class Incoming(NamedTuple):
     message_id: str | None = None
 
 
+class Told(NamedTuple):
+    """Something other than an event, of a sender who may send it again: `message_id` dedupes."""
+
+    customer: str
+    body: Body
+    message_id: str | None = None
+
+
 class IngestCounts(NamedTuple):
     """What one pass did. `refused` says why items were not taken: (position, reason); `violations` counts properties
     that the tracking plan does not know, and required ones that were missing, as (event, property)."""
@@ -43,7 +52,7 @@ class IngestCounts(NamedTuple):
     violations: tuple[tuple[str, str], ...] = ()
 
 
-def ingest_once(store: Store, items: Iterable[Incoming | tuple[str, Body]], now: datetime) -> IngestCounts:
+def ingest_once(store: Store, items: Iterable[Incoming | Told | tuple[str, Body]], now: datetime) -> IngestCounts:
     """Take items that arrived at `now`; those that cannot be kept are refused one by one, the others are taken."""
     arrivals: list[Arrival] = []
     refused: list[tuple[int, str]] = []
@@ -56,17 +65,25 @@ def ingest_once(store: Store, items: Iterable[Incoming | tuple[str, Body]], now:
             else:
                 arrivals.append(arrival)
         else:
-            customer, body = item
+            customer, body, message_id = item if isinstance(item, Told) else Told(*item)
             why = _unstorable(customer, [body.traits] if isinstance(body, Identified) else _inside(body))
+            if why is None and message_id is not None:
+                why = _unstorable(message_id, None)
             if why is None and isinstance(body, Identified):
                 why = unfit_traits(body.traits)
             if why is not None:
                 refused.append((position, why))
                 continue
-            arrivals.append(Arrival(customer, now, body))
-            arrivals.extend(Arrival(customer, now, out) for out in _opt_outs(body))
+            arrivals.append(Arrival(customer, now, body, message_id))
+            outs = _opt_outs(body)
+            arrivals.extend(Arrival(customer, now, out, _id_beside(message_id, out)) for out in outs)
     done = store.ingest(arrivals)
     return IngestCounts(done.accepted, done.duplicates, done.conflicts, tuple(refused), tuple(violations))
+
+
+def _id_beside(message_id: str | None, out: ConsentChanged) -> str | None:
+    """The id of an opt-out that came with traits: what is sent again after the customer opted in says nothing new."""
+    return None if message_id is None else f"o-{stable_hash(message_id, out.topic, out.channel):016x}"
 
 
 def _inside(body: Body) -> list[Any]:
@@ -75,6 +92,8 @@ def _inside(body: Body) -> list[Any]:
 
 def _event(project: Project, item: Incoming, now: datetime, violations: list[tuple[str, str]]) -> Arrival | str:
     properties = item.properties
+    if item.name in ENTERED_BY_CHANGE:
+        return f"the event '{item.name}' is the engine's own; it is made when a segment or a stage changes"
     spec = project.events.get(item.name)
     policy = project.settings.unknown_properties
     if spec is not None:
@@ -148,8 +167,8 @@ def _unstorable(text: str, values: Any) -> str | None:
     return _unfit_text(text) or _unfit(values, 0)
 
 
-def _plain(value: Any) -> bool:
-    """Whether a value needs no closer look, as hardly any does: flat, with numbers and texts that can be printed.
+def _plain(value: Any, levels: int = 3) -> bool:
+    """Whether a value needs no closer look, as hardly any does: not deep, with numbers and texts that can be printed.
 
     Neither U+0000 nor half of a character is printable.
     """
@@ -157,14 +176,19 @@ def _plain(value: Any) -> bool:
     if kind is str:
         return bool(value.isprintable())
     if kind is list:
-        return not any(type(inner) is list for inner in value) and all(map(_plain, value))
+        return levels > 0 and all(_plain(inner, levels - 1) for inner in value)
+    if kind is float:
+        return isfinite(value)
     if kind is not dict:
         return kind in _ALWAYS_FIT
     for name, inner in value.items():
         kind = type(inner)
         if type(name) is not str or not name.isprintable():
             return False
-        if not (inner.isprintable() if kind is str else isfinite(inner) if kind is float else kind in _ALWAYS_FIT):
+        if kind is str:
+            if not inner.isprintable():
+                return False
+        elif kind not in _ALWAYS_FIT and (levels == 0 or not _plain(inner, levels - 1)):
             return False
     return True
 

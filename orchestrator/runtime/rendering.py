@@ -56,14 +56,22 @@ class LedgerRenderer:
             return rendered
         return Rendered(*rendered[:4], sender, reply_to, rendered.fields)
 
+    def unsubscribe_url(self, row: Message) -> str:
+        """Where one click unsubscribes from this message's topic (RFC 8058)."""
+        return self._link("unsubscribe_url", row)
+
+    def _link(self, name: str, row: Message) -> str:
+        page, purpose = _LINKS[name]
+        return f"{self._base_url}/{page}/{token(self._secret, purpose, row.id)}"
+
     def _extras(self, row: Message, wanted: frozenset[str]) -> dict[str, Any]:
         """What the renderer takes beside the values. Only the `wanted` links are made: a signature costs more than a
         text."""
         base, secret = self._base_url, self._secret
         extras: dict[str, Any] = {"timezone": row.zone}
-        for name, (page, purpose) in _LINKS.items():
+        for name in _LINKS:
             if name in wanted:
-                extras[name] = f"{base}/{page}/{token(secret, purpose, row.id)}"
+                extras[name] = self._link(name, row)
         if "message" in wanted:
             extras["message"] = {"id": row.id, "channel": row.channel}
         if row.survey is not None and "survey" in wanted:

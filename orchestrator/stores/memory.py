@@ -29,7 +29,7 @@ from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage, Switches, View
 from orchestrator.errors import UsageError
-from orchestrator.stores.memory_outbox import MemoryOutbox
+from orchestrator.stores.memory_outbox import MemoryOutbox, Queued
 from orchestrator.stores.memory_overview import overview_of
 from orchestrator.stores.memory_pools import MemoryPools
 from orchestrator.stores.memory_record import CustomerRecord
@@ -106,6 +106,8 @@ class MemoryStore:
         self._index = Index(index.project, self._versions.values())
         self._keep_for = self._index.messages_asked_for()
         self._zones = None
+        for record in self._records.values():
+            record.zone = None  # that of the project may be another now
         if not known:
             for record in self._records.values():
                 self._put(record, now, Deployed(fresh))
@@ -261,10 +263,10 @@ class MemoryStore:
         for row in change.messages:
             message = LoadedMessage(row)
             record.messages.append(message)
-            self._outbox.queue(message)
+            self._outbox.add(message)
         for mark in change.marks:
             self._mark_message(record, mark.message_id, mark.mark, mark.at)
-        self._outbox.requests.extend(change.requests)
+        self._outbox.requests.update((request.id, request) for request in change.requests)
         for coupon in change.coupons:
             if coupon.status == "released":
                 self._pools.release(coupon.offer, coupon.amount)
@@ -300,31 +302,36 @@ class MemoryStore:
     def claim_messages(
         self, now: datetime, limit: int, real_at: datetime | None = None, klass: str | None = None
     ) -> Sequence[Claimed]:
-        """Queued messages, oldest first, as far as throttles allow. A claim lasts as long as this process."""
+        """Queued messages, oldest first, as far as throttles allow. A claim ends with this process at the latest."""
         outbox = self._outbox
         outbox.wake(now, real_at or now)
         found = outbox.take_direct(limit, klass)
-        for journey, queue in outbox.throttled.items():
+        for journey in sorted(outbox.throttled):
             room, _ = outbox.room(journey, self._throttle(journey), now)
-            while queue and len(found) < limit and (room is None or room > 0):
-                if klass not in (None, queue[0].row.klass):
-                    break
-                found.append(queue.popleft())
-                room = None if room is None else room - 1
-        return [self._claimed(m) for m in found]
+            count = limit - len(found)
+            if room is not None:
+                count = min(count, room - outbox.in_flight(journey))
+            if count > 0:
+                found += outbox.take_throttled(journey, count, klass)
+        for queued in found:
+            outbox.claim(queued, real_at or now)
+        return [self._claimed(queued) for queued in found]
 
-    def _claimed(self, m: LoadedMessage) -> Claimed:
-        row = m.row
-        claimed = Claimed(row, self._records[row.customer_id].customer, self._ended_by.get(row.enrollment_id))
-        begun = self._outbox.begun.get(row.id)
-        return claimed if begun is None else claimed._replace(begun=begun[0], first_tried_at=begun[1])
+    def _claimed(self, queued: Queued) -> Claimed:
+        row = queued.row
+        return Claimed(
+            row,
+            self._records[row.customer_id].customer,
+            self._ended_by.get(row.enrollment_id),
+            queued.fence,
+            queued.begun,
+            queued.uncertain,
+            queued.first_tried_at,
+        )
 
     def begin_hand_over(self, claimed: Sequence[Claimed], real_at: datetime) -> frozenset[str]:
-        """All of them are ours: nobody else can have claimed one."""
-        for c in claimed:
-            count, first_at = self._outbox.begun.get(c.row.id, (0, real_at))
-            self._outbox.begun[c.row.id] = (count + 1, first_at)
-        return frozenset(c.row.id for c in claimed)
+        """Those that nobody else claimed since."""
+        return frozenset(c.row.id for c in claimed if self._outbox.begin(c.row.id, c.fence, real_at))
 
     def _throttle(self, journey: str) -> Throttle | None:
         live = self.index.project.journeys.get(journey)
@@ -333,7 +340,7 @@ class MemoryStore:
     def throttled(self, now: datetime) -> list[tuple[Message, datetime]]:
         """Messages that began to wait for their journey's throttle, each told once, with when it will be their turn."""
         told = []
-        for journey, queue in self._outbox.throttled.items():
+        for journey, queue in sorted(self._outbox.throttled.items()):
             throttle = self._throttle(journey)
             if throttle is None or all(m.row.id in self._outbox.told for m in queue):
                 continue
@@ -353,20 +360,18 @@ class MemoryStore:
     def settle_messages(self, settlements: Sequence[Settlement], now: datetime) -> None:
         """Write what became of claimed messages."""
         for settled in settlements:
+            queued = self._outbox.claimed.get(settled.message_id)
+            if settled.fence and (queued is None or queued.fence != settled.fence):
+                continue  # somebody else claimed it since, or it is done with
+            self._outbox.claimed.pop(settled.message_id, None)
             record = self._records[settled.customer_id]
             message = next(m for m in reversed(record.messages) if m.row.id == settled.message_id)
             self._journal.extend(settled.transitions)
             if settled.handed_over and message.row.throttled:
                 self._outbox.handed_over.setdefault(message.row.journey, deque()).append(now)
-            if settled.status != "queued" and self._outbox.begun:
-                self._outbox.begun.pop(settled.message_id, None)
             if settled.status == "queued":
-                if settled.retry_at is not None:
-                    self._outbox.retried.append((settled.retry_at, message))
-                elif settled.available_at is not None:
-                    self._outbox.waiting.append((settled.available_at, message))
-                else:
-                    self._outbox.frozen.append(message)
+                if queued is not None:
+                    self._outbox.keep(queued, settled)
                 continue
             message.status = settled.status
             coupon = record.coupons.get(settled.release_coupon) if settled.release_coupon is not None else None
@@ -388,17 +393,21 @@ class MemoryStore:
             oldest = now - self._keep_for
             record.messages = [m for m in record.messages if m.status == "queued" or m.row.at > oldest]
 
+    def record(self, transitions: Sequence[Transition]) -> None:
+        """Append lines to the journal."""
+        self._journal.extend(transitions)
+
     # --- requests --------------------------------------------------------------------------------------------------
 
     def claim_requests(self, now: datetime, limit: int, real_at: datetime | None = None) -> Sequence[Request]:
         """Calls to make."""
-        requests = self._outbox.requests
-        return [requests.popleft() for _ in range(min(limit, len(requests)))]
+        return list(self._outbox.claim_requests(limit, real_at or now))
 
     def settle_requests(self, replies: Sequence[tuple[Request, Body]], now: datetime) -> None:
-        """Put the answers into the inbox."""
+        """Put the answers into the inbox; a call that somebody else settled is answered already."""
         for request, body in replies:
-            self._put(self._records[request.customer_id], now, body)
+            if self._outbox.settle_request(request):
+                self._put(self._records[request.customer_id], now, body)
 
     def cached_reply(self, url: str, now: datetime) -> tuple[int, Any] | None:
         """A fetched answer that may still be used."""
@@ -406,7 +415,7 @@ class MemoryStore:
 
     def keep_reply(self, url: str, status: int, body: Any, until_at: datetime) -> None:
         """Remember a fetched answer."""
-        self._outbox.keep(url, status, body, until_at)
+        self._outbox.keep_reply(url, status, body, until_at)
 
     # --- operations ------------------------------------------------------------------------------------------------
 
@@ -428,7 +437,10 @@ class MemoryStore:
             for record in self._records.values():
                 if record.parked is not None:
                     record.parked = None
-                    self._ready.add(record.customer.id)
+                    record.next_due_at = now
+                    heappush(self._due, (now, record.customer.id))
+                    if record.inbox:
+                        self._ready.add(record.customer.id)
         inside = [r for r in self._records.values() if any(e.journey == journey for e in r.enrollments.values())]
         for record in inside:
             self._put(record, now, JourneyOperated(journey, action))
@@ -492,7 +504,7 @@ class MemoryStore:
         instants = [self._due[0][0]] if self._due else []
         if self._ready:
             instants.extend(self._records[c].inbox[0].received_at for c in self._ready if self._records[c].inbox)
-        queued = self._outbox.next_at(self._throttle, None)
+        queued = self._outbox.next_at(self._throttle)
         if queued is not None:
             instants.append(queued)
         return min(instants, default=None)
@@ -546,7 +558,7 @@ class MemoryStore:
 
     def latest_messages(self, limit: int) -> Sequence[LoadedMessage]:
         """The messages decided last."""
-        return nlargest(limit, self._messages(), key=lambda m: (m.row.decided_at, m.row.at, m.row.id))
+        return nlargest(limit, self._messages(), key=lambda m: (m.row.at, m.row.id))
 
     def _messages(self) -> Iterator[LoadedMessage]:
         return (message for record in self._records.values() for message in record.messages)
@@ -557,7 +569,7 @@ class MemoryStore:
 
     def keep_refused(self, items: Sequence[RefusedItem]) -> None:
         """Keep what could not be taken."""
-        self._refused.extend(items)
+        self._refused += [item._replace(content=item.content[:2_000]) for item in items]
 
     def refused(self, limit: int) -> Sequence[RefusedItem]:
         """What could not be taken, newest first."""

@@ -19,8 +19,9 @@ def overview_of(records: Iterable[CustomerRecord], outbox: MemoryOutbox, refused
     parked, oldest, customers, inbox = [], [], 0, 0
     for record in records:
         customers += 1
-        inbox += len(record.inbox)
-        oldest += [record.inbox[0].received_at] if record.inbox else []
+        if record.parked is None:  # the others wait for no turn
+            inbox += len(record.inbox)
+            oldest += [record.inbox[0].received_at] if record.inbox else []
         messages.update((message.row.channel, message.status) for message in record.messages)
         enrollments.update((e.journey, e.status) for e in record.enrollments.values())
         coupons.update((coupon.offer, coupon.status) for coupon in record.coupons.values())
@@ -39,5 +40,5 @@ def overview_of(records: Iterable[CustomerRecord], outbox: MemoryOutbox, refused
         coupons=dict(coupons),
         tasks_open=dict(tasks),
         refused=refused,
-        parked=parked,
+        parked=sorted(parked, key=lambda p: (p.parked_at, p.customer)),
     )

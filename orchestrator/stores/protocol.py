@@ -58,7 +58,9 @@ class Settlement(NamedTuple):
 
     `handed_over` counts for the throttle; `receipts` go to the customer's inbox; `release_coupon` takes the code back.
     `fence` is that of the claim: a settlement of a row that somebody else claimed since writes nothing (0: not asked).
-    `retry_at`: the provider refused for now; the row stays queued, not before this REAL instant.
+    `retry_at`: the provider refused for now; the row stays queued, not before this REAL instant. Of one that stays
+    queued, `uncertain` says that it may have gone all the same, and `untaken` that the hand-over which was begun last
+    certainly took nothing, so that it does not count.
     """
 
     message_id: str
@@ -73,6 +75,8 @@ class Settlement(NamedTuple):
     """(channel, normalised address, cause) to put on the suppression list at once."""
     fence: int = 0
     retry_at: datetime | None = None
+    uncertain: bool = False
+    untaken: bool = False
 
 
 class CustomerCard(NamedTuple):
@@ -215,6 +219,9 @@ class Store(Protocol):
     def settle_messages(self, settlements: Sequence[Settlement], now: datetime) -> None:
         """Write what became of claimed messages."""
 
+    def record(self, transitions: Sequence[Transition]) -> None:
+        """Append lines to the journal that belong to no other change: why something waits."""
+
     def claim_requests(self, now: datetime, limit: int, real_at: datetime | None = None) -> Sequence[Request]:
         """Calls to make outside; each is claimed by one caller only, for a lease in REAL time (default `now`)."""
 
@@ -242,7 +249,7 @@ class Store(Protocol):
     def import_codes(self, offer: str, codes: Sequence[str]) -> int:
         """Add codes to an offer's imported pool, each code once. Returns how many were new."""
 
-    def suppressions(self) -> dict[tuple[str, str], frozenset[str]]:
+    def suppressions(self) -> Mapping[tuple[str, str], frozenset[str]]:
         """The suppression list: (channel, normalised address) to causes."""
 
     def zones(self) -> Sequence[str]:

@@ -3,19 +3,16 @@
 Instants are whole microseconds since 1970-01-01 UTC (BIGINT), because both databases compare and index them fastest and
 lose nothing. Values that only the engine reads are JSON text as orchestrator.core.state writes it.
 
-Keys of hot tables lead with (shard, customer): the rows that one turn touches lie side by side, and the database can be
-split by shard later. `customer` is the internal id, never the brand's own. Tables that carry a promise of uniqueness
-(seen, messages, enrollments, coupons) are never divided by time.
+Keys of hot tables lead with (shard, customer): what one turn touches lies side by side, and the database can be split
+by shard later. `customer` is the internal id, never the brand's own; see orchestrator.stores.shards. Tables that carry
+a promise of uniqueness (seen, messages, enrollments, coupons) are never divided by time.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
-
-SHARDS: Final = 1_024
-"""Virtual shards, fixed for ever: `stable_hash(internal customer id) % SHARDS`."""
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text, and_
 
 METADATA: Final = MetaData(
     naming_convention={
@@ -33,8 +30,14 @@ _SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")
 
 
 def _keyed(name: str, *columns: Column[Any] | Index) -> Table:
-    """A table of which SQLite keeps the rows in the order of their key, without row ids beside it."""
+    """A table of narrow rows, which SQLite keeps in the order of their key, without row ids beside it."""
     return Table(name, METADATA, *columns, sqlite_with_rowid=False)
+
+
+def _wide(name: str, *columns: Column[Any] | Index) -> Table:
+    """A table of wide rows: SQLite keeps them in the order in which they came, and their keys apart. Kept in the order
+    of their keys, a handful of them would fill a page, and every new one would move the others."""
+    return Table(name, METADATA, *columns)
 
 
 def _needed(name: str, type_: Any, **options: Any) -> Column[Any]:
@@ -147,6 +150,13 @@ Index(
     sqlite_where=CUSTOMERS.c.next_due_at.is_not(None),
     postgresql_where=CUSTOMERS.c.next_due_at.is_not(None),
 )
+Index("ix_customers_zone", CUSTOMERS.c.zone, CUSTOMERS.c.external_id)
+Index(
+    "ix_customers_parked",
+    CUSTOMERS.c.parked_at,
+    sqlite_where=CUSTOMERS.c.parked.is_not(None),
+    postgresql_where=CUSTOMERS.c.parked.is_not(None),
+)
 
 IDENTIFIERS = _keyed(
     "identifiers",
@@ -191,16 +201,20 @@ INBOX = Table(
     Column("seq", _SERIAL, primary_key=True),
     _needed("shard", Integer),
     _needed("customer", _ID),
+    _needed("external_id", String(512)),
     _needed("received_at", _INSTANT),
     _needed("parked", Integer, default=0),
     _needed("body", Text),
 )
-"""What waits for a turn: a turn deletes exactly the rows that it read. `parked`: its customer's turn is not taken."""
+"""What waits for a turn: a turn deletes exactly the rows that it read. `parked`: its customer's turn is not taken.
+`external_id` repeats the customer's, because a turn takes those who wait longest, in the order of these ids."""
 Index("ix_inbox_customer", INBOX.c.shard, INBOX.c.customer)
 Index(
     "ix_inbox_waiting",
     INBOX.c.received_at,
-    INBOX.c.seq,
+    INBOX.c.external_id,
+    INBOX.c.shard,
+    INBOX.c.customer,
     sqlite_where=INBOX.c.parked == 0,
     postgresql_where=INBOX.c.parked == 0,
 )
@@ -214,16 +228,17 @@ SEEN = _keyed(
 """Ids of events that were taken, with the hash of their content."""
 Index("ix_seen_received_at", SEEN.c.received_at)
 
-EVENTS = _keyed(
+EVENTS = _wide(
     "events",
     _shard(),
     _customer(),
     Column("name", String(512), primary_key=True),
     Column("at", _INSTANT, primary_key=True, autoincrement=False),
-    Column("id", String(512), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    _needed("id", String(512)),
     _needed("properties", Text),
 )
-"""The past of customers, which conditions count."""
+"""The past of customers, which conditions count. `seq` orders those of one instant as they joined it."""
 
 REFUSED = Table(
     "refused",
@@ -251,10 +266,11 @@ FANOUT = Table(
 )
 """Something for many inboxes: an occurrence of a schedule, a deploy. `cursor`: the last customer (by the brand's id)
 whose inbox has it. `name` makes it happen once."""
+Index("ix_fanout_pending", FANOUT.c.at, sqlite_where=FANOUT.c.done == 0, postgresql_where=FANOUT.c.done == 0)
 
 # --- journeys ---------------------------------------------------------------------------------------------------------
 
-ENROLLMENTS = _keyed(
+ENROLLMENTS = _wide(
     "enrollments",
     _shard(),
     _customer(),
@@ -270,16 +286,11 @@ ENROLLMENTS = _keyed(
     Column("ended_at", _INSTANT),
     Column("due_at", _INSTANT),
     _needed("live", Integer),
+    _needed("seq", BigInteger),
     _needed("state", Text),
 )
-"""Passages through journeys. `live`: a turn may still have to look at it (it runs, is parked, or its goal is open)."""
-Index(
-    "ix_enrollments_due",
-    ENROLLMENTS.c.shard,
-    ENROLLMENTS.c.due_at,
-    sqlite_where=ENROLLMENTS.c.due_at.is_not(None),
-    postgresql_where=ENROLLMENTS.c.due_at.is_not(None),
-)
+"""Passages through journeys. `live`: a turn may still have to look at it (it runs, is parked, or its goal is open);
+`seq` orders a customer's by their entries."""
 Index(
     "ix_enrollments_live",
     ENROLLMENTS.c.journey,
@@ -299,12 +310,13 @@ ENTRIES = _keyed(
 )
 """What is remembered of the entries with one key of one journey, for `reentry` and `entered`."""
 
-TRANSITIONS = _keyed(
+TRANSITIONS = _wide(
     "transitions",
     _shard(),
     _customer(),
     Column("at", _INSTANT, primary_key=True, autoincrement=False),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("n", Integer, primary_key=True, autoincrement=False),
     _needed("type", String(20)),
     Column("journey", String(200)),
     Column("version", String(64)),
@@ -314,11 +326,13 @@ TRANSITIONS = _keyed(
     _needed("data", Text),
     Column("details", Text),
 )
-"""The journal. `data`: what is printed; `details`: the values that the decision was taken on, where there are any."""
+"""The journal, in the order of (at, seq, n): `n` counts the lines that share a place (the end of a message, and the
+coupon that it gives back). `data`: what is printed; `details`: the values that the decision was taken on, where there
+are any."""
 
 # --- what leaves ------------------------------------------------------------------------------------------------------
 
-MESSAGES = _keyed(
+MESSAGES = _wide(
     "messages",
     _shard(),
     _customer(),
@@ -332,13 +346,16 @@ MESSAGES = _keyed(
     _needed("template", String(400)),
     _needed("address", String(512)),
     _needed("at", _INSTANT),
+    _needed("seq", BigInteger),
     _needed("status", String(12)),
     Column("opened_at", _INSTANT),
     Column("clicked_at", _INSTANT),
     _needed("row", Text),
 )
-"""The ledger: one row for each message, for good. `row`: the whole record with its frozen values."""
+"""The ledger: one row for each message, for good. `seq` orders a customer's by their decisions; `row`: the whole record
+with its frozen values."""
 Index("ix_messages_id", MESSAGES.c.id, unique=True)
+Index("ix_messages_at", MESSAGES.c.at)
 
 OUTBOX = Table(
     "outbox",
@@ -363,8 +380,39 @@ OUTBOX = Table(
     Column("first_tried_at", _INSTANT),
 )
 """Messages on their way: a row is here from the decision until it is settled, so that the queue stays small while the
-ledger grows. `available_at` is journey time, `retry_at` and `lease_until` are real time."""
-Index("ix_outbox_ready", OUTBOX.c.throttled, OUTBOX.c.frozen, OUTBOX.c.available_at)
+ledger grows. `available_at` is journey time, `retry_at` and `lease_until` are real time.
+
+`throttled`: 1 it waits for the room of its journey, 2 an operator cancelled it and it waits for nothing. `frozen`: 1
+its journey is paused, 2 its provider refused it until `retry_at`. `told`: 1 people know that it waits for room, 2 they
+will be told. `uncertain`: a hand-over was begun and not settled."""
+Index("ix_outbox_ready", OUTBOX.c.klass, OUTBOX.c.throttled, OUTBOX.c.frozen, OUTBOX.c.available_at)
+Index("ix_outbox_retry", OUTBOX.c.retry_at, sqlite_where=OUTBOX.c.frozen == 2, postgresql_where=OUTBOX.c.frozen == 2)
+_QUEUED: Final = and_(OUTBOX.c.throttled == 1, OUTBOX.c.frozen == 0)
+Index(
+    "ix_outbox_throttled",
+    OUTBOX.c.journey,
+    OUTBOX.c.at,
+    OUTBOX.c.available_at,
+    sqlite_where=_QUEUED,
+    postgresql_where=_QUEUED,
+)
+Index(
+    "ix_outbox_told",
+    OUTBOX.c.told,
+    OUTBOX.c.journey,
+    OUTBOX.c.available_at,
+    sqlite_where=_QUEUED,
+    postgresql_where=_QUEUED,
+)
+
+_IN_FLIGHT: Final = and_(OUTBOX.c.throttled == 1, OUTBOX.c.lease_until.is_not(None))
+Index(
+    "ix_outbox_leased",
+    OUTBOX.c.journey,
+    OUTBOX.c.lease_until,
+    sqlite_where=_IN_FLIGHT,
+    postgresql_where=_IN_FLIGHT,
+)
 
 HANDED_OVER = Table(
     "handed_over",
@@ -398,6 +446,7 @@ REPLIES = _keyed(
     _needed("until_at", _INSTANT),
 )
 """Fetched answers that may still be used."""
+Index("ix_replies_until_at", REPLIES.c.until_at)
 
 COUPONS = _keyed(
     "coupons",
@@ -407,10 +456,12 @@ COUPONS = _keyed(
     _needed("offer", String(200)),
     _needed("code", String(200)),
     _needed("status", String(12)),
+    _needed("seq", BigInteger),
     _needed("row", Text),
 )
-"""Codes given to customers."""
+"""Codes given to customers. `seq` orders a customer's as they were given."""
 Index("ix_coupons_offer_code", COUPONS.c.offer, COUPONS.c.code, unique=True)
+Index("ix_coupons_offer_status", COUPONS.c.offer, COUPONS.c.status)
 
 CODES = Table(
     "codes",
@@ -434,9 +485,11 @@ TASKS = _keyed(
     _needed("opened_at", _INSTANT),
     Column("due_at", _INSTANT),
     Column("closed_at", _INSTANT),
+    _needed("seq", BigInteger),
     _needed("row", Text),
 )
-"""Tasks for staff. The working set of a queue is found by its open ones."""
+"""Tasks for staff. The working set of a queue is found by its open ones; `seq` orders a customer's as they were
+opened."""
 Index(
     "ix_tasks_open",
     TASKS.c.queue,

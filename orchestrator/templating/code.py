@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import nodes
 from jinja2.runtime import Context
+from jinja2.utils import missing
 from markupsafe import Markup, escape
 
 from orchestrator.templating.environment import TemplateEnvironment
@@ -33,13 +34,21 @@ def html_text(value: Any) -> str:
 class Values(Context):
     """The values of one rendering, as compiled code looks them up; without what only other features of Jinja need."""
 
-    def __init__(self, environment: TemplateEnvironment, values: dict[str, Any]) -> None:
+    def __init__(self, environment: TemplateEnvironment, values: Named) -> None:
         self.parent = values
         self.vars = {}
         self.environment = environment
         self.exported_vars = set()
         self.name = None
         self.blocks = {}
+        self.resolve_or_missing = values.__getitem__  # type: ignore[assignment, method-assign]  # code asks before it sets any
+
+
+class Named(dict[str, Any]):
+    """The values of one rendering by their names in the code; one that is not there is what Jinja calls missing."""
+
+    def __missing__(self, name: str) -> Any:
+        return missing
 
 
 class Code:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from orchestrator.errors import EvaluationError
 from orchestrator.templating.assets import AssetUrl, as_written, with_urls
 from orchestrator.templating.binding import Binding
 from orchestrator.templating.budget import joined
-from orchestrator.templating.code import FILE, Code, Values
+from orchestrator.templating.code import FILE, Code, Named, Values
 from orchestrator.templating.environment import HTML, TEXT, TemplateEnvironment, parse
 from orchestrator.templating.failure import RenderError, ValueRefused
 from orchestrator.templating.html_parts import Html, finish_html
@@ -41,7 +41,7 @@ class Part:
         except (SyntaxError, RecursionError, MemoryError, ValueError) as error:
             raise RenderError(f"the template cannot be compiled: {error}; simplify it", path) from None
 
-    def render(self, values: dict[str, Any], longest: int) -> str:
+    def render(self, values: Named, longest: int) -> str:
         """The part's text. Raises RenderError with the place in the template file."""
         if self.constant is not None:
             return self.constant

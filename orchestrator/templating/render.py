@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from orchestrator.core.time.zones import zone_or_none
 from orchestrator.templating.assets import AssetUrl, as_written
 from orchestrator.templating.budget import LONGEST_HTML, LONGEST_TEXT, Budget
+from orchestrator.templating.code import Named
 from orchestrator.templating.compiled import Compiled, Part
 from orchestrator.templating.failure import RenderError, ValueRefused
 from orchestrator.templating.footer import footer_of, with_footer
@@ -112,10 +113,8 @@ class Renderer:
         fields = tuple((key, part.render(values, LONGEST_TEXT)) for key, part in code.fields.items())
         return Rendered(subject, preheader, text, html, sender, reply_to, fields)
 
-    def _values(
-        self, code: Compiled, frozen: Mapping[str, Any], extras: Mapping[str, Any], language: str
-    ) -> dict[str, Any]:
-        values: dict[str, Any] = {"_budget": Budget(), "_zone": _zone(extras.get("timezone")), "_locale": language}
+    def _values(self, code: Compiled, frozen: Mapping[str, Any], extras: Mapping[str, Any], language: str) -> Named:
+        values = Named(_budget=Budget(), _zone=_zone(extras.get("timezone")), _locale=language)
         for name, key, absent in code.slots:
             value = frozen.get(key, _ABSENT)
             if value is None:
@@ -141,7 +140,7 @@ class Renderer:
         return values
 
     def _header(
-        self, code: Compiled, name: str, part: Part | None, values: dict[str, Any], extras: Mapping[str, Any]
+        self, code: Compiled, name: str, part: Part | None, values: Named, extras: Mapping[str, Any]
     ) -> str | None:
         given = extras.get(name)
         if given is None:
@@ -155,7 +154,7 @@ class Renderer:
         except HeaderRefused as error:
             raise RenderError(f"{name}: {error}", code.variant.path) from None
 
-    def _bodies(self, code: Compiled, values: dict[str, Any], preheader: str | None) -> tuple[str | None, str]:
+    def _bodies(self, code: Compiled, values: Named, preheader: str | None) -> tuple[str | None, str]:
         html: str | None = None
         finish = code.finish
         if code.html is not None and finish is not None:

@@ -92,7 +92,8 @@ class TemplateSet:
 
     def pick(self, locale: str | None) -> TemplateVariant:
         """The variant for a locale: zh-Hant-TW, zh-Hant, zh, default."""
-        for candidate in fallbacks(locale) if locale else ():
+        translated = len(self.variants) > 1 or None not in self.variants
+        for candidate in fallbacks(locale) if locale and translated else ():
             found = self.variants.get(candidate)
             if found is not None:
                 return found

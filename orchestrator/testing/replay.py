@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from orchestrator.definitions.event_tables import ReplayEvent, ReplayTable
 from orchestrator.definitions.load import LoadedProject
+from orchestrator.stores.protocol import Store
 from orchestrator.testing.collector import seldom_collected
 from orchestrator.testing.parallel_replay import PARTS, may_share, replay_shared
 from orchestrator.testing.simulation import Emit, Progress, Simulation, Summary, longest_after
@@ -21,11 +22,12 @@ def simulate_events(
     *,
     with_values: bool = False,
     forget_messages: bool = True,
+    store: Store | None = None,
 ) -> Summary:
     """Replay a table of events, the clock starting at the first. Customers are created in silence before theirs.
 
     A large table is shared between processes where no customer can feel another: the lines and their order are the
-    same. `emit` and `progress` are called in this process only.
+    same. `emit` and `progress` are called in this process only. With a `store` of its own there is one process.
     """
     loaded.require_valid()
     first_at, last_at = table.first_at, table.last_at
@@ -33,9 +35,9 @@ def simulate_events(
         return Summary(datetime.fromtimestamp(0, UTC), datetime.fromtimestamp(0, UTC))
     replay = Replay(loaded, first_at, longest_after(last_at), with_values, forget_messages)
     with seldom_collected():
-        if may_share(loaded.project, table):
+        if store is None and may_share(loaded.project, table):
             return replay_shared(replay.run, table, emit, progress, PARTS)
-        return replay.run(table, emit, progress)
+        return replay.run(table, emit, progress, store)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +50,42 @@ class Replay:
     with_values: bool = False
     forget_messages: bool = True
 
-    def run(self, table: ReplayTable, emit: Emit, progress: Progress | None) -> Summary:
+    def run(self, table: ReplayTable, emit: Emit, progress: Progress | None, store: Store | None = None) -> Summary:
         """Replay a table, or a part of one, in this process."""
         simulation = Simulation(
-            self.loaded, self.start, emit, with_values=self.with_values, forget_messages=self.forget_messages
+            self.loaded,
+            self.start,
+            emit,
+            with_values=self.with_values,
+            forget_messages=self.forget_messages,
+            store=store,
         )
         simulation.prepare((), ())
-        total = len(table)
-        for number, group in _by_instant(table):
-            simulation.advance_to(group[0].at)
-            simulation.arrive(group)
-            simulation.run_engine()
-            if progress is not None:
-                progress(number, total)
-        simulation.run_out(self.until)
+        play(simulation, table, self.until, progress)
         return simulation.finish()
+
+
+def play(
+    simulation: Simulation,
+    table: ReplayTable,
+    until: datetime,
+    progress: Progress | None,
+    after: datetime | None = None,
+) -> None:
+    """Let the events of a table arrive at their instants, and run out what they began, up to and including `until`.
+
+    `after`: leave out those up to and including this instant, which arrived in an earlier run.
+    """
+    total = len(table)
+    for number, group in _by_instant(table):
+        if after is not None and group[0].at <= after:
+            continue
+        simulation.advance_to(group[0].at)
+        simulation.arrive(group)
+        simulation.run_engine()
+        if progress is not None:
+            progress(number, total)
+    simulation.run_out(until)
 
 
 def _by_instant(table: ReplayTable) -> Iterator[tuple[int, list[ReplayEvent]]]:

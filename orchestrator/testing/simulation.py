@@ -7,13 +7,14 @@ At each, what arrives is ingested, then turns, deliveries and requests run until
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from orchestrator.channels.protocol import Channel
 from orchestrator.core.inbox import (
     ConsentChanged,
     EnrollmentRequested,
@@ -32,12 +33,14 @@ from orchestrator.definitions.event_tables import ReplayEvent
 from orchestrator.definitions.lint import lint_project
 from orchestrator.definitions.load import LoadedProject
 from orchestrator.errors import Problem, ProjectInvalid
-from orchestrator.runtime.delivery import deliver_once, hold_line, requests_once
+from orchestrator.runtime.delivery import deliver_once, hold_line
 from orchestrator.runtime.ingest import Incoming, ingest_once
 from orchestrator.runtime.rendering import LedgerRenderer
+from orchestrator.runtime.requests import requests_once
 from orchestrator.runtime.sweep import next_sweep_at, start_schedules, sweep_once
 from orchestrator.runtime.turns import turn_once
 from orchestrator.stores.memory import MemoryStore
+from orchestrator.stores.protocol import Store
 from orchestrator.templating.failure import RenderError
 from orchestrator.testing.sink import ScriptedHttp, SinkChannel
 
@@ -50,6 +53,19 @@ CHANNELS = ("email", "sms", "push", "whatsapp", "wechat", "inbox")
 
 Emit = Callable[[dict[str, Any]], None]
 Progress = Callable[[int, int], None]
+OpenStore = Callable[[str | None, Mapping[str, str | bool]], Store]
+"""Opens the store of a run: with the salt (None: the store's own) and the draws that a test fixed."""
+
+
+class Outside(NamedTuple):
+    """What a replay on a live installation is given: its channels and renderer, and who hears of every step in time.
+
+    `between` is called before the clock stands at a later instant; what it raises ends the run there.
+    """
+
+    channels: Mapping[str, Channel]
+    renderer: LedgerRenderer
+    between: Callable[[datetime], None]
 
 
 @dataclass
@@ -69,7 +85,10 @@ class Summary:
 
 
 class Simulation:
-    """One run: a store, its outside world, and the virtual clock. `emit` gets each line in the documented order."""
+    """One run: a store, its outside world, and the virtual clock. `emit` gets each line in the documented order.
+
+    `store`: another one than memory; it has its own salt and fixed draws then.
+    """
 
     def __init__(
         self,
@@ -83,10 +102,13 @@ class Simulation:
         only: frozenset[str] | None = None,
         with_values: bool = False,
         forget_messages: bool = False,
+        store: Store | None = None,
+        outside: Outside | None = None,
     ) -> None:
         loaded.require_valid()
         self.now = start
         self.sinks = {channel: SinkChannel() for channel in CHANNELS}
+        self._channels: Mapping[str, Channel] = dict(self.sinks)
         self.http = ScriptedHttp(fetch or {})
         self.summary = Summary(start, start)
         self._emit = emit
@@ -97,8 +119,11 @@ class Simulation:
         self._pending: list[Transition] = []
         self._stalled_until: datetime | None = None
         self._renderer = LedgerRenderer(loaded.templates, loaded.project, BASE_URL, b"simulation")
+        self._between: Callable[[datetime], None] | None = None
+        if outside is not None:
+            self._channels, self._renderer, self._between = outside
         self._index = self._index_of(loaded)
-        self.store = MemoryStore(
+        self.store: Store = store or MemoryStore(
             salt if salt is not None else "0", force, forget_messages and not self._index.asks_ledger
         )
 
@@ -163,6 +188,8 @@ class Simulation:
     def _stand_at(self, at: datetime) -> None:
         if at > self.now:
             self.flush(everything=False)
+            if self._between is not None:
+                self._between(at)
             self.now = at
         if self._stalled_until is not None and self.now >= self._stalled_until:
             self._stalled_until = None
@@ -174,7 +201,7 @@ class Simulation:
         while True:
             work = sweep_once(self.store, self.now)
             work += self._turns()
-            work += requests_once(self.store, self.http, self.now)
+            work += requests_once(self.store, self.http, self.now, width=1)
             work += self._deliver()
             if not work:
                 break
@@ -187,7 +214,7 @@ class Simulation:
         return done
 
     def _deliver(self) -> int:
-        counts = deliver_once(self.store, self.sinks, self._renderer, self.now, render_errors=RenderError)
+        counts = deliver_once(self.store, self._channels, self._renderer, self.now, render_errors=RenderError)
         waiting = self.store.throttled(self.now)
         self._pending.extend(hold_line(row, self.now, at) for row, at in waiting)
         return sum(counts)
@@ -382,17 +409,20 @@ def simulate_scenario(
     *,
     only: frozenset[str] | None = None,
     with_values: bool = False,
+    open_store: OpenStore | None = None,
 ) -> Summary:
     """Run a scenario. Raises ProjectInvalid when the project, or one that it deploys, has errors."""
+    force = dict(scenario.force)
     run = Simulation(
         loaded,
         scenario.start,
         emit,
         salt=scenario.seed,
-        force=dict(scenario.force),
+        force=force,
         fetch=dict(scenario.fetch),
         only=only,
         with_values=with_values,
+        store=open_store(scenario.seed, force) if open_store is not None else None,
     )
     run.load_deploys(scenario.timeline)
     run.prepare(scenario.customers, scenario.history)

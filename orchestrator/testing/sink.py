@@ -20,7 +20,11 @@ _ANSWERS = {
 
 
 class SinkChannel:
-    """A provider that takes everything until told otherwise."""
+    """A provider that takes everything until told otherwise, one message after another, and knows no keys."""
+
+    idempotent = False
+    width = 1
+    rate: float | None = None
 
     def __init__(self) -> None:
         self.outcome = "accept"
@@ -28,6 +32,9 @@ class SinkChannel:
     def send(self, messages: Sequence[Outgoing]) -> Sequence[Answer]:
         """The answer that the scenario last set, for each."""
         return [_ANSWERS[self.outcome]] * len(messages)
+
+    def close(self) -> None:
+        """There is nothing to give back."""
 
 
 class ScriptedHttp:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -44,13 +45,21 @@ class Mailbox:
             return list(self._accepted)
 
 
+def free_port() -> int:
+    """A port of this machine on which nobody listens."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
 @contextmanager
 def mail_server() -> Iterator[tuple[Mailbox, int]]:
     """A mailbox and the port on which it listens."""
     mailbox = Mailbox()
-    controller = Controller(mailbox, hostname="127.0.0.1", port=0)
+    controller = Controller(mailbox, hostname="127.0.0.1", port=free_port())
     controller.start()
     try:
-        yield mailbox, controller.server.sockets[0].getsockname()[1]
+        yield mailbox, controller.port
     finally:
         controller.stop()

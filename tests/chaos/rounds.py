@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,7 +20,7 @@ from urllib.request import urlopen
 from tests.chaos.checking import Verdict, check
 from tests.chaos.feeding import Client
 from tests.chaos.launch import POINTS
-from tests.chaos.mailbox import mail_server
+from tests.chaos.mailbox import free_port, mail_server
 from tests.chaos.shop import OFFER_AFTER, write_shop
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,7 +36,7 @@ def run(rounds: int, seed: int, rate: float = 60.0, say: Any = print) -> Verdict
     with TemporaryDirectory(prefix="chaos-") as name, mail_server() as (mailbox, smtp_port):
         shop = write_shop(Path(name) / "shop")
         database = Path(name) / "chaos.db"
-        port = _free_port()
+        port = free_port()
         client = Client(port, rate, seed)
         client.start()
         for number in range(rounds):
@@ -120,13 +119,6 @@ def _wait_drained(database: Path, process: subprocess.Popen[bytes]) -> None:
 
 def _log(database: Path) -> str:
     return database.with_suffix(".log").read_text(errors="replace")[-4_000:]
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def told(verdict: Verdict) -> str:

@@ -23,6 +23,10 @@ START = datetime.fromisoformat("2026-03-02T10:00:00+00:00")
 class Provider:
     """Answers as it is told, and remembers what it was given."""
 
+    idempotent = False
+    width = 1
+    rate: float | None = None
+
     def __init__(self) -> None:
         self.answers: list[Answer] = []
         self.given: list[Outgoing] = []
@@ -31,6 +35,9 @@ class Provider:
         """One answer each: the next that was told, else accepted."""
         self.given.extend(messages)
         return [self.answers.pop(0) if self.answers else Answer("accepted") for _ in messages]
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 class World(Engine):

@@ -16,7 +16,7 @@ from orchestrator.core.inbox import (
     Receipt,
     SurveyAnswered,
 )
-from orchestrator.runtime.ingest import Incoming, IngestCounts, content_id, ingest_once
+from orchestrator.runtime.ingest import Incoming, IngestCounts, Told, content_id, ingest_once
 from orchestrator.stores.memory import MemoryStore
 from orchestrator.stores.protocol import Store
 from tests.stores.driving import START, index_of, later
@@ -223,3 +223,41 @@ def test_events_that_nobody_declared_are_taken() -> None:
     store = MemoryStore()
     store.deploy(index_of({}, schema=PLAN, project={"settings": {"unknown_properties": "reject"}}), START)
     assert take(store, Incoming("u1", "anything", {"colour": "red"})).accepted == 1
+
+
+# --- what is not an event, sent again ------------------------------------------------------
+
+
+def test_traits_sent_again_under_their_id_are_taken_once(store: Store) -> None:
+    first, second = Identified({"plan": "a"}), Identified({"plan": "b"})
+    counts = take(store, Told("u1", first, "m1"), Told("u1", second, "m2"), Told("u1", first, "m1"))
+    assert (counts.accepted, counts.duplicates, counts.conflicts) == (2, 1, ())
+    assert take(store, Told("u1", second, "m1")).conflicts == ("m1",)
+
+
+def test_an_opt_out_sent_again_does_not_undo_a_later_opt_in(store: Store) -> None:
+    out = Told("u1", Identified({"consents": {"promotions": {"email": "out"}}}), "m1")
+    take(store, out)
+    take(store, ("u1", ConsentChanged("promotions", "email", "in")))
+    assert take(store, out).duplicates == 2
+    [view] = store.load(START, 10).customers
+    assert [item.body for item in view.inbox][-1] == ConsentChanged("promotions", "email", "in")
+
+
+def test_an_id_that_cannot_be_stored_refuses_what_it_stands_for(store: Store) -> None:
+    counts = take(store, Told("u1", Identified({}), "m\x00"), Told("u1", Identified({}), "m" * 513))
+    assert [position for position, _ in counts.refused] == [0, 1]
+
+
+@pytest.mark.parametrize("name", ["segment_changed", "stage_changed"])
+def test_events_that_only_the_engine_makes_are_refused(store: Store, name: str) -> None:
+    [(_, why)] = take(store, Incoming("u1", name, {})).refused
+    assert "the engine's own" in why
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, "\x00", "\ud800", {"\x00": 1}])
+@pytest.mark.parametrize("levels", range(6))
+def test_what_cannot_be_stored_is_found_however_deep_it_lies(store: Store, bad: Any, levels: int) -> None:
+    for level in range(levels):
+        bad = {"fine": "text", "a": bad} if level % 2 else [1.5, "text", bad]
+    assert len(take(store, Incoming("u1", "go", {"list": [{"sku": "A", "n": 1}], "deep": bad})).refused) == 1

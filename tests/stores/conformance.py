@@ -26,9 +26,12 @@ import pytest
 
 from orchestrator.stores.protocol import Store
 from tests.stores.contract_delivery import DeliveryContract
+from tests.stores.contract_deployments import DeploymentContract
 from tests.stores.contract_ingest import IngestContract
+from tests.stores.contract_leases import LeaseContract
 from tests.stores.contract_operations import OperationContract
 from tests.stores.contract_pools import PoolContract
+from tests.stores.contract_reading import ReadingContract
 from tests.stores.contract_turns import TurnContract
 from tests.stores.driving import START, index_of
 
@@ -36,7 +39,16 @@ MakeStore = Callable[..., Store]
 """Called with a salt (default "0") and forced draws (default none)."""
 
 
-class StoreContract(IngestContract, TurnContract, PoolContract, DeliveryContract, OperationContract):
+class StoreContract(
+    IngestContract,
+    TurnContract,
+    PoolContract,
+    DeliveryContract,
+    LeaseContract,
+    OperationContract,
+    DeploymentContract,
+    ReadingContract,
+):
     """Everything that a store signs. See the module's docstring."""
 
     @pytest.fixture

@@ -105,15 +105,16 @@ class DeliveryContract:
         arrive(store, "u1", event(at=later(1), order="9"), later(1))
         assert store.load(later(1), 10).suppressions["email", "u1@example.com"] == {"bounced", "complained"}
 
-    def test_the_view_holds_the_messages_with_what_became_of_them(self, store: Store) -> None:
-        _queue(store, 3)
-        for status, claimed in zip(("sent", "suppressed", "unknown"), store.claim_messages(START, 10), strict=True):
+    def test_the_view_holds_the_messages_that_caps_count_with_what_became_of_them(self, store: Store) -> None:
+        _queue(store, 3, project={"caps": [{"max": 5, "per": "1h"}]})
+        statuses = ("sent", "suppressed", "unknown")
+        queued = store.claim_messages(START, 10)
+        for status, claimed in zip(statuses, queued, strict=True):
             store.settle_messages([Settlement(claimed.row.id, "u1", status)], START)
         arrive(store, "u1", event(at=later(1), order="9"), later(1))
         [view] = store.load(later(1), 10).customers
-        assert [(message.row.key, message.status) for message in view.messages] == [
-            ("0", "sent"), ("1", "suppressed"), ("2", "unknown"),
-        ]  # fmt: skip
+        expected = [(claimed.row.id, status) for claimed, status in zip(queued, statuses, strict=True)]
+        assert [(message.row.id, message.status) for message in view.messages] == expected
 
     def test_opens_and_clicks_are_kept_once(self, store: Store) -> None:
         _queue(store, 1)
@@ -214,10 +215,12 @@ def _queue(
     template: str = "hello",
     more: list[Any] | None = None,
     customer_traits: dict[str, Any] | None = None,
+    project: dict[str, Any] | None = None,
     **rules: Any,
 ) -> None:
     """Deploy a journey that writes at once, and queue messages with the keys 0, 1, ..."""
-    store.deploy(index_of({"writes": {**WRITES, **rules, "steps": [{"email": template}, *(more or [])]}}), START)
+    writes = {**WRITES, **rules, "steps": [{"email": template}, *(more or [])]}
+    store.deploy(index_of({"writes": writes}, project=project), START)
     create(store, "u1", **(customer_traits or {}))
     for number in range(count):
         arrive(store, "u1", event(order=str(number)))

@@ -140,7 +140,7 @@ class PoolContract:
         for name in ("a", "poison", "z"):
             arrive(store, name, event(order="1"))
         view = store.load(START, 10)
-        view.customers[1].history = None  # reading it raises
+        view.customers[1].entries = None  # type: ignore[assignment]  # reading it raises
         store.save(decide(view, START))
         card = store.card("poison")
         assert card is not None and card.parked == "exception"

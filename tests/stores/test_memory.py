@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from orchestrator.stores.memory import MemoryStore
@@ -11,4 +13,4 @@ from tests.stores.conformance import MakeStore, StoreContract
 class TestMemoryStore(StoreContract):
     @pytest.fixture
     def make_store(self) -> MakeStore:
-        return MemoryStore
+        return partial(MemoryStore, keep_journal=True)

@@ -14,7 +14,6 @@ from orchestrator.core.expression.scope import Evaluator, Scope, Value
 from orchestrator.core.expression.steady import Steadiness, moves_steadily, set_steadiness
 from orchestrator.core.expression.text import text_of
 from orchestrator.core.expression.types import Types
-from orchestrator.core.expression.values import truth
 from orchestrator.errors import DecisionError, EvaluationError
 
 MOST_WORK = 20_000
@@ -49,18 +48,24 @@ class Expr:
 
     def truth(self, scope: Scope) -> bool:
         """The value as a condition: none is false. Raises EvaluationError, which is neither true nor false."""
-        return truth(self.evaluate(scope))
+        return bool(self.evaluate(scope))
 
     def explain(self, scope: Scope) -> dict[str, Value]:
         """The values that the decision was taken on, by canonical text: `{"customer.tier": "gold"}`.
 
         What cannot be evaluated is shown as text. Changes nothing of the scope, notes no instants.
         """
+        shown: dict[str, Value] = {}
         tracking, scope.tracking = scope.tracking, False
         try:
-            return {text: _shown(evaluate, scope) for text, evaluate in self.leaves()}
+            for text, evaluate in self.leaves():
+                try:
+                    shown[text] = evaluate(scope)
+                except DecisionError as error:
+                    shown[text] = f"error: {error}"
         finally:
             scope.tracking = tracking
+        return shown
 
 
 def compiled(
@@ -129,10 +134,3 @@ def _leaves(source: str, node: Node, evaluators: Mapping[str, Evaluator], types:
         return found
 
     return leaves
-
-
-def _shown(evaluate: Evaluator, scope: Scope) -> Value:
-    try:
-        return evaluate(scope)
-    except DecisionError as error:
-        return f"error: {error}"

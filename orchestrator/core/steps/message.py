@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def run_send(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Send) -> int:
     """Send on the first channel that passes, or on all of them. Returns the next step, or STOP while held."""
-    if is_late(turn, journey):
+    if journey.late is not None and is_late(turn, journey):
         for way in step.ways:
             suppress(turn, e, step, way.channel, "late")
         return step.next
@@ -124,7 +124,7 @@ def suppress(turn: CustomerTurn, e: Enrollment, step: Step, channel: str | None,
 
 def _let_go_of_coupon(turn: CustomerTurn, e: Enrollment, step: Step) -> None:
     """The message that was to carry a code will certainly not be sent by this step: the code is taken back."""
-    coupon_id = e.pending.pop(step.id, None)
+    coupon_id = e.pending.pop(step.id, None) if e.pending else None
     if coupon_id is not None:
         release_coupon(turn, e, coupon_id, step.id)
 
@@ -161,8 +161,7 @@ def write(
     visit = e.visits.get(step.id, 1)
     many = isinstance(step, Send) and step.every_way
     zone = turn.zone_of(e, step.timezone)
-    seq = turn.next_seq()
-    turn.next_seq()  # for what becomes of it
+    seq = turn.next_seq(2)  # the second for what becomes of it
     row = Message(
         id=effect_id(e.id, step.id, visit, found.way.channel if many else ""),
         customer_id=e.customer_id,
@@ -186,8 +185,8 @@ def write(
         subject=subject,
         sender=options.sender,
         reply_to=options.reply_to,
-        expires_at=expires_at(turn, e, step, options),
-        not_after=not_after(turn, e, step, found),
+        expires_at=None if options.valid_for is None else expires_at(turn, e, step, options),
+        not_after=None if turn.project.quiet is None else not_after(turn, e, step, found),
         on_quiet=options.on_quiet,
         survives_exit=step.in_exit,
         throttled=journey.throttle is not None,

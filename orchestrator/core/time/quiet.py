@@ -7,12 +7,15 @@ of all local times: in a gap at its end, in a fold at the first of the two.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from orchestrator.core.time.waits import Window
 from orchestrator.core.time.zones import local
+from orchestrator.errors import BadDate
 
 _DAY = timedelta(days=1)
 # A country's zones that leave no free instant in this long never will: the pattern repeats daily.
@@ -38,6 +41,8 @@ def quiet_until(at: datetime, zones: tuple[ZoneInfo, ...], quiet: QuietHours) ->
     """
     if quiet.start == quiet.end:
         return None
+    if len(zones) == 1 and _ends_in(at, zones[0], quiet) == at:  # as nearly always
+        return None
     free_at = _free_from(at, zones, quiet) or _free_from(at, zones[:1], quiet)
     return free_at if free_at is not None and free_at > at else None
 
@@ -49,7 +54,9 @@ def next_quiet_start(at: datetime, zones: tuple[ZoneInfo, ...], quiet: QuietHour
     """
     if quiet.start == quiet.end:
         return None
-    if len(zones) > 1 and _free_from(at, zones, quiet) is None:
+    if len(zones) == 1:
+        return _next_start_in(at, zones[0], quiet)
+    if _free_from(at, zones, quiet) is None:
         zones = zones[:1]
     return min(_next_start_in(at, zone, quiet) for zone in zones)
 
@@ -67,20 +74,36 @@ def _free_from(at: datetime, zones: tuple[ZoneInfo, ...], quiet: QuietHours) -> 
 
 def _ends_in(at: datetime, zone: ZoneInfo, quiet: QuietHours) -> datetime:
     """The end of the quiet hours that hold `at` in one zone, or `at` itself outside them."""
-    hours = Window(quiet.start, quiet.end)
-    day = local(at, zone).date()
-    for count in (-1, 0, 1):
-        starts_at, ends_at = hours.on(day + _DAY * count, zone)
-        if at < ends_at and starts_at < ends_at:
+    for starts_at, ends_at in _hours_around(at.toordinal(), zone, quiet.start, quiet.end):
+        if at < ends_at:
             return ends_at if starts_at <= at else at
     return at
 
 
 def _next_start_in(at: datetime, zone: ZoneInfo, quiet: QuietHours) -> datetime:
-    hours = Window(quiet.start, quiet.end)
-    day: date = local(at, zone).date() - _DAY
+    for starts_at, _ in _hours_around(at.toordinal(), zone, quiet.start, quiet.end):
+        if at < starts_at:
+            return starts_at
+    hours = Window(quiet.start, quiet.end)  # a change of the clocks swallowed them
+    day = local(at, zone).date() - _DAY
     while True:
         starts_at, ends_at = hours.on(day, zone)
         if at < starts_at < ends_at:
             return starts_at
         day += _DAY
+
+
+@lru_cache(maxsize=16_384)
+def _hours_around(day: int, zone: ZoneInfo, start: time, end: time) -> tuple[tuple[datetime, datetime], ...]:
+    """When it is quiet around a day of UTC, by its ordinal: (first instant, end) of every quiet time, in order.
+
+    Remembered, because every message of a day asks for the same ones. Times that a gap swallows are left out.
+    """
+    hours = Window(start, end)
+    found = []
+    for count in range(day - 2, day + 4):
+        with suppress(OverflowError, ValueError, BadDate):  # the calendar ends
+            starts_at, ends_at = hours.on(date.fromordinal(count), zone)
+            if starts_at < ends_at:
+                found.append((starts_at, ends_at))
+    return tuple(found)

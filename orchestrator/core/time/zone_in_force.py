@@ -7,15 +7,18 @@ them, and other times use the project's zone; else the project's. An invalid zon
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 from orchestrator.core.time.country_zones import ZONES_OF_COUNTRY
 from orchestrator.core.time.zones import zone_or_none
 
 Link = Literal["step", "customer", "phone", "country", "project"]
+
+_SAID: Mapping[str, Mapping[str, str]] = {link: {"zone": link} for link in get_args(Link)}
 
 # What people write for two countries whose ISO code is another.
 _OTHER_CODES = {"UK": "GB", "EL": "GR"}
@@ -31,6 +34,11 @@ class ZoneInForce:
     """What decided: for a country of several zones, the phone or the country that named it."""
     all_zones: tuple[ZoneInfo, ...]
     """The zones in any of which quiet hours count: `zone` alone, or every zone of the country."""
+
+    @property
+    def said(self) -> Mapping[str, str]:
+        """The link, as transitions record it."""
+        return _SAID[self.link]
 
 
 def zone_in_force(

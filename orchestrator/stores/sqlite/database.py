@@ -18,6 +18,8 @@ from orchestrator.stores.protocol import StoreBusy
 BUSY_FOR: Final = 5.0
 """Seconds to wait for another process's write before giving up."""
 _CACHE_KIB: Final = 65_536
+_PAGES_BEFORE_CHECKPOINT: Final = 8_000
+"""Some 32 MB of log: a full turn writes a thousand pages, and writing each of them back at once doubles its cost."""
 _BUSY_CODES: Final = frozenset(
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 )
@@ -28,7 +30,7 @@ class Database:
 
     def __init__(self, path: Path, durable: bool = True) -> None:
         self.path = path
-        self._durable = durable
+        self.durable = durable
         self._lock = threading.RLock()
         self._writer = self._connect()
         self._readers = threading.local()
@@ -39,8 +41,9 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_FOR, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'OFF'}")
+        connection.execute(f"PRAGMA synchronous={'FULL' if self.durable else 'OFF'}")
         connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        connection.execute(f"PRAGMA wal_autocheckpoint={_PAGES_BEFORE_CHECKPOINT}")
         connection.execute("PRAGMA temp_store=MEMORY")
         return connection
 
@@ -48,10 +51,10 @@ class Database:
     def write(self) -> Iterator[sqlite3.Connection]:
         """One transaction: committed at the end, rolled back when anything is raised. Raises StoreBusy.
 
-        Inside a claim of the same thread it is part of that transaction.
+        Inside a claim, or inside another `write`, of the same thread it is part of that transaction.
         """
         with self._lock:
-            if self._holder == threading.get_ident():
+            if self.holding or self._writer.in_transaction:
                 yield self._writer
                 return
             self._begin()
@@ -75,9 +78,34 @@ class Database:
         self._holder = threading.get_ident()
         return self._writer
 
+    @property
+    def holding(self) -> bool:
+        """Whether this thread is between `hold` and `release`."""
+        return self._holder == threading.get_ident()
+
+    @property
+    def writer(self) -> sqlite3.Connection:
+        """The writing connection, for the thread that is holding."""
+        assert self.holding
+        return self._writer
+
+    def commit_and_hold(self) -> None:
+        """Commit what was written since `hold`, and go on holding: of this process nobody comes in between.
+
+        Raises StoreBusy; `release` is still to be called then.
+        """
+        assert self.holding
+        try:
+            self._commit()
+        except sqlite3.Error as error:
+            if is_busy(error):
+                raise StoreBusy(_told(error)) from error
+            raise
+        self._begin()
+
     def release(self, commit: bool) -> None:
         """End what `hold` began; nothing happens when this thread holds nothing. Raises StoreBusy (and undoes it)."""
-        if self._holder != threading.get_ident():
+        if not self.holding:
             return
         try:
             if commit:
@@ -96,7 +124,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """A connection that sees the last commit (inside a claim of this thread: what it wrote so far)."""
-        if self._holder == threading.get_ident():
+        if self.holding:
             yield self._writer
             return
         reader: sqlite3.Connection | None = getattr(self._readers, "connection", None)

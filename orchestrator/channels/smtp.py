@@ -1,0 +1,129 @@
+"""E-mail over SMTP: connections are kept and used again, `width` of them at once, and every outcome is told apart.
+
+Before the last dot of a message a lost connection means that it is certainly unsent; after it, nobody knows.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Final
+
+from orchestrator.channels.mime import Mime, MimeRefused, build_mime
+from orchestrator.channels.protocol import Answer, Outgoing
+from orchestrator.channels.smtp_session import CannotStart, SmtpSession
+from orchestrator.channels.smtp_wire import Clock, SmtpServer
+
+WIDTH: Final = 8
+IDLE: Final = 60.0
+"""Seconds after which an unused connection is not trusted any more."""
+SLOW_START: Final = 1.5
+"""Seconds: a message whose connection took longer goes back, so that it is looked at again before it goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpOptions:
+    """How a channel uses its server. `default_sender` stands in where nobody names one; `bounces_to` is the envelope's
+    sender instead of the message's."""
+
+    width: int = WIDTH
+    rate: float | None = None
+    default_sender: str | None = None
+    bounces_to: str | None = None
+
+
+class SmtpChannel:
+    """Mail through one server. Safe for several threads."""
+
+    idempotent = False  # a Message-ID is no key: a server takes the same message twice
+
+    def __init__(self, server: SmtpServer, options: SmtpOptions | None = None, clock: Clock = monotonic) -> None:
+        options = options or SmtpOptions()
+        self.width = options.width
+        self.rate = options.rate
+        self._server = server
+        self._options = options
+        self._clock = clock
+        self._idle: list[SmtpSession] = []
+        self._lock = threading.Lock()
+        self._threads: ThreadPoolExecutor | None = None
+        self._closed = False
+
+    def send(self, messages: Sequence[Outgoing]) -> Sequence[Answer]:
+        """Each over a connection of its own, `width` at once."""
+        if len(messages) == 1 or self.width == 1:
+            return [self._send_one(message) for message in messages]
+        return list(self._pool().map(self._send_one, messages))
+
+    def close(self) -> None:
+        """Say goodbye on every connection."""
+        with self._lock:
+            self._closed = True
+            threads, self._threads = self._threads, None
+            idle, self._idle = self._idle, []
+        if threads is not None:
+            threads.shutdown(wait=True)
+        for session in idle:
+            session.quit()
+
+    def _pool(self) -> ThreadPoolExecutor:
+        with self._lock:
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(self.width, thread_name_prefix="smtp")
+            return self._threads
+
+    def _send_one(self, out: Outgoing) -> Answer:
+        try:
+            mail = build_mime(out, self._options.default_sender, datetime.now(UTC))
+        except MimeRefused as error:
+            return Answer("rejected" if error.for_good else "retry", str(error))
+        if self._options.bounces_to is not None:
+            mail = mail._replace(sender=self._options.bounces_to)
+        try:
+            return self._hand_over(mail)
+        except Exception as error:  # our bug, or a library's: what became of the message is not known
+            return Answer("unknown", f"{type(error).__name__}: {error}")
+
+    def _hand_over(self, mail: Mime) -> Answer:
+        deadline = self._clock() + self._server.timeout
+        while (session := self._take_idle()) is not None:
+            answer = session.hand_over(mail, deadline)
+            self._give_back(session)
+            if answer is not None:
+                return answer
+        began_at = self._clock()
+        try:
+            session = SmtpSession(self._server, self._clock, deadline)
+        except CannotStart as refused:
+            return refused.answer
+        took = self._clock() - began_at
+        if took > SLOW_START:
+            self._give_back(session)
+            return Answer("retry", f"the mail server took {took:.1f} s to say hello", after=1.0)
+        answer = session.hand_over(mail, deadline)
+        self._give_back(session)
+        return answer or Answer("retry", "the mail server closed the connection", down=True)
+
+    def _take_idle(self) -> SmtpSession | None:
+        """The connection that was used last, as far as it can still be trusted."""
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return None
+                session = self._idle.pop()
+            if session.open and self._clock() - session.used_at < IDLE:
+                return session
+            session.close()
+
+    def _give_back(self, session: SmtpSession) -> None:
+        if not session.open:
+            return
+        with self._lock:
+            if not self._closed and len(self._idle) < self.width:
+                self._idle.append(session)
+                return
+        session.quit()

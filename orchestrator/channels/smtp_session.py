@@ -1,0 +1,178 @@
+"""One connection to a mail server, and one message over it.
+
+It tells what smtplib cannot: whether a message was lost before its last dot (certainly unsent) or after it (unknown).
+"""
+
+from __future__ import annotations
+
+import re
+import smtplib
+
+from orchestrator.channels.mime import Mime
+from orchestrator.channels.protocol import Answer
+from orchestrator.channels.smtp_reply import Stage, accepted, answer_of, reply_of
+from orchestrator.channels.smtp_wire import Clock, SmtpServer, TimelyClient
+
+_dotted = re.compile(rb"(?m)^\.")
+
+
+class CannotStart(Exception):
+    """No connection that messages can go over; nothing was handed over. `answer` says why."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        super().__init__(answer.reason)
+
+
+class SmtpSession:
+    """An open connection, logged in. Not for several threads. `used_at` is when a message last went over it."""
+
+    def __init__(self, server: SmtpServer, clock: Clock, deadline: float) -> None:
+        """Connect, greet, secure, log in. Raises CannotStart."""
+        self._server = server
+        self._clock = clock
+        self._dirty = False
+        self._proven = False
+        self.used_at = clock()
+        try:
+            self._client = TimelyClient(server, clock, min(deadline, clock() + server.connect_timeout))
+        except smtplib.SMTPConnectError as error:
+            raise CannotStart(answer_of(reply_of(error.smtp_code, error.smtp_error), "hello")) from None
+        except (OSError, smtplib.SMTPException, UnicodeError) as error:
+            raise CannotStart(_no_connection(server, error)) from None
+        try:
+            self._open()
+        except CannotStart:
+            self.close()
+            raise
+        except (OSError, smtplib.SMTPException, ValueError) as error:
+            self.close()
+            raise CannotStart(_no_connection(server, error)) from None
+
+    def _open(self) -> None:
+        client, server = self._client, self._server
+        self._greet()
+        if server.tls in ("require", "prefer"):
+            if client.has_extn("starttls"):
+                refused = client.secure()
+                if refused is not None and (server.tls == "require" or client.sock is None):
+                    raise CannotStart(answer_of(refused, "hello"))
+                if refused is None:
+                    self._greet()
+            elif server.tls == "require":
+                why = f"the mail server {server.host} offers no STARTTLS; add ?starttls=no to talk to it unencrypted"
+                raise CannotStart(Answer("retry", why, down=True))
+        if server.user is None:
+            return
+        try:
+            client.login(server.user, server.password or "")
+        except smtplib.SMTPAuthenticationError as error:
+            said = reply_of(error.smtp_code, error.smtp_error)
+            why = f"the mail server does not let '{server.user}' in; check the user name and the password: {said}"
+            raise CannotStart(Answer("retry", why, down=True)) from None
+        except smtplib.SMTPNotSupportedError:
+            why = f"the mail server {server.host} offers no log-in here; it may want TLS first, or no user name"
+            raise CannotStart(Answer("retry", why, down=True)) from None
+
+    def _greet(self) -> None:
+        code, text = self._client.ehlo()
+        if not 200 <= code < 300:
+            code, text = self._client.helo()
+        if not 200 <= code < 300:
+            raise CannotStart(answer_of(reply_of(code, text), "hello"))
+
+    def hand_over(self, mail: Mime, deadline: float) -> Answer | None:
+        """One message. None: the connection was gone before anything was handed over; a new one may do."""
+        client = self._client
+        client.deadline = deadline
+        self.used_at = self._clock()
+        options = [f"SIZE={len(mail.data)}"] if client.has_extn("size") else []
+        if mail.utf8:
+            if not client.has_extn("smtputf8"):
+                return Answer("rejected", "the mail server takes no addresses with letters beyond ASCII (SMTPUTF8)")
+            options += ["SMTPUTF8", "BODY=8BITMIME"]
+        try:
+            answer = self._offer(mail, options)
+        except (OSError, smtplib.SMTPException, ValueError) as error:
+            self.close()
+            if self._proven and not isinstance(error, TimeoutError):
+                return None
+            return Answer("retry", f"the connection was lost before the message was handed over: {error}", down=True)
+        self._proven = True
+        if answer is None:
+            answer = self._finish()
+            self.used_at = self._clock()
+        elif answer.down:
+            self.close()
+        else:
+            self._dirty = True
+        return answer
+
+    def _offer(self, mail: Mime, options: list[str]) -> Answer | None:
+        """All but the last dot: whatever goes wrong here, the message is certainly unsent. None: all went well."""
+        client = self._client
+        if self._dirty:
+            if client.rset()[0] != 250:
+                raise smtplib.SMTPServerDisconnected("the mail server does not begin anew")
+            self._dirty = False
+        code, text = client.mail(mail.sender, options)
+        if code != 250:
+            return self._refused(code, text, "sender")
+        code, text = client.rcpt(mail.to)
+        if code not in (250, 251, 252):
+            return self._refused(code, text, "recipient")
+        code, text = client.docmd("DATA")
+        if code != 354:
+            return self._refused(code, text, "sender")
+        client.send(_dotted.sub(b"..", mail.data))
+        return None
+
+    def _refused(self, code: int, text: bytes, stage: Stage) -> Answer:
+        """A connection that served before may only have reached its end; one that did not has told us something."""
+        if code == 421 and self._proven:
+            raise smtplib.SMTPServerDisconnected("the mail server ends the connection")
+        return answer_of(reply_of(code, text), stage)
+
+    def _finish(self) -> Answer:
+        """The last dot, after which the server may have the message whatever happens."""
+        client = self._client
+        try:
+            client.send(b".\r\n")
+            code, text = client.getreply()
+        except (OSError, smtplib.SMTPException) as error:
+            self.close()
+            return Answer("unknown", f"the connection was lost after the message was handed over: {error}")
+        reply = reply_of(code, text)
+        if 200 <= code < 300:
+            return accepted(reply)
+        if not 400 <= code < 600:
+            self.close()
+        answer = answer_of(reply, "message")
+        if answer.down:
+            self.close()
+        self._dirty = True
+        return answer
+
+    @property
+    def open(self) -> bool:
+        """Whether another message can be tried over it."""
+        return self._client.sock is not None
+
+    def quit(self) -> None:
+        """Say goodbye, and close."""
+        try:
+            if self.open:
+                self._client.deadline = self._clock() + 1.0
+                self._client.docmd("QUIT")
+        except (OSError, smtplib.SMTPException):
+            pass
+        self.close()
+
+    def close(self) -> None:
+        """Drop the connection."""
+        self._client.close()
+
+
+def _no_connection(server: SmtpServer, error: Exception) -> Answer:
+    why = f"no connection to the mail server {server.host}:{server.port}: {error or type(error).__name__}"
+    return Answer("retry", why[:500], down=True)

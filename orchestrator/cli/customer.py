@@ -1,0 +1,195 @@
+"""`orchestrator customer show`: what is known of one customer, and what was sent."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from orchestrator.cli.arguments import one_of
+from orchestrator.cli.terminal import Terminal
+from orchestrator.errors import UsageError
+
+if TYPE_CHECKING:
+    from orchestrator.core.customer import Customer
+    from orchestrator.core.enrollment import Enrollment
+    from orchestrator.stores.protocol import CustomerCard
+
+DESCRIPTION = """Show what is known of a customer: profile, consents, the journeys that the customer is in, messages,
+coupons and tasks. `orchestrator why` tells how it came to be."""
+EXAMPLES = """
+orchestrator customer show u4711
+orchestrator customer show u4711 --json
+"""
+MOST_MESSAGES = 20
+_FIELDS = ("email", "phone", "timezone", "locale", "country", "currency", "stage")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """show ID."""
+    parser.add_argument("action", metavar="show", type=one_of("show"), help="what to do")
+    parser.add_argument("customer", metavar="ID", help="the customer's id")
+
+
+def run(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Shows the card."""
+    from orchestrator.wiring.installation import installation
+
+    with installation(args.project, args.database, args.broker) as place:
+        card = place.store.card(args.customer)
+        if card is None:
+            raise UsageError(f"there is no customer '{args.customer}' in {place.database}", "unknown_customer")
+        suppressed = _suppressed(place.store.suppressions(), card)
+    terminal.data(card_as_dict(card, suppressed))
+    for line in card_lines(card, suppressed, _zone(card)):
+        terminal.say(line)
+    return 0
+
+
+def _suppressed(list_: Any, card: CustomerCard) -> dict[str, list[str]]:
+    """Channels on which the customer's own address takes nothing, with the causes."""
+    from orchestrator.core.addresses import address_of
+
+    if card.customer is None:
+        return {}
+    found = {}
+    for channel in ("email", "sms"):
+        address, _ = address_of(card.customer, channel)
+        causes = list_.get((channel, address.normal), ()) if address is not None else ()
+        if causes:
+            found[channel] = sorted(causes)
+    return found
+
+
+def card_as_dict(card: CustomerCard, suppressed: dict[str, list[str]]) -> dict[str, Any]:
+    """The card for machines; instants are RFC 3339."""
+    from orchestrator.core.transition import jsonable
+
+    c = card.customer
+    profile: dict[str, Any] = {}
+    if c is not None:
+        profile = {name: getattr(c, name) for name in _FIELDS if getattr(c, name) is not None}
+        profile |= {"created_at": c.created_at, "attributes": dict(c.attributes), "tags": list(c.tags)}
+        profile |= {"consents": consents_of(c), "segments": sorted(c.segments)}
+    whole = {
+        "id": card.id,
+        "parked": card.parked,
+        **profile,
+        "suppressed": suppressed,
+        "enrollments": [_enrollment(e) for e in card.enrollments],
+        "messages": [
+            {
+                "id": m.row.id,
+                "at": m.row.at,
+                "channel": m.row.channel,
+                "template": m.row.template,
+                "topic": m.row.topic,
+                "journey": m.row.journey,
+                "step": m.row.step,
+                "to": m.row.to,
+                "status": m.status,
+                "opened_at": m.opened_at,
+                "clicked_at": m.clicked_at,
+            }
+            for m in card.messages
+        ],
+        "coupons": [
+            {"offer": k.offer, "code": k.code, "status": k.status, "issued_at": k.issued_at, "expires_at": k.expires_at}
+            for k in card.coupons
+        ],
+        "tasks": [
+            {"queue": t.queue, "title": t.title, "due_at": t.due_at, "assignee": t.assignee, "closed_at": t.closed_at}
+            for t in card.tasks
+        ],
+    }
+    plain: dict[str, Any] = jsonable(whole)
+    return plain
+
+
+def consents_of(c: Customer) -> dict[str, dict[str, str]]:
+    """Consents as a scenario writes them."""
+    found: dict[str, dict[str, str]] = {}
+    for (topic, channel), state in sorted(c.consents.items()):
+        found.setdefault(topic, {})[channel] = state
+    return found
+
+
+def _enrollment(e: Enrollment) -> dict[str, Any]:
+    return {
+        "journey": e.journey,
+        "version": e.version,
+        "key": e.key,
+        "status": e.status,
+        "reason": e.reason,
+        "step": e.step,
+        "entered_at": e.entered_at,
+        "until": e.until_at,
+        "held_out": e.held_out,
+    }
+
+
+def card_lines(card: CustomerCard, suppressed: dict[str, list[str]], zone: ZoneInfo) -> list[str]:
+    """The card for people; instants in the customer's own time."""
+    c = card.customer
+    out = [f"{card.id}, in the time of {zone.key}"]
+    if card.parked is not None:
+        out.append(f"parked: {card.parked}; `orchestrator resume JOURNEY` tries again")
+    if c is not None:
+        known = {name: getattr(c, name) for name in _FIELDS}
+        known |= {
+            "since": _local(c.created_at, zone),
+            "tags": ", ".join(c.tags),
+            "segments": ", ".join(sorted(c.segments)),
+        }
+        out += [f"  {name:<10} {value}" for name, value in known.items() if value]
+        out += [f"  {name:<10} {value}" for name, value in sorted(c.attributes.items())]
+        for topic, channels in consents_of(c).items():
+            out.append(f"  consent    {topic}: {', '.join(f'{name} {state}' for name, state in channels.items())}")
+    for channel, causes in suppressed.items():
+        out.append(f"  suppressed {channel}: {', '.join(causes)}")
+    out += _section(
+        "journeys",
+        [
+            f"{e.journey}, {e.status} at {e.step or 'its start'}"
+            + (f" until {_local(e.until_at, zone)}" if e.until_at is not None and e.running else "")
+            + (f" ({e.reason})" if e.reason else "")
+            for e in card.enrollments
+        ],
+    )
+    messages = sorted(card.messages, key=lambda m: m.row.at, reverse=True)
+    shown = [
+        f"{_local(m.row.at, zone)}  {m.row.channel} {m.row.template}, {m.status}{_seen(m)}"
+        for m in messages[:MOST_MESSAGES]
+    ]
+    if len(messages) > MOST_MESSAGES:
+        shown.append(f"and {len(messages) - MOST_MESSAGES:,} earlier ones")
+    out += _section("messages", shown)
+    out += _section("coupons", [f"{k.offer} {k.code}, {k.status}" for k in card.coupons])
+    out += _section(
+        "tasks",
+        [
+            f"{t.queue}: {t.title}, {'open' if t.closed_at is None else 'closed'} ({t.assignee or 'nobody'})"
+            for t in card.tasks
+        ],
+    )
+    return out
+
+
+def _section(title: str, lines: list[str]) -> list[str]:
+    return ["", title, *(f"  {line}" for line in lines)] if lines else []
+
+
+def _seen(message: Any) -> str:
+    return ", clicked" if message.clicked_at else ", opened" if message.opened_at else ""
+
+
+def _local(at: datetime, zone: ZoneInfo) -> str:
+    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
+
+def _zone(card: CustomerCard) -> ZoneInfo:
+    from orchestrator.core.time.zones import zone_or_none
+
+    c = card.customer
+    return (zone_or_none(c.timezone) if c is not None and c.timezone else None) or ZoneInfo("UTC")

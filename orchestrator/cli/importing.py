@@ -1,0 +1,114 @@
+"""`orchestrator import`: customers, or events of the past, from a table into the installation."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.cli.arguments import one_of
+from orchestrator.cli.confirming import confirmed
+from orchestrator.cli.deploying import actor
+from orchestrator.cli.problem_list import number_of
+from orchestrator.cli.progress import progress_bar
+from orchestrator.cli.project_loading import nearest_file, raise_errors, read_bytes, read_document
+from orchestrator.cli.terminal import Terminal
+from orchestrator.errors import UsageError
+
+if TYPE_CHECKING:
+    from orchestrator.cli.import_rows import Imported
+
+DESCRIPTION = """Bring in customers, or events of the past, from CSV, JSON Lines (gzipped or not) or Parquet. Events
+join the history and trigger nothing, unless --trigger says so. Rows that cannot be used go to FILE.rejects.jsonl. An
+import that was broken off goes on where it was, and one that is over takes nothing twice. A known opt-out outlasts any
+consent in the table."""
+EXAMPLES = """
+orchestrator import customers customers.csv
+orchestrator import events orders.parquet --mapping orders.mapping.yaml
+orchestrator import events signups.jsonl --trigger
+"""
+MOST_REJECTS_SHOWN = 5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What, from where, and how."""
+    parser.add_argument(
+        "kind", metavar="events|customers", type=one_of("events", "customers"), help="what the rows are"
+    )
+    parser.add_argument("file", metavar="FILE", type=Path, help="the table")
+    parser.add_argument("--mapping", metavar="M", type=Path, help="how rows become events, or customers (its profile)")
+    parser.add_argument("--trigger", action="store_true", help="let journeys hear of it; asks, with the number")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def run(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Imports what was not imported yet."""
+    from orchestrator.cli.import_rows import Rejects, TableImport, digest_of_file
+    from orchestrator.wiring.installation import installation, real_now
+
+    if not args.file.exists():
+        raise UsageError(f"there is no file {args.file}{nearest_file(args.file)}", "file_missing")
+    with installation(args.project, args.database, args.broker) as place:
+        project = place.adopt().live.project  # type: ignore[union-attr]  # adopt raises where there is none
+        mapping, source = None, b""
+        if args.mapping is not None:
+            from orchestrator.definitions.mapping import load_mapping
+
+            mapping, problems = load_mapping(
+                read_document(args.mapping), project.timezone, needs_events=args.kind == "events"
+            )
+            raise_errors(problems, terminal)
+            source = read_bytes(args.mapping)
+        digest = digest_of_file(args.file, source, b"trigger" if args.trigger else b"")
+        table = TableImport(place, project, args.file, mapping, digest, args.kind)
+        if table.done:
+            terminal.note(f"the first {number_of(table.done, 'row')} of {args.file.name} were imported before")
+        if args.trigger and not _agreed(table.count(), args, terminal):
+            terminal.note("nothing was imported")
+            return 0
+        began = perf_counter()
+        rejects = Rejects(
+            args.file.with_name(args.file.name + ".rejects.jsonl"),
+            resumed=table.done > 0,
+            most_shown=MOST_REJECTS_SHOWN,
+        )
+        try:
+            with progress_bar(terminal, f"importing {args.file.name}") as progress:
+                done = table.run(rejects, args.trigger, progress)
+        finally:
+            rejects.close()
+        how = " with --trigger" if args.trigger else ""
+        detail = f"{number_of(done.taken, args.kind.removesuffix('s'))} of {args.file.name}{how}"
+        place.store.audit(real_now(), actor(), f"import {args.kind}", detail)
+    _tell(done, rejects.path, args, perf_counter() - began, terminal)
+    return 0
+
+
+def _agreed(count: int, args: argparse.Namespace, terminal: Terminal) -> bool:
+    what = number_of(count, args.kind.removesuffix("s"))
+    return confirmed(f"Let journeys hear of {what} from {args.file.name}? Messages may go out.", args.yes, terminal)
+
+
+def _tell(done: Imported, rejects: Path, args: argparse.Namespace, seconds: float, terminal: Terminal) -> None:
+    told: dict[str, Any] = {
+        "kind": args.kind,
+        "rows": max(0, done.rows - done.skipped),
+        "skipped": done.skipped,
+        "taken": done.taken,
+        "duplicates": done.duplicates,
+        "created": done.created,
+        "rejected": done.rejected,
+        "rejects": str(rejects) if done.rejected else None,
+    }
+    terminal.data(told)
+    new = f", {number_of(done.created, 'new customer')}" if done.created else ""
+    terminal.say(f"{number_of(done.taken, args.kind.removesuffix('s'))} imported{new}")
+    if done.duplicates:
+        terminal.say(f"{number_of(done.duplicates, 'row')} had an id that was known already")
+    if done.rejected:
+        terminal.note(f"{number_of(done.rejected, 'row')} could not be used; they are in {rejects}:")
+        for line in done.first_rejects:
+            terminal.note(f"  {line}")
+    if done.taken:
+        terminal.detail(f"in {seconds:.1f} s; the engine takes them up when it runs")

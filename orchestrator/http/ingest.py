@@ -1,0 +1,199 @@
+"""What a request to the tracking API does: each item is read, the good ones are taken in one transaction, and the
+others are kept where people see them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from starlette.responses import Response
+
+from orchestrator.http.problems import HttpRefusal, busy, json_response, problem
+from orchestrator.http.raw_body import unpacked
+from orchestrator.http.segment_items import Alias, ItemRefused, read_item, sending_of
+from orchestrator.http.service import Service
+from orchestrator.http.strict_json import read_json
+from orchestrator.http.write_key import check_key
+from orchestrator.runtime.ingest import Incoming, Told, ingest_once
+from orchestrator.stores.protocol import RefusedItem, Store, StoreBusy
+
+LARGEST_BATCH: Final = 500 * 1024
+LARGEST_ITEM: Final = 32 * 1024
+"""Bytes, unpacked; the limits of Segment's API."""
+MOST_TOLD: Final = 100
+"""Refused items of one request that are listed and kept; the others are counted."""
+SOURCE: Final = "http"
+
+_log = logging.getLogger(__name__)
+
+
+class Request(NamedTuple):
+    """A request as it came. `kind` None: a batch."""
+
+    kind: str | None
+    body: bytes
+    encoding: str | None
+    authorization: str | None
+
+
+class Wrong(NamedTuple):
+    """An item that was not taken: its place in the batch, its own id, and why."""
+
+    position: int
+    message_id: str | None
+    code: str
+    reason: str
+    item: Any
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it stands in an answer."""
+        return {"position": self.position, "messageId": self.message_id, "code": self.code, "reason": self.reason}
+
+
+def take(service: Service, request: Request) -> Response:
+    """Answers only after the store has committed. Raises HttpRefusal for a request of which nothing can be read."""
+    body = unpacked(request.body, request.encoding, LARGEST_BATCH)
+    try:
+        document = read_json(body)
+    except HttpRefusal as refusal:
+        check_key(service.write_keys, request.authorization, None)
+        now = service.journey_now()
+        _keep(service.store, [RefusedItem(now, SOURCE, refusal.code, body[:2000].decode("ascii", "backslashreplace"))])
+        raise
+    check_key(service.write_keys, request.authorization, document)
+    now = service.journey_now()
+    try:
+        wrong, taken = _take_items(service, request.kind, _items(request.kind, document), document, len(body), now)
+    except StoreBusy:
+        raise busy() from None
+    if taken:
+        service.nudge()
+    _keep(service.store, _kept(wrong, now))
+    return _answer(wrong, taken)
+
+
+def _items(kind: str | None, document: Any) -> Sequence[Any]:
+    if kind is not None:
+        return [document]
+    items = document.get("batch") if isinstance(document, dict) else None
+    if not isinstance(items, list):
+        detail = "a batch is an object with the list of its items under 'batch'"
+        raise HttpRefusal(400, "no_batch", detail)
+    return items
+
+
+def _take_items(
+    service: Service, kind: str | None, items: Sequence[Any], document: Any, size: int, now: datetime
+) -> tuple[list[Wrong], int]:
+    """What was not taken, and how many items were taken (or known already)."""
+    store = service.store
+    sending = sending_of(document, now, frozenset(stage.name for stage in store.index.project.stages))
+    wrong: list[Wrong] = []
+    good: list[Incoming | Told] = []
+    places: list[int] = []
+    aliases: list[tuple[int, Alias]] = []
+    for position, item in enumerate(items):
+        try:
+            if size > LARGEST_ITEM:
+                _check_size(item)
+            read = read_item(item, kind, sending)
+        except ItemRefused as error:
+            wrong.append(Wrong(position, _id_of(item), error.code, error.reason, item))
+            continue
+        except RecursionError:
+            reason = "values are nested too deeply"
+            wrong.append(Wrong(position, _id_of(item), "nested_too_deeply", reason, None))
+            continue
+        if isinstance(read, Alias):
+            aliases.append((position, read))
+        else:
+            good.append(read)
+            places.append(position)
+    if good:
+        counts = ingest_once(store, good, now)
+        for number, reason in counts.refused:
+            wrong.append(_refused(items, places[number], "refused", reason))
+        wrong += _conflicts(items, good, places, counts.conflicts)
+    links = [_link(store, items, position, alias, now) for position, alias in aliases]
+    wrong += [found for found in links if found is not None]
+    wrong.sort(key=lambda one: one.position)
+    return wrong, len(items) - len(wrong)
+
+
+_AS_SENT: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _check_size(item: Any) -> None:
+    text = _AS_SENT(item)
+    size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    if size > LARGEST_ITEM:
+        raise ItemRefused("too_large", f"the item has {size:,} bytes; it may have {LARGEST_ITEM:,}")
+
+
+def _conflicts(
+    items: Sequence[Any], good: Sequence[Incoming | Told], places: Sequence[int], ids: Sequence[str]
+) -> list[Wrong]:
+    """The items whose id was known with another content: the last one with this id, as first wins."""
+    if not ids:
+        return []
+    last = {item.message_id: place for item, place in zip(good, places, strict=True)}
+    reason = "this messageId came before with another content; the first one stands"
+    return [_refused(items, last[id], "conflict", reason) for id in dict.fromkeys(ids) if id in last]
+
+
+def _link(store: Store, items: Sequence[Any], position: int, alias: Alias, now: datetime) -> Wrong | None:
+    """An alias between two known customers would be a merge, which this version refuses (the language reference,
+    section 9). Any other is kept with its words, so that the version that knows identifiers can take it up.
+    """
+    if alias.previous == alias.customer:
+        return None
+    if store.card(alias.previous) is not None and store.card(alias.customer) is not None:
+        reason = "both ids are customers already, and merging two customers comes with a later version"
+        return _refused(items, position, "merge_unsupported", reason)
+    content = json.dumps({"previousId": alias.previous, "userId": alias.customer})
+    store.keep_refused([RefusedItem(now, "alias", "identifier_kept", content[:2000])])
+    return None
+
+
+def _refused(items: Sequence[Any], position: int, code: str, reason: str) -> Wrong:
+    return Wrong(position, _id_of(items[position]), code, reason, items[position])
+
+
+def _id_of(item: Any) -> str | None:
+    found = item.get("messageId") if isinstance(item, dict) else None
+    return found[:512] if isinstance(found, str) else None
+
+
+def _kept(wrong: Sequence[Wrong], now: datetime) -> list[RefusedItem]:
+    kept = []
+    for one in wrong[:MOST_TOLD]:
+        content = "" if one.item is None else json.dumps(one.item)  # in ASCII, so that every database can hold it
+        reason = f"{one.code}: {one.reason}".encode("ascii", "backslashreplace").decode()
+        kept.append(RefusedItem(now, SOURCE, reason, content[:2000]))
+    if len(wrong) > MOST_TOLD:
+        kept.append(RefusedItem(now, SOURCE, f"and {len(wrong) - MOST_TOLD:,} more items of the same request"))
+    return kept
+
+
+def _keep(store: Store, items: Sequence[RefusedItem]) -> None:
+    """What was taken is committed by now: that these cannot be kept must not make the client send all of it again."""
+    if not items:
+        return
+    try:
+        store.keep_refused(items)
+    except StoreBusy:
+        _log.warning("%d refused items could not be kept: the database is busy", len(items))
+
+
+def _answer(wrong: Sequence[Wrong], taken: int) -> Response:
+    told = [one.as_dict() for one in wrong[:MOST_TOLD]]
+    if wrong and not taken:
+        only = wrong[0]
+        code, why = (only.code, only.reason) if len(wrong) == 1 else ("nothing_taken", "no item could be taken")
+        return problem(HttpRefusal(400, code, why), told)
+    if wrong:
+        return json_response({"success": True, "accepted": taken, "refused": len(wrong), "errors": told})
+    return json_response({"success": True})

@@ -1,0 +1,122 @@
+"""`/healthz`, `/readyz` and `/metrics`: for what watches the process."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from fastapi import FastAPI
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from orchestrator.errors import UsageError
+from orchestrator.http.hosts import is_own_host
+from orchestrator.http.problems import RETRY_AFTER_S, busy, json_response, problem
+from orchestrator.http.service import Service
+from orchestrator.stores.protocol import Overview, StoreBusy
+
+PROBE_MARK: Final = "readyz"
+"""The named instant that the readiness probe writes: whoever can write it can write anything."""
+_UNPRINTABLE: Final = re.compile(r"[\ud800-\udfff]")
+
+
+def add_probe_routes(app: FastAPI, service: Service) -> None:
+    """None of them asks for a key, and none tells anything about customers but numbers."""
+
+    def healthz() -> Response:
+        return json_response({"status": "ok"})
+
+    def readyz() -> Response:
+        checks = {"store": _store_fault(service), "deployed": _deploy_fault(service), "loop": _loop_fault(service)}
+        ready = not any(checks.values())
+        body = {"status": "ok" if ready else "not ready", "checks": {name: why or "ok" for name, why in checks.items()}}
+        return json_response(body, 200 if ready else 503, None if ready else {"Retry-After": str(RETRY_AFTER_S)})
+
+    def metrics(request: Request) -> Response:
+        if not is_own_host(request.headers.get("host"), service.base_url):
+            return Response("this address is not the installation's own\n", 421, media_type="text/plain")
+        try:
+            return Response(_metrics_of(service), 200, None, CONTENT_TYPE_LATEST)
+        except StoreBusy:
+            return problem(busy())
+
+    routes = (
+        ("/healthz", healthz, "The process answers"),
+        ("/readyz", readyz, "Work can be done"),
+        ("/metrics", metrics, "Figures for Prometheus"),
+    )
+    for path, endpoint, summary in routes:
+        described: dict[int | str, Any] = {} if path == "/healthz" else {503: {"description": "Not now"}}
+        kind = PlainTextResponse if path == "/metrics" else JSONResponse
+        app.add_api_route(
+            path, endpoint, methods=["GET"], tags=["probes"], summary=summary, responses=described, response_class=kind
+        )
+        app.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
+
+
+def _store_fault(service: Service) -> str | None:
+    try:
+        service.store.mark(PROBE_MARK, service.real_now())
+    except StoreBusy:
+        return "the database cannot be written just now"
+    return None
+
+
+def _deploy_fault(service: Service) -> str | None:
+    try:
+        service.store.index  # noqa: B018 - it raises where nothing is deployed
+    except UsageError as error:
+        return str(error)
+    return None
+
+
+def _loop_fault(service: Service) -> str | None:
+    lag, bound = service.loop_lag().total_seconds(), service.lag_bound.total_seconds()
+    return None if lag <= bound else f"the engine is {lag:.1f} s late; {bound:g} s are allowed"
+
+
+def _metrics_of(service: Service) -> bytes:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_OverviewCollector(service.store.overview(), service.loop_lag().total_seconds()))
+    own = service.registry
+    return generate_latest(registry) + (generate_latest(own) if own is not None else b"")
+
+
+class _OverviewCollector(Collector):
+    """One look at the store as gauges."""
+
+    def __init__(self, overview: Overview, lag: float) -> None:
+        self._overview = overview
+        self._lag = lag
+
+    def collect(self) -> Iterable[Metric]:
+        o = self._overview
+        yield _one("customers", "Customers", o.customers)
+        yield _one("inbox_items", "Items that wait for a turn", o.inbox)
+        yield _one("messages_queued", "Messages that wait for hand-over", o.queued)
+        yield _one("requests_pending", "Calls that wait to be made", o.requests)
+        yield _one("refused_items", "Items that could not be taken", o.refused)
+        yield _one("parked_customers", "Customers whose decisions failed", len(o.parked))
+        yield _one("loop_lag_seconds", "How late the engine is, in real time", self._lag)
+        yield _many("messages", "Messages by channel and status", ("channel", "status"), sorted(o.messages.items()))
+        yield _many(
+            "enrollments", "Enrollments by journey and status", ("journey", "status"), sorted(o.enrollments.items())
+        )
+        yield _many("coupons", "Coupons by offer and status", ("offer", "status"), sorted(o.coupons.items()))
+        tasks = [((queue,), count) for queue, count in sorted(o.tasks_open.items())]
+        yield _many("tasks_open", "Open tasks by queue", ("queue",), tasks)
+
+
+def _one(name: str, help: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"orchestrator_{name}", help, value)
+
+
+def _many(name: str, help: str, labels: tuple[str, ...], values: Iterable[tuple[Sequence[str], int]]) -> Metric:
+    family = GaugeMetricFamily(f"orchestrator_{name}", help, labels=labels)
+    for key, count in values:
+        family.add_metric([_UNPRINTABLE.sub("?", part) for part in key], count)
+    return family

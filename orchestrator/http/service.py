@@ -1,0 +1,76 @@
+"""What the HTTP layer is given: the store and the parts around it. The composition root makes an object of this shape.
+
+The methods are called from many threads at once; the store's own promises hold, and nothing here adds a lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from orchestrator.core.ledger import Message
+from orchestrator.stores.protocol import Store
+from orchestrator.templating.assets import Asset
+from orchestrator.templating.render import Rendered
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+
+class Rendering(Protocol):
+    """Renders a ledger row as it was mailed."""
+
+    def render(self, row: Message) -> Rendered:
+        """The texts. Raises RenderError."""
+
+
+class Service(Protocol):
+    """The running installation, as its HTTP side sees it."""
+
+    @property
+    def store(self) -> Store:
+        """Where everything is kept. `store.index` is what is live."""
+
+    @property
+    def renderer(self) -> Rendering:
+        """For "view in browser" and previews: the renderer that delivery uses."""
+
+    @property
+    def base_url(self) -> str:
+        """Where the public pages answer, as mails say it."""
+
+    @property
+    def secret(self) -> bytes:
+        """What signs links."""
+
+    @property
+    def write_keys(self) -> Collection[str]:
+        """The keys that may send events. Empty: every key may (the command line refuses that beyond loopback)."""
+
+    @property
+    def speed(self) -> float:
+        """How many seconds of journey time pass in a real one, at most."""
+
+    @property
+    def lag_bound(self) -> timedelta:
+        """How late the engine may be and still be called ready."""
+
+    @property
+    def registry(self) -> CollectorRegistry | None:
+        """The engine's own figures, such as the histogram of lateness; None: it has none."""
+
+    def real_now(self) -> datetime:
+        """The actual instant, in UTC."""
+
+    def journey_now(self) -> datetime:
+        """The instant of journey time, in UTC: when what comes in now arrives."""
+
+    def loop_lag(self) -> timedelta:
+        """How long ago (in real time) the engine should have ended the pass it is in, or begun the next one."""
+
+    def nudge(self) -> None:
+        """Something came in: the engine has work. Returns at once."""
+
+    def asset(self, digits: str, name: str) -> Asset | None:
+        """The picture or document of this name whose content hash begins with these digits; None: there is none."""

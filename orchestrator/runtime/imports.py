@@ -1,0 +1,123 @@
+"""Imports: one batch of a table at a time into a running installation. Events join the past and enter nobody.
+
+A batch and the mark that says how far the import is are written together, so that an import that was broken off goes
+on with the next row; a row that is taken twice all the same has the same ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from orchestrator.core.inbox import Body, Event, Identified
+from orchestrator.runtime.ingest import Incoming, ingest_once
+from orchestrator.stores.protocol import Store
+
+BATCH: Final = 1_000
+"""Rows that are written together."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class ImportedEvent(NamedTuple):
+    """An event of a table, with its row's number."""
+
+    row: int
+    customer: str
+    name: str
+    at: datetime
+    properties: Mapping[str, Any]
+    message_id: str
+
+
+class ImportCounts(NamedTuple):
+    """What one batch did. `refused`: (row, reason) of what could not be kept."""
+
+    taken: int = 0
+    duplicates: int = 0
+    created: int = 0
+    refused: tuple[tuple[int, str], ...] = ()
+
+
+def rows_done(store: Store, name: str) -> int:
+    """How many rows of this import were written already. A mark is an instant: its microseconds since 1970 count."""
+    at = store.mark(_mark(name))
+    return 0 if at is None else (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def mark_done(store: Store, name: str, rows: int) -> None:
+    """Write down how many rows were written; in the transaction that wrote them."""
+    store.mark(_mark(name), _EPOCH + timedelta(microseconds=rows))
+
+
+def _mark(name: str) -> str:
+    return f"import:{name}"
+
+
+def import_events_once(
+    store: Store,
+    events: Sequence[ImportedEvent],
+    profiles: Mapping[str, Mapping[str, Any]],
+    now: datetime,
+    trigger: bool = False,
+) -> ImportCounts:
+    """Write one batch. `profiles` are the traits with which customers who are unknown are created, in silence.
+
+    Events join the history; with `trigger` they arrive now, under their own timestamps, and do what events do.
+    """
+    new = [customer for customer in profiles if store.card(customer) is None]
+    if trigger:
+        made: list[tuple[str, Body]] = [(customer, Identified(profiles[customer], silent=True)) for customer in new]
+        arriving = [Incoming(e.customer, e.name, e.properties, e.at, e.message_id) for e in events]
+        done = ingest_once(store, [*made, *arriving], now)
+        refused = [(events[place - len(made)].row if place >= len(made) else 0, why) for place, why in done.refused]
+        return ImportCounts(done.accepted - len(made), done.duplicates, len(new), tuple(refused))
+    by_customer: dict[str, list[Event]] = {}
+    refused = []
+    for e in events:
+        event = Event(e.name, min(e.at, now), e.properties, e.message_id)
+        by_customer.setdefault(e.customer, []).append(event)
+    for customer, past in by_customer.items():
+        store.lay_history(customer, past)
+    # Silence brings memberships and timers up to date with the new past, and enters nobody.
+    told: list[tuple[str, Body]] = [
+        (customer, Identified(profiles.get(customer, {}) if customer in new else {}, silent=True))
+        for customer in by_customer
+    ]
+    ingest_once(store, told, now)
+    return ImportCounts(len(events), 0, len(new), tuple(refused))
+
+
+def import_customers_once(
+    store: Store, customers: Sequence[tuple[int, str, Mapping[str, Any]]], now: datetime, trigger: bool = False
+) -> ImportCounts:
+    """Write one batch of (row, customer, traits). An opt-out that we know outlasts any consent that a table claims.
+
+    In silence: no attribute or segment trigger enters anybody; with `trigger` the traits arrive like any others.
+    """
+    items: list[tuple[str, Body]] = []
+    created = 0
+    for _, customer, traits in customers:
+        card = store.card(customer)
+        created += card is None
+        chosen = traits.get("consents")
+        if card is not None and card.customer is not None and chosen:
+            traits = {**traits, "consents": _outlasted(chosen, card.customer.consents)}
+        items.append((customer, Identified(traits, silent=not trigger or card is None)))
+    done = ingest_once(store, items, now)
+    refused = tuple((customers[place][0], why) for place, why in done.refused)
+    return ImportCounts(len(items) - len(refused), done.duplicates, created, refused)
+
+
+def _outlasted(
+    chosen: Mapping[str, Mapping[str, str]], known: Mapping[tuple[str, str], str]
+) -> dict[str, dict[str, str]]:
+    """The consents of a table without those that contradict an opt-out."""
+    return {
+        topic: {
+            channel: state
+            for channel, state in channels.items()
+            if not (state == "in" and known.get((topic, channel)) == "out")
+        }
+        for topic, channels in chosen.items()
+    }

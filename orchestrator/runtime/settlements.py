@@ -1,0 +1,195 @@
+"""What became of a claimed message, as the row, the journal and the inbox are told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from orchestrator.channels.protocol import Answer
+from orchestrator.core.claim import Claimed, ClaimVerdict, normal_of
+from orchestrator.core.inbox import Body, Receipt
+from orchestrator.core.ledger import UNSENT, Message
+from orchestrator.core.transition import Transition
+from orchestrator.stores.protocol import Settlement, Store
+
+
+class Rendered(Protocol):
+    """A message's texts."""
+
+    @property
+    def subject(self) -> str | None: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def html(self) -> str | None: ...
+    @property
+    def from_(self) -> str | None: ...
+    @property
+    def reply_to(self) -> str | None: ...
+
+
+class Settler:
+    """Makes settlements at one instant of journey time."""
+
+    def __init__(self, store: Store, now: datetime) -> None:
+        self._store = store
+        self._now = now
+        listened = store.index.listened
+        self._tell_sent = "message_sent" in listened
+        self._tell_failed = "message_failed" in listened
+
+    def kept(self, claimed: Claimed, verdict: ClaimVerdict) -> Settlement:
+        """It stays in the queue: held until an instant, or frozen while its journey is paused."""
+        row = claimed.row
+        lines = []
+        if verdict.action != "freeze":
+            lines.append(line_of_row(row, self._now, "held", {"reason": verdict.reason, "until": verdict.until_at}))
+        return Settlement(
+            row.id,
+            row.customer_id,
+            "queued",
+            lines,
+            verdict.until_at,
+            fence=claimed.fence,
+            uncertain=claimed.uncertain,
+        )
+
+    def given_back(self, claimed: Claimed, retry_at: datetime) -> Settlement:
+        """It was not tried: it stays in the queue until a real instant, and nobody needs to know."""
+        row = claimed.row
+        return Settlement(
+            row.id, row.customer_id, "queued", fence=claimed.fence, retry_at=retry_at, uncertain=claimed.uncertain
+        )
+
+    def refused_for_now(self, claimed: Claimed, answer: Answer, retry_at: datetime) -> Settlement:
+        """The provider refused it for now, or its answer was lost and it knows our id. The journal hears of the first
+        time only: a day has many."""
+        row = claimed.row
+        lines = []
+        if claimed.first_tried_at is None:
+            data = {"channel": row.channel, "reason": "provider_busy"}
+            lines.append(line_of_row(row, said_at(row, self._now), "retried", data, 0, {"error": answer.reason}))
+        lost = answer.outcome == "unknown"
+        return Settlement(
+            row.id,
+            row.customer_id,
+            "queued",
+            lines,
+            fence=claimed.fence,
+            retry_at=retry_at,
+            uncertain=lost or claimed.uncertain,
+            untaken=not lost,
+        )
+
+    def suppressed(self, claimed: Claimed, reason: str, values: Mapping[str, Any] | None = None) -> Settlement:
+        """It is not sent."""
+        row = claimed.row
+        at = said_at(row, self._now)
+        lines = [line_of_row(row, at, "suppressed", {"channel": row.channel, "reason": reason}, values=values)]
+        coupon = self._released(row, at, lines)
+        return Settlement(row.id, row.customer_id, "suppressed", lines, release_coupon=coupon, fence=claimed.fence)
+
+    def answered(self, claimed: Claimed, rendered: Rendered | None, answer: Answer, again: bool = False) -> Settlement:
+        """It was handed over, and this is final. `rendered` None: its texts are not known any more. `again`: it may
+        have gone before, which is counted."""
+        row, fence = claimed.row, claimed.fence
+        at = said_at(row, self._now)
+        lines = [] if rendered is None else [line_of_row(row, at, "message", _texts(row, rendered))]
+        if again:
+            lines.append(line_of_row(row, at, "retried", {"channel": row.channel, "reason": "unknown_outcome"}, 1))
+        if answer.outcome == "accepted":
+            if not answer.receipts and not self._tell_sent:  # as nearly always
+                return Settlement(row.id, row.customer_id, "sent", lines, None, True, (), None, None, fence)
+            receipts = _receipts(row, answer)
+            if self._tell_sent:
+                receipts.insert(0, Receipt("sent", row.channel, row.id))
+            cause = _cause(claimed, answer)
+            return Settlement(row.id, row.customer_id, "sent", lines, None, True, receipts, None, cause, fence)
+        if answer.outcome == "unknown":
+            data = {"channel": row.channel, "status": "unknown", "reason": "unknown_outcome"}
+            lines.append(line_of_row(row, at, "outcome", data, 1, {"answer": answer.reason} if answer.reason else None))
+            receipts = _receipts(row, answer)
+            return Settlement(row.id, row.customer_id, "unknown", lines, None, True, receipts, None, None, fence)
+        return self._rejected(claimed, answer, at, lines)
+
+    def _rejected(self, claimed: Claimed, answer: Answer, at: datetime, lines: list[Transition]) -> Settlement:
+        """Refused for good; where there is no such mailbox, nothing is sent there any more."""
+        row = claimed.row
+        data = {"channel": row.channel, "status": "rejected", "reason": "provider_rejected"}
+        lines.append(line_of_row(row, at, "outcome", data, 1, {"answer": answer.reason}))
+        coupon = self._released(row, at, lines)
+        receipts = [Receipt("failed", row.channel, row.id)] if self._tell_failed else ()
+        cause = _cause(claimed, answer)
+        return Settlement(
+            row.id, row.customer_id, "rejected", lines, None, True, receipts, coupon, cause, claimed.fence
+        )
+
+    def _released(self, row: Message, at: datetime, lines: list[Transition]) -> str | None:
+        """The message is certainly unsent: its coupon is taken back. Returns the coupon's id, if it had one."""
+        if row.coupon is None:
+            return None
+        card = self._store.card(row.customer_id)
+        coupon = next((c for c in card.coupons if c.id == row.coupon), None) if card is not None else None
+        if card is None or coupon is None or coupon.status != "issued":
+            return None
+        others = [m for m in card.messages if m.row.coupon == row.coupon and m.row.id != row.id]
+        if any(message.status not in UNSENT for message in others):
+            return None  # it went, or may still go, on another channel
+        lines.append(line_of_row(row, at, "released", {"offer": coupon.offer, "code": coupon.code}, 1))
+        return coupon.id
+
+
+def _receipts(row: Message, answer: Answer) -> list[Body]:
+    return [Receipt(kind, row.channel, row.id) for kind in answer.receipts]  # type: ignore[arg-type]
+
+
+def _cause(claimed: Claimed, answer: Answer) -> tuple[str, str, str] | None:
+    """What goes on the suppression list by this answer."""
+    found = None
+    for kind in answer.receipts:
+        cause = {"bounce": "bounced", "complaint": "complained"}.get(kind)
+        if cause is not None:
+            found = (claimed.row.channel, normal_of(claimed.row, claimed.customer), cause)
+    return found
+
+
+def said_at(row: Message, now: datetime) -> datetime:
+    """The instant of the decision when the message goes in the same breath, else the actual one."""
+    return row.at if row.decided_at == now else now
+
+
+def _texts(row: Message, rendered: Rendered) -> dict[str, Any]:
+    return {
+        "channel": row.channel,
+        "topic": row.topic,
+        "template": row.template,
+        "to": row.to,
+        "subject": rendered.subject,
+        "text": rendered.text,
+        "html": rendered.html,
+    }
+
+
+def line_of_row(
+    row: Message,
+    at: datetime,
+    type_: str,
+    data: Mapping[str, Any],
+    after: int = 0,
+    values: Mapping[str, Any] | None = None,
+) -> Transition:
+    """A line about a message, in its place (`after` counts from the decision's own line)."""
+    return Transition(
+        at,
+        row.customer_id,
+        row.seq + after,
+        type_,
+        row.journey,
+        row.version,
+        row.key,
+        row.step,
+        data,
+        row.enrollment_id,
+        values or {},
+    )

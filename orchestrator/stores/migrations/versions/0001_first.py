@@ -1,0 +1,592 @@
+"""The first tables."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make every table."""
+    _attempts()
+    _audit()
+    _codes()
+    _consents()
+    _coupons()
+    _customers()
+    _deployments()
+    _enrollments()
+    _entries()
+    _events()
+    _fanout()
+    _forwarding()
+    _handed_over()
+    _identifiers()
+    _inbox()
+    _marks()
+    _messages()
+    _meta()
+    _outbox()
+    _refused()
+    _replies()
+    _requests()
+    _seen()
+    _shards()
+    _suppressions()
+    _tallies()
+    _tasks()
+    _transitions()
+    _versions()
+
+
+def downgrade() -> None:
+    """Back to an empty database. Everything is lost."""
+    for name in (
+        "versions",
+        "transitions",
+        "tasks",
+        "tallies",
+        "suppressions",
+        "shards",
+        "seen",
+        "requests",
+        "replies",
+        "refused",
+        "outbox",
+        "meta",
+        "messages",
+        "marks",
+        "inbox",
+        "identifiers",
+        "handed_over",
+        "forwarding",
+        "fanout",
+        "events",
+        "entries",
+        "enrollments",
+        "deployments",
+        "customers",
+        "coupons",
+        "consents",
+        "codes",
+        "audit",
+        "attempts",
+    ):
+        op.drop_table(name)
+
+
+def _attempts() -> None:
+    op.create_table(
+        "attempts",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("begun_at", sa.BigInteger(), nullable=False),
+        sa.Column("customers", sa.Text(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
+    )
+
+
+def _audit() -> None:
+    op.create_table(
+        "audit",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
+    )
+
+
+def _codes() -> None:
+    op.create_table(
+        "codes",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("offer", sa.String(length=200), nullable=False),
+        sa.Column("code", sa.String(length=200), nullable=False),
+        sa.Column("given", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_codes")),
+    )
+    op.create_index(
+        "ix_codes_free",
+        "codes",
+        ["offer", "seq"],
+        unique=False,
+        sqlite_where=sa.text("given = 0"),
+        postgresql_where=sa.text("given = 0"),
+    )
+    op.create_index("ix_codes_offer_code", "codes", ["offer", "code"], unique=True)
+
+
+def _consents() -> None:
+    op.create_table(
+        "consents",
+        sa.Column("shard", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("customer", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("shard", "customer", name=op.f("pk_consents")),
+        sqlite_with_rowid=False,
+    )
+
+
+def _coupons() -> None:
+    op.create_table(
+        "coupons",
+        sa.Column("shard", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("customer", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.String(length=200), nullable=False),
+        sa.Column("offer", sa.String(length=200), nullable=False),
+        sa.Column("code", sa.String(length=200), nullable=False),
+        sa.Column("status", sa.String(length=12), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("row", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("shard", "customer", "id", name=op.f("pk_coupons")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_coupons_offer_code", "coupons", ["offer", "code"], unique=True)
+    op.create_index("ix_coupons_offer_status", "coupons", ["offer", "status"], unique=False)
+
+
+def _customers() -> None:
+    op.create_table(
+        "customers",
+        sa.Column("shard", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("external_id", sa.String(length=512), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("known_from", sa.BigInteger(), nullable=False),
+        sa.Column("zone", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("next_due_at", sa.BigInteger(), nullable=True),
+        sa.Column("parked", sa.String(length=40), nullable=True),
+        sa.Column("parked_detail", sa.Text(), nullable=True),
+        sa.Column("parked_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("shard", "id", name=op.f("pk_customers")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_customers_due",
+        "customers",
+        ["next_due_at", "external_id"],
+        unique=False,
+        sqlite_where=sa.text("next_due_at IS NOT NULL"),
+        postgresql_where=sa.text("next_due_at IS NOT NULL"),
+    )
+    op.create_index("ix_customers_external_id", "customers", ["external_id"], unique=True)
+    op.create_index(
+        "ix_customers_parked",
+        "customers",
+        ["parked_at"],
+        unique=False,
+        sqlite_where=sa.text("parked IS NOT NULL"),
+        postgresql_where=sa.text("parked IS NOT NULL"),
+    )
+    op.create_index("ix_customers_zone", "customers", ["zone", "external_id"], unique=False)
+
+
+def _deployments() -> None:
+    op.create_table(
+        "deployments",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("deployed_at", sa.BigInteger(), nullable=False),
+        sa.Column("files", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deployments")),
+        sa.UniqueConstraint("digest", name=op.f("uq_deployments_digest")),
+    )
+
+
+def _enrollments() -> None:
+    op.create_table(
+        "enrollments",
+        sa.Column("shard", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("customer", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("journey", sa.String(length=200), nullable=False),
+        sa.Column("version", sa.String(length=64), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("status", sa.String(length=12), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("ended_by_rule", sa.Integer(), nullable=False),
+        sa.Column("step", sa.String(length=200), nullable=True),
+        sa.Column("entered_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("live", sa.Integer(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("shard", "customer", "id", name=op.f("pk_enrollments")),
+    )
+    op.create_index(
+        "ix_enrollments_live",
+        "enrollments",
+        ["journey", "version", "status"],
+        unique=False,
+        sqlite_where=sa.text("live = 1"),
+        postgresql_where=sa.text("live = 1"),
+    )
+
+
+def _entries() -> None:
+    op.create_table(
+        "entries",
+        sa.Column("shard", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("customer", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("journey", sa.String(length=200), nullable=False),
+        sa.Column("key", sa.String(length=512), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("shard", "customer", "journey", "key", name=op.f("pk_entries")),
+        sqlite_with_rowid=False,
+    )
+
+
+def _events() -> None:
+    op.create_table(
+        "events",
+        sa.Column("shard", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("customer", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.String(length=512), nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.String(length=512), nullable=False),
+        sa.Column("properties", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("shard", "customer", "name", "at", "seq", name=op.f("pk_events")),
+    )
+
+
+def _fanout() -> None:
+    op.create_table(
+        "fanout",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.String(length=600), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("zone", sa.String(length=64), nullable=True),
+        sa.Column("segment", sa.String(length=200), nullable=True),
+        sa.Column("cursor", sa.String(length=512), nullable=True),
+        sa.Column("reached", sa.BigInteger(), nullable=False),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_fanout")),
+        sa.UniqueConstraint("name", name=op.f("uq_fanout_name")),
+    )
+    op.create_index(
+        "ix_fanout_pending",
+        "fanout",
+        ["at"],
+        unique=False,
+        sqlite_where=sa.text("done = 0"),
+        postgresql_where=sa.text("done = 0"),
+    )
+
+
+def _forwarding() -> None:
+    op.create_table(
+        "forwarding",
+        sa.Column("from_customer", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("into_shard", sa.Integer(), nullable=False),
+        sa.Column("into_customer", sa.BigInteger(), nullable=False),
+        sa.Column("merged_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("from_customer", name=op.f("pk_forwarding")),
+        sqlite_with_rowid=False,
+    )
+
+
+def _handed_over() -> None:
+    op.create_table(
+        "handed_over",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("journey", sa.String(length=200), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_handed_over")),
+    )
+    op.create_index("ix_handed_over_journey_at", "handed_over", ["journey", "at"], unique=False)
+
+
+def _identifiers() -> None:
+    op.create_table(
+        "identifiers",
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("value", sa.String(length=512), nullable=False),
+        sa.Column("shard", sa.Integer(), nullable=False),
+        sa.Column("customer", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "value", name=op.f("pk_identifiers")),
+        sqlite_with_rowid=False,
+    )
+
+
+def _inbox() -> None:
+    op.create_table(
+        "inbox",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shard", sa.Integer(), nullable=False),
+        sa.Column("customer", sa.BigInteger(), nullable=False),
+        sa.Column("external_id", sa.String(length=512), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("parked", sa.Integer(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_inbox")),
+    )
+    op.create_index("ix_inbox_customer", "inbox", ["shard", "customer"], unique=False)
+    op.create_index(
+        "ix_inbox_waiting",
+        "inbox",
+        ["received_at", "external_id", "shard", "customer"],
+        unique=False,
+        sqlite_where=sa.text("parked = 0"),
+        postgresql_where=sa.text("parked = 0"),
+    )
+
+
+def _marks() -> None:
+    op.create_table(
+        "marks",
+        sa.Column("name", sa.String(length=400), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_marks")),
+        sqlite_with_rowid=False,
+    )
+
+
+def _messages() -> None:
+    op.create_table(
+        "messages",
+        sa.Column("shard", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("customer", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.String(length=200), nullable=False),
+        sa.Column("journey", sa.String(length=200), nullable=False),
+        sa.Column("enrollment", sa.String(length=64), nullable=False),
+        sa.Column("step", sa.String(length=200), nullable=False),
+        sa.Column("channel", sa.String(length=20), nullable=False),
+        sa.Column("topic", sa.String(length=200), nullable=False),
+        sa.Column("class", sa.String(length=20), nullable=False),
+        sa.Column("template", sa.String(length=400), nullable=False),
+        sa.Column("address", sa.String(length=512), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("status", sa.String(length=12), nullable=False),
+        sa.Column("opened_at", sa.BigInteger(), nullable=True),
+        sa.Column("clicked_at", sa.BigInteger(), nullable=True),
+        sa.Column("row", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("shard", "customer", "id", name=op.f("pk_messages")),
+    )
+    op.create_index("ix_messages_at", "messages", ["at"], unique=False)
+    op.create_index("ix_messages_id", "messages", ["id"], unique=True)
+
+
+def _meta() -> None:
+    op.create_table(
+        "meta",
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_meta")),
+        sqlite_with_rowid=False,
+    )
+
+
+def _outbox() -> None:
+    op.create_table(
+        "outbox",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=200), nullable=False),
+        sa.Column("shard", sa.Integer(), nullable=False),
+        sa.Column("customer", sa.BigInteger(), nullable=False),
+        sa.Column("journey", sa.String(length=200), nullable=False),
+        sa.Column("channel", sa.String(length=20), nullable=False),
+        sa.Column("class", sa.String(length=20), nullable=False),
+        sa.Column("throttled", sa.Integer(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("available_at", sa.BigInteger(), nullable=False),
+        sa.Column("retry_at", sa.BigInteger(), nullable=False),
+        sa.Column("frozen", sa.Integer(), nullable=False),
+        sa.Column("told", sa.Integer(), nullable=False),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("lease_until", sa.BigInteger(), nullable=True),
+        sa.Column("begun", sa.Integer(), nullable=False),
+        sa.Column("uncertain", sa.Integer(), nullable=False),
+        sa.Column("first_tried_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_outbox")),
+        sa.UniqueConstraint("id", name=op.f("uq_outbox_id")),
+    )
+    op.create_index(
+        "ix_outbox_leased",
+        "outbox",
+        ["journey", "lease_until"],
+        unique=False,
+        sqlite_where=sa.text("throttled = 1 AND lease_until IS NOT NULL"),
+        postgresql_where=sa.text("throttled = 1 AND lease_until IS NOT NULL"),
+    )
+    op.create_index("ix_outbox_ready", "outbox", ["class", "throttled", "frozen", "available_at"], unique=False)
+    op.create_index(
+        "ix_outbox_retry",
+        "outbox",
+        ["retry_at"],
+        unique=False,
+        sqlite_where=sa.text("frozen = 2"),
+        postgresql_where=sa.text("frozen = 2"),
+    )
+    op.create_index(
+        "ix_outbox_throttled",
+        "outbox",
+        ["journey", "at", "available_at"],
+        unique=False,
+        sqlite_where=sa.text("throttled = 1 AND frozen = 0"),
+        postgresql_where=sa.text("throttled = 1 AND frozen = 0"),
+    )
+    op.create_index(
+        "ix_outbox_told",
+        "outbox",
+        ["told", "journey", "available_at"],
+        unique=False,
+        sqlite_where=sa.text("throttled = 1 AND frozen = 0"),
+        postgresql_where=sa.text("throttled = 1 AND frozen = 0"),
+    )
+
+
+def _refused() -> None:
+    op.create_table(
+        "refused",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_refused")),
+    )
+
+
+def _replies() -> None:
+    op.create_table(
+        "replies",
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("until_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("url", name=op.f("pk_replies")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_replies_until_at", "replies", ["until_at"], unique=False)
+
+
+def _requests() -> None:
+    op.create_table(
+        "requests",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.String(length=200), nullable=False),
+        sa.Column("shard", sa.Integer(), nullable=False),
+        sa.Column("customer", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("lease_until", sa.BigInteger(), nullable=True),
+        sa.Column("row", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_requests")),
+        sa.UniqueConstraint("id", name=op.f("uq_requests_id")),
+    )
+
+
+def _seen() -> None:
+    op.create_table(
+        "seen",
+        sa.Column("message_id", sa.String(length=512), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("content", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("message_id", name=op.f("pk_seen")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_seen_received_at", "seen", ["received_at"], unique=False)
+
+
+def _shards() -> None:
+    op.create_table(
+        "shards",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("next_due_at", sa.BigInteger(), nullable=True),
+        sa.Column("turned_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_shards")),
+        sqlite_with_rowid=False,
+    )
+
+
+def _suppressions() -> None:
+    op.create_table(
+        "suppressions",
+        sa.Column("channel", sa.String(length=20), nullable=False),
+        sa.Column("address", sa.String(length=512), nullable=False),
+        sa.Column("cause", sa.String(length=20), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("channel", "address", "cause", name=op.f("pk_suppressions")),
+        sqlite_with_rowid=False,
+    )
+
+
+def _tallies() -> None:
+    op.create_table(
+        "tallies",
+        sa.Column("name", sa.String(length=400), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("amount", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_tallies")),
+        sqlite_with_rowid=False,
+    )
+
+
+def _tasks() -> None:
+    op.create_table(
+        "tasks",
+        sa.Column("shard", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("customer", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.String(length=200), nullable=False),
+        sa.Column("queue", sa.String(length=200), nullable=False),
+        sa.Column("assignee", sa.Text(), nullable=True),
+        sa.Column("opened_at", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("row", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("shard", "customer", "id", name=op.f("pk_tasks")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_tasks_open",
+        "tasks",
+        ["queue", "assignee"],
+        unique=False,
+        sqlite_where=sa.text("closed_at IS NULL"),
+        postgresql_where=sa.text("closed_at IS NULL"),
+    )
+
+
+def _transitions() -> None:
+    op.create_table(
+        "transitions",
+        sa.Column("shard", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("customer", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("n", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("type", sa.String(length=20), nullable=False),
+        sa.Column("journey", sa.String(length=200), nullable=True),
+        sa.Column("version", sa.String(length=64), nullable=True),
+        sa.Column("key", sa.Text(), nullable=True),
+        sa.Column("step", sa.String(length=200), nullable=True),
+        sa.Column("enrollment", sa.String(length=64), nullable=True),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("details", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("shard", "customer", "at", "seq", "n", name=op.f("pk_transitions")),
+    )
+
+
+def _versions() -> None:
+    op.create_table(
+        "versions",
+        sa.Column("journey", sa.String(length=200), nullable=False),
+        sa.Column("version", sa.String(length=64), nullable=False),
+        sa.Column("deployment", sa.BigInteger(), nullable=False),
+        sa.Column("first_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("journey", "version", name=op.f("pk_versions")),
+        sqlite_with_rowid=False,
+    )

@@ -1,0 +1,114 @@
+"""The messages that a turn may look at: those that caps and conditions count, and those that something just came for.
+
+A row of the ledger is wide, and conditions ask for little of it: what they count is made of its columns alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from orchestrator.core.inbox import Receipt, SurveyAnswered
+from orchestrator.core.index import Index
+from orchestrator.core.ledger import Message
+from orchestrator.core.program import MessageClass
+from orchestrator.core.state import from_json
+from orchestrator.core.view import CustomerView, LoadedMessage
+from orchestrator.stores.instants import instant, instant_or_none, micros
+from orchestrator.stores.sqlite.choosing import ID_OF, SHARD_OF, Chosen, packed
+
+_FATE: Final = "t.status, t.opened_at, t.clicked_at"
+COUNTED: Final = f"""
+SELECT j.key, t.id, t.journey, t.enrollment, t.step, t.channel, t.topic, t.class, t.template, t.address, t.at, t.seq,
+       {_FATE}
+FROM json_each(?) AS j CROSS JOIN messages AS t ON t.shard = {SHARD_OF} AND t.customer = {ID_OF}
+WHERE t.at > ? OR t.status = 'queued'
+"""
+WHOLE: Final = f"""
+SELECT j.key, t.row, {_FATE}
+FROM json_each(?) AS j CROSS JOIN messages AS t ON t.shard = {SHARD_OF} AND t.customer = {ID_OF}
+"""
+NAMED: Final = f"""
+SELECT t.row, {_FATE}
+FROM json_each(?) AS j CROSS JOIN messages AS t INDEXED BY ix_messages_id ON t.id = j.value
+"""
+_EVER: Final = -(1 << 62)
+
+
+def load_messages(
+    c: sqlite3.Connection, chosen: Sequence[Chosen], views: Sequence[CustomerView], index: Index, now: datetime
+) -> None:
+    """Fill in the messages of the customers of a view, ascending by their place in the journal."""
+    found: list[dict[str, LoadedMessage]] = [{} for _ in views]
+    kept_for = index.messages_asked_for()
+    if kept_for is None or kept_for > timedelta(0):
+        since = _EVER if kept_for is None else micros(now - kept_for)
+        for place, *columns in c.execute(COUNTED, (packed(chosen), since)):
+            message = _counted(chosen[place].external_id, *columns)
+            found[place][message.row.id] = message
+    whole = [place for place, view in enumerate(views) if _asks_whole(view)]
+    if whole:
+        for place, *columns in c.execute(WHOLE, (packed([chosen[place] for place in whole]),)):
+            _keep(found[whole[place]], _message(*columns))
+    named = [id for view in views for id in _named(view)]
+    if named:
+        place_of = {customer.external_id: place for place, customer in enumerate(chosen)}
+        for columns in c.execute(NAMED, (json.dumps(named),)):
+            message = _message(*columns)
+            if message.row.customer_id in place_of:
+                _keep(found[place_of[message.row.customer_id]], message)
+    for view, messages in zip(views, found, strict=True):
+        if messages:
+            view.messages = sorted(messages.values(), key=lambda message: message.row.seq)
+
+
+def _asks_whole(view: CustomerView) -> bool:
+    """Whether something asks for messages that nothing names: an answer to the latest survey, or the messages on other
+    channels of a step that sends on all and is not done."""
+    return any(isinstance(item.body, SurveyAnswered) and item.body.message_id is None for item in view.inbox) or any(
+        e.sent_ways for e in view.enrollments
+    )
+
+
+def _named(view: CustomerView) -> list[str]:
+    """The messages that items in the inbox are about."""
+    bodies = [item.body for item in view.inbox]
+    ids = [body.message_id for body in bodies if isinstance(body, (Receipt, SurveyAnswered))]
+    return [id for id in ids if id is not None]
+
+
+def _keep(found: dict[str, LoadedMessage], message: LoadedMessage) -> None:
+    found[message.row.id] = message
+
+
+def _message(row: str, status: str, opened_at: int | None, clicked_at: int | None) -> LoadedMessage:
+    return LoadedMessage(from_json(Message, row), status, instant_or_none(opened_at), instant_or_none(clicked_at))
+
+
+def _counted(
+    customer: str,
+    id: str,
+    journey: str,
+    enrollment: str,
+    step: str,
+    channel: str,
+    topic: str,
+    klass: MessageClass,
+    template: str,
+    to: str,
+    at: int,
+    seq: int,
+    status: str,
+    opened_at: int | None,
+    clicked_at: int | None,
+) -> LoadedMessage:
+    """A message as caps and conditions count it: what they never ask for is left empty."""
+    sent_at = instant(at)
+    row = Message(
+        id, customer, enrollment, journey, "", "", step, 0, channel, topic, klass, template, "", None, to, {}, sent_at,
+        sent_at, seq,
+    )  # fmt: skip
+    return LoadedMessage(row, status, instant_or_none(opened_at), instant_or_none(clicked_at))

@@ -1,0 +1,256 @@
+"""Arrivals on SQLite. Callers of many threads share a commit: who comes first writes what the others brought, too."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
+
+from orchestrator.core.customer import Customer
+from orchestrator.core.inbox import ConsentChanged, Event
+from orchestrator.core.state import body_to_json, dumps
+from orchestrator.core.time.zone_in_force import zone_in_force
+from orchestrator.stores.instants import instant, micros
+from orchestrator.stores.protocol import Arrival, Ingested, content_of
+from orchestrator.stores.shards import shard_of
+from orchestrator.stores.sqlite.saving import EVENT, SEQS_A_TURN, consents_of, state_of
+from orchestrator.stores.sqlite.turns import SqliteTurns
+
+_SEEN: Final = """
+SELECT s.message_id, s.received_at, s.content FROM json_each(?) AS j CROSS JOIN seen AS s ON s.message_id = j.value
+"""
+_SEE: Final = """
+INSERT INTO seen (message_id, received_at, content) VALUES (?, ?, ?)
+ON CONFLICT (message_id) DO UPDATE SET received_at = excluded.received_at, content = excluded.content
+"""
+_KNOWN: Final = """
+SELECT c.external_id, c.shard, c.id, c.parked IS NOT NULL
+FROM json_each(?) AS j CROSS JOIN customers AS c ON c.external_id = j.value
+"""
+_CREATE: Final = """
+INSERT INTO customers (shard, id, external_id, created_at, known_from, zone, state) VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+_IDENTIFY: Final = "INSERT INTO identifiers (kind, value, shard, customer) VALUES ('external', ?, ?, ?)"
+_LAST_ID: Final = "SELECT value FROM meta WHERE name = 'last_customer'"
+_COUNT_IDS: Final = """
+INSERT INTO meta (name, value) VALUES ('last_customer', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+"""
+_PUT: Final = """
+INSERT INTO inbox (shard, customer, external_id, received_at, parked, body) VALUES (?, ?, ?, ?, ?, ?)
+"""
+_CONSENTS: Final = "SELECT state FROM consents WHERE shard = ? AND customer = ?"
+_CHOOSE: Final = """
+INSERT INTO consents (shard, customer, state) VALUES (?, ?, ?)
+ON CONFLICT (shard, customer) DO UPDATE SET state = excluded.state
+"""
+_HAS_EVENT: Final = """
+SELECT EXISTS (SELECT 1 FROM events WHERE shard = ? AND customer = ? AND name = ? AND at = ? AND id = ?)
+"""
+_SIGN: Final = 1 << 64
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class _Prepared(NamedTuple):
+    """An arrival as it will be written: made in the caller's own thread, before the lock."""
+
+    customer: str
+    at: int
+    body: str
+    message_id: str | None
+    content: int
+    opted_out: tuple[str, str] | None
+
+
+class _Place(NamedTuple):
+    """A known customer."""
+
+    shard: int
+    id: int
+    parked: int
+
+
+class _Batch:
+    """What one caller brought, and what became of it."""
+
+    def __init__(self, arrivals: Sequence[_Prepared]) -> None:
+        self.arrivals = arrivals
+        self.done: Ingested | None = None
+        self.error: Exception | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether its caller can be answered."""
+        return self.done is not None or self.error is not None
+
+
+class SqliteIngest(SqliteTurns):
+    """The part of the store that everything comes in by."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._gate = threading.Lock()
+        self._turnstile = threading.Lock()
+        self._waiting: list[_Batch] = []
+
+    def ingest(self, arrivals: Sequence[Arrival]) -> Ingested:
+        """Put arrivals into the inbox; committed when it returns. Raises StoreBusy: then nothing of them was kept."""
+        batch = _Batch([_prepared(arrival) for arrival in arrivals])
+        if not batch.arrivals:
+            return Ingested()
+        if self.db.holding:  # a turn of this thread: nobody else's arrivals may depend on its end
+            with self.db.write() as c:
+                [done] = self._take(c, [batch])
+            return done
+        with self._gate:
+            self._waiting.append(batch)
+        with self._turnstile:
+            if not batch.over:
+                self._take_everybody(batch)
+        if batch.error is not None:
+            raise batch.error
+        assert batch.done is not None
+        return batch.done
+
+    def _take_everybody(self, mine: _Batch) -> None:
+        """Write what all callers brought until the lock was ours, in one transaction; if that fails, each alone."""
+        group: list[_Batch] = []
+        try:
+            with self.db.write() as c:
+                group = self._everybody()
+                answers = self._take(c, group)
+        except Exception as error:
+            if len(group) > 1:
+                for batch in group:
+                    self._take_alone(batch)
+                return
+            with self._gate:
+                self._waiting = [batch for batch in self._waiting if batch is not mine]
+            mine.error = error
+            return
+        for batch, answer in zip(group, answers, strict=True):
+            batch.done = answer
+
+    def _everybody(self) -> list[_Batch]:
+        with self._gate:
+            group, self._waiting = self._waiting, []
+        return group
+
+    def _take_alone(self, batch: _Batch) -> None:
+        try:
+            with self.db.write() as c:
+                [answer] = self._take(c, [batch])
+        except Exception as error:
+            batch.error = error
+        else:
+            batch.done = answer
+
+    def _take(self, c: sqlite3.Connection, batches: Sequence[_Batch]) -> list[Ingested]:
+        """Write batches in their order; each message id once."""
+        everything = [arrival for batch in batches for arrival in batch.arrivals]
+        window = self.index.project.settings.dedupe // _MICROSECOND
+        seen = _seen(c, everything)
+        fresh: dict[str, tuple[int, int]] = {}
+        accepted: list[_Prepared] = []
+        answers = []
+        for batch in batches:
+            count, conflicts = len(accepted), []
+            for arrival in batch.arrivals:
+                message_id = arrival.message_id
+                if message_id is not None:
+                    known = seen.get(message_id)
+                    if known is not None and arrival.at - known[0] <= window:
+                        if known[1] != arrival.content:
+                            conflicts.append(message_id)
+                        continue
+                    seen[message_id] = fresh[message_id] = (arrival.at, arrival.content)
+                accepted.append(arrival)
+            count = len(accepted) - count
+            answers.append(Ingested(count, len(batch.arrivals) - count, tuple(conflicts)))
+        if fresh:
+            c.executemany(_SEE, [(message_id, *known) for message_id, known in fresh.items()])
+        places = self._places(c, accepted)
+        c.executemany(
+            _PUT, [(p.shard, p.id, a.customer, a.at, p.parked, a.body) for a in accepted for p in [places[a.customer]]]
+        )
+        self._opt_out(c, [arrival for arrival in accepted if arrival.opted_out is not None], places)
+        return answers
+
+    def _places(self, c: sqlite3.Connection, arrivals: Sequence[_Prepared]) -> dict[str, _Place]:
+        """Where the customers are; those who are not known yet are created, from their first arrival on."""
+        first_at: dict[str, int] = {}
+        for arrival in arrivals:
+            first_at.setdefault(arrival.customer, arrival.at)
+        places = {
+            external: _Place(shard, id, parked)
+            for external, shard, id, parked in c.execute(_KNOWN, (json.dumps(list(first_at)),))
+        }
+        new = [(customer, at) for customer, at in first_at.items() if customer not in places]
+        if new:
+            places.update(self._create(c, new))
+        return places
+
+    def _create(self, c: sqlite3.Connection, new: Sequence[tuple[str, int]]) -> dict[str, _Place]:
+        found = c.execute(_LAST_ID).fetchone()
+        last = int(found[0]) if found is not None else 0
+        zone = zone_in_force(None, None, None, None, self.index.project.timezone).zone.key
+        places, rows, names = {}, [], []
+        for id, (external, at) in enumerate(new, last + 1):
+            shard = shard_of(id)
+            places[external] = _Place(shard, id, 0)
+            rows.append((shard, id, external, at, at, zone, state_of(Customer(external, instant(at)))))
+            names.append((external, shard, id))
+        c.executemany(_CREATE, rows)
+        c.executemany(_IDENTIFY, names)
+        c.execute(_COUNT_IDS, (str(last + len(new)),))
+        return places
+
+    def _opt_out(self, c: sqlite3.Connection, arrivals: Iterable[_Prepared], places: dict[str, _Place]) -> None:
+        """Opt-outs stand with this transaction, before any turn."""
+        for arrival in arrivals:
+            assert arrival.opted_out is not None
+            key = places[arrival.customer][:2]
+            found = c.execute(_CONSENTS, key).fetchone()
+            chosen = {(topic, channel): state for topic, channel, state in json.loads(found[0] if found else "[]")}
+            chosen[arrival.opted_out] = "out"
+            c.execute(_CHOOSE, (*key, consents_of(chosen)))
+            if self.db.holding and self._claim is not None and arrival.customer in self._claim.customers:
+                self._claim.customers[arrival.customer].opted_out.add(arrival.opted_out)
+
+    def lay_history(self, customer: str, events: Iterable[Event]) -> None:
+        """Join events to the past. An id that stands there already, at the same instant, is not joined again, so that
+        an import may be repeated."""
+        rows = [(event.name, micros(event.at), event.id, dumps(event.properties)) for event in events]
+        if not rows:
+            return
+        with self.db.write() as c:
+            shard, id, _ = self._places(c, [_Prepared(customer, rows[0][1], "", None, 0, None)])[customer]
+            base = self._count_ordinal(c) * SEQS_A_TURN
+            for n, (name, at, event_id, properties) in enumerate(rows):
+                known = event_id and c.execute(_HAS_EVENT, (shard, id, name, at, event_id)).fetchone()[0]
+                if not known:
+                    c.execute(EVENT, (shard, id, name, at, base + n, event_id, properties))
+
+
+def _prepared(arrival: Arrival) -> _Prepared:
+    body = arrival.body
+    return _Prepared(
+        arrival.customer,
+        micros(arrival.received_at),
+        body_to_json(body),
+        arrival.message_id,
+        _signed(content_of(arrival)) if arrival.message_id is not None else 0,
+        (body.topic, body.channel) if isinstance(body, ConsentChanged) and body.state == "out" else None,
+    )
+
+
+def _signed(number: int) -> int:
+    """A number of 64 bits as databases have them."""
+    return number if number < _SIGN >> 1 else number - _SIGN
+
+
+def _seen(c: sqlite3.Connection, arrivals: Iterable[_Prepared]) -> dict[str, tuple[int, int]]:
+    ids = [arrival.message_id for arrival in arrivals if arrival.message_id is not None]
+    return {id: (at, content) for id, at, content in c.execute(_SEEN, (json.dumps(ids),))} if ids else {}

@@ -1,0 +1,150 @@
+"""What one turn reads, by a handful of set-based queries: each takes all chosen customers as one parameter."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from orchestrator.core.enrollment import Enrollment, EntryRecord
+from orchestrator.core.expression.scope import PastEvent
+from orchestrator.core.inbox import Item
+from orchestrator.core.ledger import Coupon, Task
+from orchestrator.core.state import body_from_json, from_json, loads
+from orchestrator.core.view import CustomerView
+from orchestrator.stores.instants import instant
+from orchestrator.stores.sqlite.choosing import ID_OF, SHARD_OF, Chosen, packed
+from orchestrator.stores.sqlite.customers import customer_of
+from orchestrator.stores.sqlite.database import Database
+
+_EACH: Final = "FROM json_each(?) AS j CROSS JOIN"
+_MINE: Final = f"ON t.shard = {SHARD_OF} AND t.customer = {ID_OF}"
+CUSTOMERS: Final = f"""
+SELECT j.key, t.state, t.next_due_at, k.state {_EACH} customers AS t ON t.shard = {SHARD_OF} AND t.id = {ID_OF}
+LEFT JOIN consents AS k ON k.shard = t.shard AND k.customer = t.id
+"""
+INBOX: Final = f"SELECT j.key, t.seq, t.received_at, t.body {_EACH} inbox AS t INDEXED BY ix_inbox_customer {_MINE}"
+ENROLLMENTS: Final = f"SELECT j.key, t.seq, t.state {_EACH} enrollments AS t {_MINE} WHERE t.live = 1"
+ENTRIES: Final = f"SELECT j.key, t.journey, t.key, t.state {_EACH} entries AS t {_MINE}"
+COUPONS: Final = f"SELECT j.key, t.seq, t.row {_EACH} coupons AS t {_MINE}"
+TASKS: Final = f"SELECT j.key, t.seq, t.row {_EACH} tasks AS t {_MINE}"
+EVENTS: Final = f"SELECT j.key, t.at, t.seq, t.properties, t.id {_EACH} events AS t {_MINE} AND t.name = ?"
+ANY_COUPONS: Final = "SELECT EXISTS (SELECT 1 FROM coupons)"
+ANY_TASKS: Final = "SELECT EXISTS (SELECT 1 FROM tasks)"
+ANY_SUPPRESSIONS: Final = "SELECT EXISTS (SELECT 1 FROM suppressions)"
+CAUSES: Final = "SELECT cause FROM suppressions WHERE channel = ? AND address = ?"
+
+
+class LoadedHistory:
+    """One customer's past events. Those of a name are read for all customers of the view together, when a decision
+    first asks for it: most turns ask for none."""
+
+    __slots__ = ("_all", "_place")
+
+    def __init__(self, all_of_them: Histories, place: int) -> None:
+        self._all = all_of_them
+        self._place = place
+
+    def events(self, name: str) -> Sequence[PastEvent]:
+        """Events of this name, ascending by timestamp; never NotLoaded."""
+        return self._all.of(name).get(self._place, ())
+
+
+class Histories:
+    """The pasts of the customers of one view, by name."""
+
+    def __init__(self, db: Database, customers: str) -> None:
+        self._db = db
+        self._customers = customers
+        self._names: dict[str, dict[int, list[PastEvent]]] = {}
+
+    def of(self, name: str) -> Mapping[int, list[PastEvent]]:
+        """The events of a name by the customer's place in the view."""
+        found = self._names.get(name)
+        if found is None:
+            found = self._names[name] = {}
+            with self._db.read() as c:
+                rows = c.execute(EVENTS, (self._customers, name)).fetchall()
+            rows.sort()  # they stand so already, but nobody promised it
+            for place, at, _, properties, id in rows:
+                found.setdefault(place, []).append(PastEvent(instant(at), name, loads(properties), id))
+        return found
+
+
+class Suppressions(Mapping[tuple[str, str], frozenset[str]]):
+    """The suppression list as a turn sees it: read address by address, because a step may write to any."""
+
+    def __init__(self, db: Database, empty: bool) -> None:
+        self._db = db
+        self._empty = empty
+        self._known: dict[tuple[str, str], frozenset[str]] = {}
+
+    def __getitem__(self, place: tuple[str, str]) -> frozenset[str]:
+        causes = self._known.get(place)
+        if causes is None:
+            causes = frozenset()
+            if not self._empty:
+                with self._db.read() as c:
+                    causes = frozenset(cause for (cause,) in c.execute(CAUSES, place))
+            self._known[place] = causes
+        if not causes:
+            raise KeyError(place)
+        return causes
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return (place for place, causes in self._known.items() if causes)
+
+    def __len__(self) -> int:
+        return sum(map(bool, self._known.values()))
+
+
+def load_customers(
+    c: sqlite3.Connection, db: Database, chosen: Sequence[Chosen]
+) -> tuple[list[CustomerView], list[int | None]]:
+    """The customers' parts of the view, without messages, and when each was to be looked at again (microseconds)."""
+    customers = packed(chosen)
+    histories = Histories(db, customers)
+    views: list[CustomerView] = []
+    due: list[int | None] = []
+    for place, state, next_due_at, consents in c.execute(CUSTOMERS, (customers,)):
+        views.append(CustomerView(customer_of(state, consents), (), (), {}, LoadedHistory(histories, place)))
+        due.append(next_due_at)
+    for place, items in _grouped(c.execute(INBOX, (customers,))):
+        views[place].inbox = [Item(seq, instant(at), body_from_json(body)) for _, seq, at, body in _in_order(items)]
+    for place, rows in _grouped(c.execute(ENROLLMENTS, (customers,))):
+        views[place].enrollments = [from_json(Enrollment, state) for _, _, state in _in_order(rows)]
+    for place, rows in _grouped(c.execute(ENTRIES, (customers,))):
+        views[place].entries = {(journey, key): from_json(EntryRecord, state) for _, journey, key, state in rows}
+    if c.execute(ANY_COUPONS).fetchone()[0]:
+        for place, rows in _grouped(c.execute(COUPONS, (customers,))):
+            views[place].coupons = [from_json(Coupon, row) for _, _, row in _in_order(rows)]
+    if c.execute(ANY_TASKS).fetchone()[0]:
+        for place, rows in _grouped(c.execute(TASKS, (customers,))):
+            views[place].tasks = [from_json(Task, row) for _, _, row in _in_order(rows)]
+    return views, due
+
+
+def load_suppressions(c: sqlite3.Connection, db: Database) -> Suppressions:
+    """The suppression list, for the addresses that decisions ask for."""
+    return Suppressions(db, not c.execute(ANY_SUPPRESSIONS).fetchone()[0])
+
+
+def _grouped(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
+    """Rows that stand together by their first column."""
+    place = -1
+    group: list[tuple[Any, ...]] = []
+    for row in rows:
+        if row[0] != place:
+            if group:
+                yield place, group
+            place, group = row[0], []
+        group.append(row)
+    if group:
+        yield place, group
+
+
+def _in_order(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """A customer's rows as they were first written."""
+    if len(rows) > 1:
+        rows.sort(key=lambda row: row[1])
+    return rows

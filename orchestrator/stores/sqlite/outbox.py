@@ -1,0 +1,148 @@
+"""Messages on their way: queued in the order of their decisions, claimed for a lease, written down before they go."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from json import dumps as json_text
+from typing import Any, Final
+
+from orchestrator.core.claim import Claimed
+from orchestrator.core.customer import Customer
+from orchestrator.core.ledger import Message
+from orchestrator.core.state import from_json
+from orchestrator.core.view import Switches
+from orchestrator.stores.instants import instant_or_none, micros
+from orchestrator.stores.sqlite import switches, tallies
+from orchestrator.stores.sqlite.customers import customer_of
+from orchestrator.stores.sqlite.settlements import SqliteSettlements
+from orchestrator.stores.sqlite.throttles import SqliteThrottles
+
+LEASE: Final = timedelta(seconds=60)
+"""Real time for which a claimed message is nobody else's."""
+CLASSES: Final = ("promotional", "service", "transactional")
+_QUEUE: Final = (
+    "INSERT INTO outbox (id, shard, customer, journey, channel, class, throttled, at, available_at, retry_at, frozen, "
+    "told, fence, begun, uncertain) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0)"
+)
+_FREE: Final = "(lease_until IS NULL OR lease_until <= :real)"
+_WAKE: Final = """
+SELECT seq FROM outbox INDEXED BY ix_outbox_retry WHERE frozen = 2 AND retry_at <= :real ORDER BY retry_at LIMIT :n
+"""
+_WOKEN: Final = "UPDATE outbox SET frozen = 0 WHERE seq IN (SELECT value FROM json_each(?))"
+_CLAIM: Final = "UPDATE outbox SET fence = fence + 1, lease_until = ? WHERE seq IN (SELECT value FROM json_each(?))"
+_CLAIMED: Final = """
+SELECT m.row, c.state, k.state, CASE WHEN e.ended_by_rule THEN e.reason END,
+       o.fence, o.begun, o.uncertain, o.first_tried_at, c.id
+FROM json_each(?) AS j
+CROSS JOIN outbox AS o ON o.seq = j.value
+CROSS JOIN messages AS m ON m.shard = o.shard AND m.customer = o.customer AND m.id = o.id
+CROSS JOIN customers AS c ON c.shard = o.shard AND c.id = o.customer
+LEFT JOIN consents AS k ON k.shard = o.shard AND k.customer = o.customer
+LEFT JOIN enrollments AS e ON e.shard = o.shard AND e.customer = o.customer AND e.id = m.enrollment
+ORDER BY j.key
+"""
+"""CROSS JOIN keeps the order of the tables: a handful of look-ups for each message, whatever statistics say."""
+_BEGIN: Final = """
+UPDATE outbox SET begun = begun + 1, uncertain = 1, lease_until = :until,
+    first_tried_at = coalesce(first_tried_at, :real)
+FROM (SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS fence FROM json_each(:ours)) AS ours
+WHERE outbox.id = ours.id AND outbox.fence = ours.fence
+RETURNING outbox.id
+"""
+
+
+def queue_messages(c: sqlite3.Connection, messages: Sequence[Message], internal: Mapping[str, tuple[int, int]]) -> None:
+    """Put new ledger rows on their way. `internal`: (shard, id) by the customer's external id."""
+    c.executemany(
+        _QUEUE,
+        [
+            (m.id, *internal[m.customer_id], m.journey, m.channel, m.klass, int(m.throttled), micros(m.at),
+             micros(m.decided_at))
+            for m in messages
+        ],
+    )  # fmt: skip
+    tallies.count_messages(c, Counter((message.channel, "queued") for message in messages))
+
+
+def read_switches(c: sqlite3.Connection) -> Switches:
+    """What is switched off at the instant of this transaction."""
+    return switches.read_switches(c)
+
+
+class SqliteOutbox(SqliteThrottles, SqliteSettlements):
+    """The part of the store that deliveries ask."""
+
+    def claim_messages(
+        self, now: datetime, limit: int, real_at: datetime | None = None, klass: str | None = None
+    ) -> Sequence[Claimed]:
+        """Queued messages, oldest first, as far as throttles allow. The lease is in real time."""
+        real = real_at or now
+        at = {"now": micros(now), "real": micros(real)}
+        with self.db.read() as c:
+            if not self._anything(c, now, at, klass):
+                return []  # without the writer's lock, which a turn may hold
+        with self.db.write() as c:
+            woken = [seq for (seq,) in c.execute(_WAKE, {**at, "n": max(limit, 1_000)})]
+            if woken:
+                c.execute(_WOKEN, (json_text(woken),))
+            found = [seq for seq, _ in c.execute(_ready(klass), {**at, "n": limit})]
+            if len(found) < limit:
+                found += self._let_through(c, now, at, limit - len(found), klass)
+            if not found:
+                return []
+            chosen = json_text(found)
+            c.execute(_CLAIM, (micros(real + LEASE), chosen))
+            rows = c.execute(_CLAIMED, (chosen,)).fetchall()
+        return _claims(rows)
+
+    def _anything(self, c: sqlite3.Connection, now: datetime, at: Mapping[str, int], klass: str | None) -> bool:
+        return (
+            c.execute(_ready(klass), {**at, "n": 1}).fetchone() is not None
+            or c.execute(_WAKE, {**at, "n": 1}).fetchone() is not None
+            or self._may_go(c, now, at)
+        )
+
+    def begin_hand_over(self, claimed: Sequence[Claimed], real_at: datetime) -> frozenset[str]:
+        """Committed before anything leaves. What another claimed since has a higher fence, and is not ours."""
+        if not claimed:
+            return frozenset()
+        ours = json_text([(message.row.id, message.fence) for message in claimed])
+        with self.db.write() as c:
+            found = c.execute(_BEGIN, {"until": micros(real_at + LEASE), "real": micros(real_at), "ours": ours})
+            return frozenset(id for (id,) in found.fetchall())
+
+
+def _claims(rows: Sequence[tuple[Any, ...]]) -> list[Claimed]:
+    customers: dict[int, Customer] = {}
+    found = []
+    for row, state, consents, ended_by, fence, begun, uncertain, first_at, customer_id in rows:
+        customer = customers.get(customer_id)
+        if customer is None:
+            customer = customers[customer_id] = customer_of(state, consents)
+        message = from_json(Message, row)
+        found.append(Claimed(message, customer, ended_by, fence, begun, bool(uncertain), instant_or_none(first_at)))
+    return found
+
+
+def _ready(klass: str | None) -> str:
+    """Those that no throttle holds, of a class or of all, in the order of their instants: at most :n at :now."""
+    return _READY[klass]
+
+
+def _lane(klass: str, throttled: int) -> str:
+    return (
+        "SELECT * FROM (SELECT seq, available_at FROM outbox INDEXED BY ix_outbox_ready "
+        f"WHERE class = '{klass}' AND throttled = {throttled} AND frozen = 0 AND available_at <= :now AND {_FREE} "
+        "ORDER BY available_at, seq LIMIT :n)"
+    )
+
+
+def _lanes(*classes: str) -> str:
+    lanes = " UNION ALL ".join(_lane(klass, throttled) for klass in classes for throttled in (0, 2))
+    return f"{lanes} ORDER BY available_at, seq LIMIT :n"
+
+
+_READY: Final[dict[str | None, str]] = {None: _lanes(*CLASSES), **{klass: _lanes(klass) for klass in CLASSES}}

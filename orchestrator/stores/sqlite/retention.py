@@ -1,0 +1,164 @@
+"""What nothing can ask for any more goes, in small bites: searched for without the writer's lock, deleted under it.
+
+How long: events, the journal and stories that ended `settings.history`; messages as long, or as long as a cap or an
+expression asks for them; ids of events `settings.dedupe`. An event that some expression counts without end is kept, and
+of every name a customer's first and last: `first` and `last` see everything.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from datetime import datetime, timedelta
+from json import dumps as json_text
+from typing import Any, Final
+
+from orchestrator.core.expression.expr import Expr
+from orchestrator.stores.instants import micros
+from orchestrator.stores.sqlite import tallies
+from orchestrator.stores.sqlite.choosing import ID_OF, SHARD_OF, Chosen, packed
+from orchestrator.stores.sqlite.pools import DAILY
+from orchestrator.stores.sqlite.throttles import SqliteThrottles
+
+REFUSED_KEPT: Final = 10_000
+"""Refused items that are kept: the newest."""
+SLICE: Final = 1_000
+SLICES: Final = 10
+"""Customers that are looked at together, and how many slices one pass looks at: it goes on there the next time."""
+
+_SEEN: Final = "SELECT message_id FROM seen INDEXED BY ix_seen_received_at WHERE received_at < ? LIMIT ?"
+_REPLIES: Final = "SELECT url FROM replies INDEXED BY ix_replies_until_at WHERE until_at <= ? LIMIT ?"
+_REFUSED: Final = "SELECT id FROM refused WHERE id <= (SELECT max(id) FROM refused) - ? ORDER BY id LIMIT ?"
+_FANOUT: Final = "SELECT id FROM fanout WHERE id > 0 AND done = 1 AND at < ? LIMIT ?"
+_HANDED_OVER: Final = "SELECT seq FROM handed_over WHERE journey = ? AND at <= ? LIMIT ?"
+_DAYS: Final = "SELECT name FROM tallies WHERE name >= ? AND name < ? LIMIT ?"
+_MESSAGES: Final = """
+SELECT shard, customer, id, channel, status FROM messages INDEXED BY ix_messages_at
+WHERE at < ? AND status <> 'queued' ORDER BY at LIMIT ?
+"""
+_CUSTOMERS: Final = "SELECT shard, id FROM customers WHERE (shard, id) > (?, ?) ORDER BY shard, id LIMIT ?"
+_EACH: Final = "FROM json_each(:mine) AS j CROSS JOIN"
+_MINE: Final = f"ON t.shard = {SHARD_OF} AND t.customer = {ID_OF}"
+_TRANSITIONS: Final = f"""
+SELECT t.shard, t.customer, t.at, t.seq, t.n {_EACH} transitions AS t {_MINE} AND t.at < :before LIMIT :n
+"""
+_EVENTS: Final = f"""
+SELECT t.shard, t.customer, t.name, t.at, t.seq {_EACH} events AS t {_MINE}
+WHERE t.at < :before AND t.name NOT IN (SELECT value FROM json_each(:kept))
+AND EXISTS (SELECT 1 FROM events AS e
+            WHERE e.shard = t.shard AND e.customer = t.customer AND e.name = t.name AND (e.at, e.seq) < (t.at, t.seq))
+AND EXISTS (SELECT 1 FROM events AS e
+            WHERE e.shard = t.shard AND e.customer = t.customer AND e.name = t.name AND (e.at, e.seq) > (t.at, t.seq))
+LIMIT :n
+"""
+_ENROLLMENTS: Final = f"""
+SELECT t.shard, t.customer, t.id {_EACH} enrollments AS t {_MINE} WHERE t.live = 0 AND t.ended_at < :before LIMIT :n
+"""
+_DELETE: Final = {
+    "seen": "DELETE FROM seen WHERE message_id = ?",
+    "replies": "DELETE FROM replies WHERE url = ?",
+    "refused": "DELETE FROM refused WHERE id = ?",
+    "fanout": "DELETE FROM fanout WHERE id = ?",
+    "handed_over": "DELETE FROM handed_over WHERE seq = ?",
+    "tallies": "DELETE FROM tallies WHERE name = ?",
+    "messages": "DELETE FROM messages WHERE shard = ? AND customer = ? AND id = ?",
+    "transitions": "DELETE FROM transitions WHERE shard = ? AND customer = ? AND at = ? AND seq = ? AND n = ?",
+    "events": "DELETE FROM events WHERE shard = ? AND customer = ? AND name = ? AND at = ? AND seq = ?",
+    "enrollments": "DELETE FROM enrollments WHERE shard = ? AND customer = ? AND id = ?",
+}
+
+_Old = dict[str, list[tuple[Any, ...]]]
+"""Keys of rows that may go, by table."""
+
+
+class SqliteRetention(SqliteThrottles):
+    """The part of the store that forgets."""
+
+    _looked_at: tuple[int, int] = (-1, -1)
+    """(shard, id) of the last customer whose rows were looked at."""
+
+    def retain(self, now: datetime, limit: int) -> int:
+        """Delete what may go: at most `limit` rows of each kind."""
+        with self.db.read() as c:
+            old = self._old_of_all(c, now, limit)
+            old.update(self._old_of_customers(c, now, limit))
+            messages = self._old_messages(c, now, limit)
+        old["messages"] = [row[:3] for row in messages]
+        count = sum(map(len, old.values()))
+        if count:
+            with self.db.write() as c:
+                for table, keys in old.items():
+                    c.executemany(_DELETE[table], keys)
+                tallies.count_messages(c, {place: -n for place, n in Counter(row[3:] for row in messages).items()})
+        return count
+
+    def _old_of_all(self, c: sqlite3.Connection, now: datetime, limit: int) -> _Old:
+        """What belongs to no customer."""
+        settings = self.index.project.settings
+        old: _Old = {
+            "seen": c.execute(_SEEN, (micros(now - settings.dedupe), limit)).fetchall(),
+            "replies": c.execute(_REPLIES, (micros(now), limit)).fetchall(),
+            "refused": c.execute(_REFUSED, (REFUSED_KEPT, limit)).fetchall(),
+            "fanout": c.execute(_FANOUT, (micros(now - settings.history), limit)).fetchall(),
+            "handed_over": [],
+            "tallies": [],
+        }
+        for (journey,) in c.execute("SELECT DISTINCT journey FROM versions").fetchall():
+            throttle = self._throttle(journey)
+            since = micros(now - (throttle.per if throttle is not None else timedelta(days=1)))
+            room = limit - len(old["handed_over"])
+            old["handed_over"] += c.execute(_HANDED_OVER, (journey, since, room)).fetchall()
+        yesterday = (now - timedelta(days=2)).date().isoformat()  # whatever the project's zone
+        for kind in ("offer", "entries"):
+            prefix = f"{DAILY}{kind}:"
+            room = limit - len(old["tallies"])
+            old["tallies"] += c.execute(_DAYS, (prefix, prefix + yesterday, room)).fetchall()
+        return old
+
+    def _old_messages(self, c: sqlite3.Connection, now: datetime, limit: int) -> list[tuple[Any, ...]]:
+        """Messages that no cap and no expression looks at, in any version that someone is on."""
+        asked_for = self.index.messages_asked_for()
+        if asked_for is None:
+            return []
+        before = now - max(asked_for, self.index.project.settings.history)
+        return c.execute(_MESSAGES, (micros(before), limit)).fetchall()
+
+    def _old_of_customers(self, c: sqlite3.Connection, now: datetime, limit: int) -> _Old:
+        """Rows of the next customers. Where one kind is full, its customers are looked at again."""
+        before = micros(now - self.index.project.settings.history)
+        kept = json_text(sorted(self._kept_events()))
+        old: _Old = {"transitions": [], "events": [], "enrollments": []}
+        for _ in range(SLICES):
+            places = c.execute(_CUSTOMERS, (*self._looked_at, SLICE)).fetchall()
+            asked = {"mine": packed([Chosen("", *place) for place in places]), "before": before, "kept": kept}
+            for table, query in (("transitions", _TRANSITIONS), ("events", _EVENTS), ("enrollments", _ENROLLMENTS)):
+                old[table] += c.execute(query, {**asked, "n": limit - len(old[table])}).fetchall()
+            if any(len(keys) >= limit for keys in old.values()):
+                break
+            self._looked_at = places[-1] if len(places) == SLICE else (-1, -1)
+            if len(places) < SLICE:
+                break
+        return old
+
+    def _kept_events(self) -> set[str]:
+        """Events that some expression counts without end."""
+        project = self.index.project
+        exprs = _exprs_in((project.segments, project.stages, tuple(self._versions.values())))
+        endless = {name for expr in exprs for name, window in expr.needs.windows if window is None}
+        return endless | set(self.index.by_inactive)
+
+
+def _exprs_in(part: object) -> Iterator[Expr]:
+    """Every expression in definitions, wherever it stands: in conditions, in texts, in the fields of steps."""
+    if isinstance(part, Expr):
+        yield part
+    elif isinstance(part, (tuple, list, frozenset)):
+        for item in part:
+            yield from _exprs_in(item)
+    elif isinstance(part, dict):
+        yield from _exprs_in(tuple(part.values()))
+    elif is_dataclass(part):
+        for field in fields(part):
+            yield from _exprs_in(getattr(part, field.name))

@@ -1,0 +1,250 @@
+"""Everything that a turn wants done, as rows: made for all customers first, then written by a handful of statements."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from orchestrator.core.changes import Changes, CustomerChanges, TakeFromPools
+from orchestrator.core.customer import Customer
+from orchestrator.core.enrollment import Enrollment
+from orchestrator.core.ledger import Coupon, Message, Request
+from orchestrator.core.program import Journey
+from orchestrator.core.project import Project
+from orchestrator.core.state import dumps, to_json
+from orchestrator.core.time.zone_in_force import zone_in_force
+from orchestrator.stores.instants import instant, micros, micros_or_none
+from orchestrator.stores.sqlite import outbox, pools, requests, tallies, writing
+
+SEQS_A_TURN: Final = 100_000
+"""Places that one customer may take in one turn, as in the journal."""
+_TURNED: Final = "UPDATE customers SET state = ?, created_at = ?, next_due_at = ? WHERE shard = ? AND id = ?"
+_MOVED: Final = "UPDATE customers SET zone = ? WHERE shard = ? AND id = ?"
+"""Apart from the others, because it is rare, and costs an entry of an index."""
+_DUE: Final = "UPDATE customers SET next_due_at = ? WHERE shard = ? AND id = ?"
+_PARK: Final = """
+UPDATE customers SET parked = ?, parked_detail = ?, parked_at = ?, next_due_at = NULL WHERE shard = ? AND id = ?
+"""
+_PARK_ITEMS: Final = "UPDATE inbox SET parked = 1 WHERE shard = ? AND customer = ?"
+_CONSENTS: Final = """
+INSERT INTO consents (shard, customer, state) VALUES (?, ?, ?)
+ON CONFLICT (shard, customer) DO UPDATE SET state = excluded.state
+"""
+_CONSUMED: Final = "DELETE FROM inbox WHERE seq = ?"
+_ENROLLMENT: Final = """
+INSERT INTO enrollments (shard, customer, id, journey, version, key, status, reason, ended_by_rule, step, entered_at,
+                         ended_at, due_at, live, seq, state)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (shard, customer, id) DO UPDATE
+SET status = excluded.status, reason = excluded.reason, ended_by_rule = excluded.ended_by_rule, step = excluded.step,
+    ended_at = excluded.ended_at, due_at = excluded.due_at, live = excluded.live, state = excluded.state
+"""
+_ENTRY: Final = """
+INSERT INTO entries (shard, customer, journey, key, state) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (shard, customer, journey, key) DO UPDATE SET state = excluded.state
+"""
+EVENT: Final = "INSERT INTO events (shard, customer, name, at, seq, id, properties) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_MESSAGE: Final = """
+INSERT INTO messages (shard, customer, id, journey, enrollment, step, channel, topic, class, template, address, at, seq,
+                      status, row)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?)
+"""
+_OPENED: Final = "UPDATE messages SET opened_at = coalesce(opened_at, ?) WHERE shard = ? AND customer = ? AND id = ?"
+_CLICKED: Final = "UPDATE messages SET clicked_at = coalesce(clicked_at, ?) WHERE shard = ? AND customer = ? AND id = ?"
+_STATUS_NOW: Final = "SELECT channel, status FROM messages WHERE shard = ? AND customer = ? AND id = ?"
+_STATUS: Final = "UPDATE messages SET status = ? WHERE shard = ? AND customer = ? AND id = ?"
+
+
+@dataclass(slots=True)
+class Claimed:
+    """A customer of a claim: its key, and what was read of it that a save compares with."""
+
+    shard: int
+    id: int
+    customer: Customer
+    next_due_at: int | None
+    opted_out: set[tuple[str, str]] = field(default_factory=set)
+    """(topic, channel) of opt-outs that came since."""
+
+
+class Rows:
+    """The rows of one save."""
+
+    def __init__(self, ordinal: int, versions: Mapping[tuple[str, str], Journey], project: Project) -> None:
+        self._versions = versions
+        self._project = project
+        self._base = ordinal * SEQS_A_TURN
+        self.turned: list[tuple[Any, ...]] = []
+        self.moved: list[tuple[Any, ...]] = []
+        self.due: list[tuple[Any, ...]] = []
+        self.parked: list[tuple[Any, ...]] = []
+        self.consents: list[tuple[Any, ...]] = []
+        self.consumed: list[tuple[int]] = []
+        self.enrollments: list[tuple[Any, ...]] = []
+        self.entries: list[tuple[Any, ...]] = []
+        self.events: list[tuple[Any, ...]] = []
+        self.ledger: list[tuple[Any, ...]] = []
+        self.messages: list[Message] = []
+        self.marks: list[tuple[str, int, tuple[int, int, str]]] = []
+        self.requests: list[Request] = []
+        self.coupons: list[tuple[Any, ...]] = []
+        self.released: list[Coupon] = []
+        self.tasks: list[tuple[Any, ...]] = []
+        self.suppressed: list[tuple[str, str, str, int]] = []
+        self.taken: list[tuple[TakeFromPools, int]] = []
+        self.transitions: list[tuple[Any, ...]] = []
+
+    def add(self, change: CustomerChanges, claimed: Claimed) -> None:
+        """One customer's changes. Raises TypeError, ValueError or OverflowError for what no row can hold."""
+        key = (claimed.shard, claimed.id)
+        self.transitions += writing.transition_rows(change.transitions, *key)
+        if change.parked is not None:
+            self.parked.append((change.parked, change.detail or "", micros(change.transitions[-1].at), *key))
+            return
+        if change.consumed:
+            self.consumed += [(seq,) for seq in change.consumed]
+        self._customer(change, claimed, key)
+        for n, e in enumerate(change.enrollments):
+            self.enrollments.append(self._enrollment(e, key, self._base + n))
+        for place, record in change.entries.items():
+            self.entries.append((*key, *place, to_json(record)))
+        for n, past in enumerate(change.events):
+            properties = dumps(past.properties)
+            self.events.append((*key, past.name, micros(past.at), self._base + n, past.id, properties))
+        if change.messages:
+            self.ledger += [_ledger_row(m, key) for m in change.messages]
+        for mark in change.marks:
+            self.marks.append((mark.mark, micros(mark.at), (*key, mark.message_id)))
+        for n, coupon in enumerate(change.coupons):
+            self.coupons.append(writing.coupon_row(coupon, *key, self._base + n))
+            if coupon.status == "released":
+                self.released.append(coupon)
+        for n, task in enumerate(change.tasks):
+            self.tasks.append(writing.task_row(task, *key, self._base + n))
+        for order in change.suppress:
+            self.suppressed.append((order.channel, order.address, order.cause, micros(order.at)))
+        if change.taken != ((), (), (), ()):
+            self.taken.append((change.taken, micros(change.transitions[-1].at)))
+
+    def _customer(self, change: CustomerChanges, claimed: Claimed, key: tuple[int, int]) -> None:
+        due_at = micros_or_none(change.next_due_at)
+        customer, before = change.customer, claimed.customer
+        if customer is None:
+            if due_at != claimed.next_due_at:
+                self.due.append((due_at, *key))
+            return
+        moved = (customer.timezone, customer.phone, customer.country) != (
+            before.timezone, before.phone, before.country,
+        )  # fmt: skip
+        if moved:
+            self.moved.append((self._zone(customer), *key))
+        self.turned.append((state_of(customer), micros(customer.created_at), due_at, *key))
+        if customer.consents != before.consents:
+            consents = {**customer.consents, **dict.fromkeys(claimed.opted_out, "out")}
+            self.consents.append((*key, consents_of(consents)))
+
+    def _zone(self, c: Customer) -> str:
+        return zone_in_force(None, c.timezone, c.phone, c.country, self._project.timezone).zone.key
+
+    def _enrollment(self, e: Enrollment, key: tuple[int, int], seq: int) -> tuple[Any, ...]:
+        live = True
+        if e.ended:
+            goal = self._versions[e.journey, e.version].goal
+            live = not ((goal is None or e.converted_at is not None) and e.standing != "reply")
+        return (
+            *key, e.id, e.journey, e.version, e.key, e.status, e.reason, e.ended_by_rule, e.step, micros(e.entered_at),
+            micros_or_none(e.ended_at), micros_or_none(e.due_at), live, seq, to_json(e),
+        )  # fmt: skip
+
+    def write(self, c: sqlite3.Connection, internal: Mapping[str, tuple[int, int]]) -> None:
+        """Write everything, in the transaction of the claim."""
+        for sql, rows in (
+            (_CONSUMED, self.consumed),
+            (_TURNED, self.turned),
+            (_MOVED, self.moved),
+            (_DUE, self.due),
+            (_PARK, self.parked),
+            (_PARK_ITEMS, [row[3:] for row in self.parked]),
+            (_CONSENTS, self.consents),
+            (_ENROLLMENT, self.enrollments),
+            (_ENTRY, self.entries),
+            (EVENT, self.events),
+            (_MESSAGE, self.ledger),
+            (writing.COUPON, self.coupons),
+            (writing.TASK, self.tasks),
+        ):
+            if rows:
+                c.executemany(sql, rows)
+        if self.messages:
+            outbox.queue_messages(c, self.messages, internal)
+        for mark in self.marks:
+            _mark(c, *mark)
+        if self.requests:
+            requests.queue_requests(c, self.requests, internal)
+        for coupon in self.released:
+            pools.release_code(c, coupon.offer, coupon.amount)
+        for row in self.suppressed:
+            writing.suppress(c, *row)
+        for taken, at in self.taken:
+            pools.take(c, taken, self._project, instant(at))
+        writing.insert_transitions(c, self.transitions)
+
+
+def rows_of(
+    changes: Changes,
+    claimed: Mapping[str, Claimed],
+    versions: Mapping[tuple[str, str], Journey],
+    project: Project,
+) -> Rows:
+    """The rows of a turn."""
+    rows = Rows(changes.ordinal, versions, project)
+    keyed = [(claimed[change.customer_id], change) for change in changes.customers]
+    for place, change in sorted(keyed, key=lambda pair: (pair[0].shard, pair[0].id)):  # as the rows lie in the file
+        rows.add(change, place)
+    for change in changes.customers:
+        rows.messages += change.messages
+        rows.requests += change.requests
+    return rows
+
+
+def park(c: sqlite3.Connection, key: tuple[int, int], reason: str, detail: str, at: int) -> None:
+    """Take no turn for a customer: neither its timers nor its items are found any more."""
+    c.execute(_PARK, (reason, detail, at, *key))
+    c.execute(_PARK_ITEMS, key)
+
+
+def state_of(customer: Customer) -> str:
+    """A customer's record as its row keeps it: consents have a row of their own."""
+    consents, customer.consents = customer.consents, {}
+    try:
+        return to_json(customer)
+    finally:
+        customer.consents = consents
+
+
+def consents_of(consents: Mapping[tuple[str, str], str]) -> str:
+    """A customer's choices as their row keeps them."""
+    return dumps([[*place, state] for place, state in consents.items()])
+
+
+def _ledger_row(m: Message, key: tuple[int, int]) -> tuple[Any, ...]:
+    return (
+        *key, m.id, m.journey, m.enrollment_id, m.step, m.channel, m.topic, m.klass, m.template, m.to, micros(m.at),
+        m.seq, to_json(m),
+    )  # fmt: skip
+
+
+def _mark(c: sqlite3.Connection, mark: str, at: int, key: tuple[int, int, str]) -> None:
+    """What a receipt said about a message."""
+    if mark == "opened":
+        c.execute(_OPENED, (at, *key))
+    elif mark == "clicked":
+        c.execute(_CLICKED, (at, *key))
+    else:
+        found = c.execute(_STATUS_NOW, key).fetchone()
+        if found is not None:
+            channel, before = found
+            c.execute(_STATUS, (mark, *key))
+            tallies.count_messages(c, {(channel, before): -1, (channel, mark): 1} if mark != before else {})

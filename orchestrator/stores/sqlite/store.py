@@ -1,0 +1,60 @@
+"""The SQLite store: one file, for an installation in one process."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from orchestrator.stores.sqlite.database import Database
+from orchestrator.stores.sqlite.deployments import SqliteDeployments
+from orchestrator.stores.sqlite.ingest import SqliteIngest
+from orchestrator.stores.sqlite.operations import SqliteOperations
+from orchestrator.stores.sqlite.outbox import SqliteOutbox
+from orchestrator.stores.sqlite.reading import SqliteReading
+from orchestrator.stores.sqlite.requests import SqliteRequests
+from orchestrator.stores.sqlite.retention import SqliteRetention
+
+_SALT: Final = "SELECT value FROM meta WHERE name = 'salt'"
+
+
+class SqliteStore(
+    SqliteIngest, SqliteOutbox, SqliteRequests, SqliteOperations, SqliteReading, SqliteRetention, SqliteDeployments
+):
+    """See orchestrator.stores.protocol.Store. Made by `open_store`."""
+
+    def close(self) -> None:
+        """Give back the file. A turn that is not over is undone."""
+        self._end(commit=True)
+        self.db.close()
+
+
+def open_store(
+    path: Path,
+    *,
+    salt: str | None = None,
+    forced: Mapping[str, str | bool] | None = None,
+    durable: bool = True,
+    drains: bool = False,
+) -> SqliteStore:
+    """The store in a file; one that is not there, or empty, gets its tables. Raises UsageError for one of a newer
+    version, StoreBusy for one that somebody else holds.
+
+    `salt`: that of a new file (None: one is drawn), or in force instead of the file's own, for simulations. `durable`
+    False: what was committed may be lost with the power. `drains`: transitions are kept for `drain_journal`.
+    """
+    from orchestrator.stores.migrate import upgrade
+
+    upgrade(path)
+    db = Database(path, durable)
+    try:
+        with db.write() as c:
+            found = c.execute(_SALT).fetchone()
+            if found is None:
+                salt = salt if salt is not None else secrets.token_hex(8)
+                c.execute("INSERT INTO meta (name, value) VALUES ('salt', ?)", (salt,))
+    except BaseException:
+        db.close()
+        raise
+    return SqliteStore(db, salt if salt is not None else str(found[0]), forced, drains)

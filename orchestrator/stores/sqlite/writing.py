@@ -1,0 +1,108 @@
+"""Writers of single kinds of rows, for turns and for settlements."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from orchestrator.core.ledger import Coupon, Task
+from orchestrator.core.state import dumps, to_json
+from orchestrator.core.transition import Transition
+from orchestrator.stores.instants import micros, micros_or_none
+
+_TRANSITION: Final = """
+INSERT INTO transitions (shard, customer, at, seq, n, type, journey, version, key, step, enrollment, data, details)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_NEXT_N: Final = "SELECT max(n) + 1 FROM transitions WHERE shard = ? AND customer = ? AND at = ? AND seq = ?"
+COUPON: Final = """
+INSERT INTO coupons (shard, customer, id, offer, code, status, seq, row) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (shard, customer, id) DO UPDATE SET status = excluded.status, row = excluded.row
+"""
+TASK: Final = """
+INSERT INTO tasks (shard, customer, id, queue, assignee, opened_at, due_at, closed_at, seq, row)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (shard, customer, id) DO UPDATE
+SET assignee = excluded.assignee, due_at = excluded.due_at, closed_at = excluded.closed_at, row = excluded.row
+"""
+
+
+def write_transitions(
+    c: sqlite3.Connection, transitions: Iterable[Transition], internal: Mapping[str, tuple[int, int]]
+) -> None:
+    """Append lines to the journal. `internal`: (shard, id) by the customer's external id.
+
+    Lines that share a place (customer, instant, seq) are counted in the order in which they come.
+    """
+    insert_transitions(c, [row for t in transitions for row in transition_rows([t], *internal[t.customer])])
+
+
+def transition_rows(transitions: Iterable[Transition], shard: int, customer: int) -> list[tuple[Any, ...]]:
+    """The journal's rows of one customer's transitions."""
+    rows = []
+    said_at: datetime | None = None
+    at = 0
+    for t in transitions:
+        if t.at is not said_at:
+            said_at, at = t.at, micros(t.at)
+        rows.append(
+            (
+                shard, customer, at, t.seq, 0, t.type, t.journey, t.version, t.key, t.step, t.enrollment,
+                dumps(t.data) if t.data else "{}", dumps(t.values) if t.values else None,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def insert_transitions(c: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Append rows to the journal. Hardly any share a place: they are counted only where they do."""
+    if not rows:
+        return
+    c.execute("SAVEPOINT journal")
+    try:
+        c.executemany(_TRANSITION, rows)
+    except sqlite3.IntegrityError:
+        c.execute("ROLLBACK TO journal")
+        for row in rows:
+            [n] = c.execute(_NEXT_N, row[:4]).fetchone()
+            c.execute(_TRANSITION, (*row[:4], n or 0, *row[5:]))
+    c.execute("RELEASE journal")
+
+
+def write_coupon(c: sqlite3.Connection, coupon: Coupon, shard: int, customer: int, seq: int = 0) -> None:
+    """A new coupon, or what became of one (then `seq` is not asked)."""
+    c.execute(COUPON, coupon_row(coupon, shard, customer, seq))
+
+
+def coupon_row(coupon: Coupon, shard: int, customer: int, seq: int) -> tuple[Any, ...]:
+    """The row of a coupon."""
+    return (shard, customer, coupon.id, coupon.offer, coupon.code, coupon.status, seq, to_json(coupon))
+
+
+def write_task(c: sqlite3.Connection, task: Task, shard: int, customer: int, seq: int = 0) -> None:
+    """A new task, or what became of one (then `seq` is not asked)."""
+    c.execute(TASK, task_row(task, shard, customer, seq))
+
+
+def task_row(task: Task, shard: int, customer: int, seq: int) -> tuple[Any, ...]:
+    """The row of a task."""
+    return (
+        shard,
+        customer,
+        task.id,
+        task.queue,
+        task.assignee,
+        micros(task.opened_at),
+        micros_or_none(task.due_at),
+        micros_or_none(task.closed_at),
+        seq,
+        to_json(task),
+    )
+
+
+def suppress(c: sqlite3.Connection, channel: str, address: str, cause: str, at_micros: int) -> None:
+    """Put a normalised address on the suppression list; the first instant of a cause stands."""
+    c.execute("INSERT OR IGNORE INTO suppressions (channel, address, cause, at) VALUES (?, ?, ?, ?)",
+              (channel, address, cause, at_micros))  # fmt: skip

@@ -1,0 +1,186 @@
+"""What `doctor` looks at: one small check after another, each with what it found and what to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, Literal
+
+from orchestrator.errors import OrchestratorError, Problem, UsageError
+from orchestrator.runtime.clock import JOURNEY_MARK, REAL_MARK, VIRTUAL_MARK
+from orchestrator.runtime.engine_lock import EngineLock
+from orchestrator.settings import Settings, unknown_variables
+from orchestrator.stores.protocol import Store, StoreBusy
+from orchestrator.wiring.databases import Database, database_of, open_database, pending_of
+from orchestrator.wiring.installation import real_now, settings_of
+from orchestrator.wiring.outside import caller_of, reached
+from orchestrator.wiring.secret_key import key_path, too_open
+
+LEAST_FREE: Final = 512 << 20
+"""Bytes of free disk below which an installation is in danger."""
+OLDEST_INBOX: Final = timedelta(minutes=1)
+ENGINE_SILENT: Final = timedelta(seconds=15)
+"""Real time after which a running engine should have written its clock down."""
+MOST_NAMED: Final = 5
+
+State = Literal["ok", "note", "wrong"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `wrong` makes the exit code 1, `note` is worth knowing; `hint`: what to do."""
+
+    name: str
+    state: State
+    words: str
+    hint: str | None = None
+
+
+def examine(
+    project: Path,
+    database_url: str | None,
+    broker_url: str | None,
+    environment: Mapping[str, str],
+    lint: Callable[[Path], tuple[Problem, ...]],
+) -> Iterator[Finding]:
+    """Everything, one finding after another. A check that cannot be made says so, and the others go on."""
+    for told in unknown_variables(environment):
+        yield Finding("settings", "note", told, "correct its name, or take it away")
+    try:
+        settings = settings_of(database_url, broker_url)
+        database = database_of(settings, project)
+        database.file  # noqa: B018  (refuses a database in memory)
+    except UsageError as error:
+        yield Finding("settings", "wrong", str(error), "correct it; nothing else can be looked at before")
+        return
+    yield Finding("settings", "ok", "every setting can be read")
+    yield from _safely("project", lambda: _project(project, lint))
+    yield from _safely("channels", lambda: _channels(settings, project))
+    yield from _safely("disk", lambda: _disk(database))
+    yield from _safely("database", lambda: _database(database))
+
+
+def _safely(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from check()
+    except (OrchestratorError, StoreBusy, OSError, sqlite3.Error) as error:
+        yield Finding(name, "wrong", str(error) or type(error).__name__)
+
+
+def _project(project: Path, lint: Callable[[Path], tuple[Problem, ...]]) -> Iterator[Finding]:
+    if not (project / "journeys").is_dir():
+        yield Finding("project", "note", f"there is no project in {project}", "give its folder as --project DIR")
+        return
+    problems = lint(project)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        hint = "`orchestrator lint` shows them all"
+        yield Finding("project", "wrong", f"{len(errors)} errors; the first: {errors[0].headline()}", hint)
+    elif problems:
+        hint = "`orchestrator lint` shows them all"
+        yield Finding("project", "note", f"{len(problems)} warnings; the first: {problems[0].headline()}", hint)
+    else:
+        yield Finding("project", "ok", "journeys, templates and links have no problems")
+
+
+def _channels(settings: Settings, project: Path) -> Iterator[Finding]:
+    caller_of(settings)
+    for name, to in reached(settings, project).items():
+        if name in ("email", "sms"):
+            variable = {"email": "ORCHESTRATOR_SMTP_URL", "sms": "ORCHESTRATOR_SMS_URL"}[name]
+            if to.leaves:
+                yield Finding("channels", "ok", f"{name} leaves by {to.url}")
+            else:
+                yield Finding("channels", "note", f"{name} stays on this machine ({to.url})", f"set {variable} to send")
+
+
+def _disk(database: Database) -> Iterator[Finding]:
+    folder = next(
+        place for place in (database.file.parent.resolve(), *database.file.resolve().parents) if place.exists()
+    )
+    free = shutil.disk_usage(folder).free
+    if free < LEAST_FREE:
+        hint = "make room: with a full disk nothing is taken and nothing is sent"
+        yield Finding("disk", "wrong", f"{free >> 20} MB are free at {folder}", hint)
+    else:
+        yield Finding("disk", "ok", f"{free / (1 << 30):.1f} GB are free")
+
+
+def _database(database: Database) -> Iterator[Finding]:
+    path = database.file
+    if not database.exists:
+        hint = "`orchestrator up` makes it, and so does `orchestrator db upgrade`"
+        yield Finding("database", "note", f"there is no {path} yet", hint)
+        return
+    if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+        hint = "run as the account that owns it; SQLite also writes files beside it"
+        yield Finding("database", "wrong", f"{path}, or its folder, cannot be written", hint)
+        return
+    waiting = pending_of(database)
+    if waiting:
+        hint = "stop what uses it, make a copy, and run `orchestrator db upgrade`"
+        yield Finding("database", "wrong", f"{path} lacks {len(waiting)} migrations", hint)
+        return
+    with closing(sqlite3.connect(path, timeout=6.0, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")  # whoever holds it for longer than this holds up everything
+        connection.execute("ROLLBACK")
+    yield Finding("database", "ok", f"{path} has this version's tables and can be written")
+    if too_open(key_path(path)):
+        yield Finding("secret", "wrong", f"others may read {key_path(path)}", f"chmod 600 {key_path(path)}")
+    store = open_database(database)
+    try:
+        yield from _engine(store, path)
+        yield from _contents(store)
+    finally:
+        store.close()
+
+
+def _engine(store: Store, path: Path) -> Iterator[Finding]:
+    holder = EngineLock(path).holder()
+    kept_at, stands_at = store.mark(REAL_MARK), store.mark(JOURNEY_MARK)
+    if holder is None:
+        yield Finding("engine", "note", "no engine runs on it", "start one: `orchestrator up`")
+        return
+    silent_for = real_now() - kept_at if kept_at is not None else None
+    if silent_for is None or silent_for > ENGINE_SILENT:
+        since = "never" if silent_for is None else f"{silent_for.total_seconds():.0f} s ago"
+        hint = "its log says why; end it and start it again, nothing is lost by that"
+        yield Finding("engine", "wrong", f"{holder} has the lock, but gave its last sign of life {since}", hint)
+        return
+    yield Finding("engine", "ok", f"it runs: {holder}")
+    if store.mark(VIRTUAL_MARK) is not None and stands_at is not None:
+        yield Finding(
+            "clock", "note", f"journeys run on a clock of their own, which stands at {stands_at:%Y-%m-%d %H:%M}Z"
+        )
+
+
+def _contents(store: Store) -> Iterator[Finding]:
+    seen = store.overview()
+    if not store.snapshots():
+        yield Finding("deployed", "wrong", "nothing is deployed", "run `orchestrator deploy`, or `orchestrator up`")
+    now = store.mark(JOURNEY_MARK) or real_now()
+    if seen.oldest_at is not None and now - seen.oldest_at > OLDEST_INBOX:
+        late = (now - seen.oldest_at).total_seconds()
+        hint = "an engine has to run; if one does, see its log"
+        yield Finding("inbox", "wrong", f"{seen.inbox} items wait, the oldest for {late:.0f} s of journeys' time", hint)
+    else:
+        yield Finding("inbox", "ok", f"{seen.inbox} items wait for a turn, {seen.queued} messages for their hand-over")
+    if seen.parked:
+        names = ", ".join(f"{parked.customer} ({parked.reason})" for parked in seen.parked[:MOST_NAMED])
+        hint = "`orchestrator why CUSTOMER` tells more; `orchestrator resume JOURNEY` tries them again"
+        yield Finding("parked", "wrong", f"{len(seen.parked)} customers are parked: {names}", hint)
+    stuck = {journey: count for (journey, status), count in seen.enrollments.items() if status == "parked"}
+    if stuck:
+        names = ", ".join(f"{count} in {journey}" for journey, count in sorted(stuck.items()))
+        hint = "mend the journey and deploy it, then `orchestrator resume JOURNEY`"
+        yield Finding("parked", "wrong", f"enrollments failed and stand still: {names}", hint)
+    if seen.refused:
+        first = "; ".join(f"{item.source}: {item.reason}" for item in store.refused(MOST_NAMED))
+        hint = "the status page lists them; correct whoever sends them"
+        yield Finding("refused", "note", f"{seen.refused} items could not be taken, such as {first}", hint)

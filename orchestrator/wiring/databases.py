@@ -1,0 +1,189 @@
+"""From a URL to a store: where the truth is kept, made ready where it is new. The only place that names the stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from orchestrator.errors import UsageError
+from orchestrator.settings import Settings, without_password
+from orchestrator.stores.protocol import Store
+
+MEMORY_URL: Final = "memory://"
+FOLDER: Final = ".orchestrator"
+DEFAULT_FILE: Final = "orchestrator.db"
+FIRST_SALT: Final = "0"
+"""The salt of a database that a simulation or a replay makes: that of memory, so that all stores print the same."""
+ENDINGS: Final = (".db", ".sqlite", ".sqlite3")
+"""Of files that may be named by their path alone."""
+_POSSIBLE: Final = "memory://, sqlite:///folder/file.db, or the path of a file ending in .db"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where a store is: a SQLite file, or None for the memory of this process."""
+
+    path: Path | None
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is something to open."""
+        return self.path is not None and self.path.exists()
+
+    @property
+    def file(self) -> Path:
+        """The SQLite file. Raises UsageError for a database in memory, which no second command could see."""
+        if self.path is None:
+            raise UsageError(
+                "this needs a database that stays; memory:// ends with its process. Give --database sqlite:///FILE",
+                "database_in_memory",
+            )
+        return self.path
+
+    def __str__(self) -> str:
+        return MEMORY_URL if self.path is None else str(self.path)
+
+
+def database_at(url: str, option: str = "--database") -> Database:
+    """The database that a URL or a path names. Raises UsageError that says what is possible."""
+    if url == MEMORY_URL:
+        return Database(None)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    shown = without_password(url)
+    if parts.scheme == "" and url.lower().endswith(ENDINGS):
+        return Database(Path(url))
+    if parts.scheme.partition("+")[0] == "postgresql":
+        raise UsageError(
+            f"{option} is '{shown}'; this version keeps everything in SQLite, PostgreSQL comes later: give {_POSSIBLE}",
+            "unknown_store",
+        )
+    if parts.scheme.partition("+")[0] != "sqlite":
+        found = f"'{shown}'" if parts.scheme else f"'{url}', which is no URL"
+        raise UsageError(f"{option} is {found}; possible is {_POSSIBLE}", "unknown_store")
+    if parts.netloc or parts.query or parts.fragment or not parts.path.startswith("/"):
+        raise UsageError(
+            f"{option} is '{shown}'; a path has three slashes before it (sqlite:///file.db, here) or four "
+            "(sqlite:////var/lib/file.db), and nothing behind it",
+            "unknown_store",
+        )
+    name = unquote(parts.path[1:])
+    if name in ("", ":memory:"):
+        message = f"{option} is '{shown}', which names no file; for a store in memory give {MEMORY_URL}"
+        raise UsageError(message, "unknown_store")
+    return Database(Path(name))
+
+
+def database_of(settings: Settings, project: Path) -> Database:
+    """The installation's database: the one of the settings, else a SQLite file below .orchestrator/ in the project."""
+    if settings.database_url is None:
+        return Database(project / FOLDER / DEFAULT_FILE)
+    return database_at(settings.database_url, "the database")
+
+
+def make_folder(folder: Path) -> None:
+    """A folder for what an installation keeps; versions of files must not take it in, so it says so itself."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.name == FOLDER and not (folder / ".gitignore").exists():
+        (folder / ".gitignore").write_text("*\n")
+
+
+def pending_of(database: Database) -> list[str]:
+    """The migrations that a database still needs; none for memory."""
+    if database.path is None:
+        return []
+    from orchestrator.stores.migrate import pending
+
+    return list(pending(database.path))
+
+
+def upgrade_database(database: Database) -> list[str]:
+    """Bring a database to this version's tables, making it where there is none. Returns the migrations that ran."""
+    if database.path is None:
+        return []
+    from orchestrator.stores.migrate import upgrade
+
+    make_folder(database.path.parent)
+    return list(upgrade(database.path))
+
+
+def open_database(
+    database: Database,
+    *,
+    salt: str | None = None,
+    forced: Mapping[str, str | bool] | None = None,
+    durable: bool = True,
+    drains: bool = False,
+) -> Store:
+    """The store in a database that has this version's tables. Raises UsageError where it has not, or is not there.
+
+    `drains`: transitions are kept for `drain_journal`; `durable` False: what was committed may be lost with the power.
+    """
+    if database.path is None:
+        from orchestrator.stores.memory import MemoryStore
+
+        return MemoryStore(salt if salt is not None else FIRST_SALT, forced, keep_journal=not drains)
+    if not database.path.exists():
+        raise UsageError(
+            f"there is no database {database.path} yet; `orchestrator up` makes it, and so does "
+            "`orchestrator db upgrade`",
+            "no_database",
+        )
+    waiting = pending_of(database)
+    if waiting:
+        raise UsageError(
+            f"{database.path} was made by an older version ({len(waiting)} migrations are missing); stop what uses it, "
+            "make a copy, and run `orchestrator db upgrade`",
+            "database_old",
+        )
+    from orchestrator.stores.sqlite.store import open_store
+
+    return open_store(database.path, salt=salt, forced=forced, durable=durable, drains=drains)
+
+
+@contextmanager
+def one_transaction(store: Store) -> Iterator[None]:
+    """What is done to the store inside, by this thread, is committed together; memory needs none."""
+    database = getattr(store, "db", None)
+    if database is None:
+        yield
+        return
+    with database.write():
+        yield
+
+
+OpenStore = Callable[[str | None, Mapping[str, str | bool]], Store]
+
+
+@contextmanager
+def simulation_store(url: str | None) -> Iterator[OpenStore | None]:
+    """What opens the store of a simulation; None: it makes its own, in memory. The store is closed at the end.
+
+    An empty database is migrated first. One that holds something is used as it is: what it holds takes part.
+    """
+    database = Database(None) if url is None else database_at(url, "--store")
+    if database.path is None:
+        yield None
+        return
+    opened: list[Store] = []
+
+    def open_(salt: str | None, forced: Mapping[str, str | bool]) -> Store:
+        fresh = not database.exists
+        upgrade_database(database)
+        store = open_database(
+            database, salt=salt or (FIRST_SALT if fresh else None), forced=forced, durable=False, drains=True
+        )
+        opened.append(store)
+        return store
+
+    try:
+        yield open_
+    finally:
+        for store in opened:
+            store.close()

@@ -1,0 +1,172 @@
+"""A running installation: the engine over a store, and the shape in which its HTTP side sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.definitions.load import LoadedProject
+from orchestrator.runtime.clock import JourneyClock, resumed
+from orchestrator.runtime.deployment import Revived, Watch, deploy, renderer_of, revive, snapshot_of
+from orchestrator.runtime.loop import Engine, EngineLoop
+from orchestrator.runtime.rendering import LedgerRenderer
+from orchestrator.settings import Settings
+from orchestrator.stores.protocol import Store
+from orchestrator.templating.assets import Asset
+from orchestrator.templating.templates import TemplateLibrary
+from orchestrator.wiring.installation import real_now
+from orchestrator.wiring.outside import Reached, caller_of, reached
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+LAG_BOUND: Final = timedelta(seconds=30)
+"""How far behind the engine may be and still be called ready."""
+
+
+@dataclass
+class Running:
+    """Everything that runs on one store. It is the Service of the HTTP side, too."""
+
+    store: Store
+    renderer: LedgerRenderer
+    channels: Mapping[str, Reached]
+    engine: Engine
+    loop: EngineLoop
+    base_url: str
+    secret: bytes
+    write_keys: Collection[str]
+    deployed_news: bool = False
+    """Whether the project differs from what was live before."""
+    assets: dict[tuple[str, str], Asset] = field(default_factory=dict)
+    """By the first digits of their hash and their name, as they stand in mails."""
+    _abandoned: bool = False
+
+    @property
+    def speed(self) -> float:
+        """How many seconds of journey time pass in a real one, at most."""
+        return self.engine.clock.speed
+
+    @property
+    def lag_bound(self) -> timedelta:
+        """How late the engine may be and still be called ready."""
+        return LAG_BOUND
+
+    @cached_property
+    def registry(self) -> CollectorRegistry:
+        """The engine's own figures."""
+        from orchestrator.wiring.figures import registry_of
+
+        return registry_of(self.engine.lateness, self.loop.states)
+
+    def real_now(self) -> datetime:
+        """The actual instant."""
+        return real_now()
+
+    def journey_now(self) -> datetime:
+        """When what comes in now arrives. A clock that runs fast waits for it from here on, not from the nudge."""
+        now = real_now()
+        self.engine.clock.arrived(now, self.engine.patience)
+        return self.engine.clock.now(now)
+
+    def loop_lag(self) -> timedelta:
+        """How long ago the engine should have come further."""
+        return self.loop.lag()
+
+    def nudge(self) -> None:
+        """Something came in."""
+        self.loop.nudge()
+
+    def asset(self, digits: str, name: str) -> Asset | None:
+        """A picture or document by what stands in mails."""
+        found = self.assets.get((digits[:12], name))
+        return found if found is not None and len(digits) >= 12 and found.content_hash.startswith(digits) else None
+
+    def watch(self) -> None:
+        """From now on adopt what other processes deploy into the database."""
+        watch = Watch(self.store, self._adopted)
+
+        def look() -> None:
+            watch.once(self.engine.now())
+
+        self.engine.watch = look
+
+    def _adopted(self, loaded: LoadedProject) -> None:
+        self.renderer.deploy(loaded.templates, loaded.project)
+        self.keep_assets(loaded.templates)
+
+    def abandon(self) -> None:
+        """A thread still uses the store and the channels: leave them open, the process's end closes them."""
+        self._abandoned = True
+
+    def close(self) -> None:
+        """Give back what store and channels hold."""
+        if not self._abandoned:
+            for channel in {id(to.channel): to.channel for to in self.channels.values()}.values():
+                channel.close()
+            self.store.close()
+
+    def keep_assets(self, library: TemplateLibrary) -> None:
+        """Serve these assets, beside those of older deployments."""
+        self.assets.update(((asset.content_hash[:12], asset.name), asset) for asset in library.assets.values())
+
+
+def start_engine(
+    store: Store,
+    loaded: LoadedProject,
+    settings: Settings,
+    project: Path,
+    *,
+    secret: bytes,
+    base_url: str,
+    speed: float = 1.0,
+    begin_at: datetime | None = None,
+) -> Running:
+    """Deploy a project on a store and put together all that runs it; nothing is started yet.
+
+    `begin_at`: where the clock of the journeys starts, unless it has been later before (a replay). Raises UsageError
+    for settings that no adapter takes.
+    """
+    snapshot = snapshot_of(loaded.root)
+    revived = revive(store, snapshot)
+    running = assemble(
+        store, revived, loaded, settings, project, secret=secret, base_url=base_url, speed=speed, begin_at=begin_at
+    )
+    running.deployed_news = deploy(store, loaded, running.engine.now(), snapshot, real_now())
+    running.watch()
+    return running
+
+
+def assemble(
+    store: Store,
+    revived: Revived,
+    loaded: LoadedProject,
+    settings: Settings,
+    project: Path,
+    *,
+    secret: bytes,
+    base_url: str,
+    speed: float = 1.0,
+    begin_at: datetime | None = None,
+) -> Running:
+    """All that runs `loaded` on a store, which has still to be told of it (`deploy`)."""
+    clock = resumed(store, real_now(), speed) if begin_at is None else _begun(store, speed, begin_at)
+    renderer = renderer_of(revived, loaded, base_url, secret)
+    channels = reached(settings, project)
+    adapters = {name: to.channel for name, to in channels.items()}
+    engine = Engine(store, adapters, caller_of(settings), renderer, clock, real_now, renderer.unsubscribe_url)
+    running = Running(store, renderer, channels, engine, EngineLoop(engine), base_url, secret, settings.keys)
+    for library in (*(older.templates for older in revived.older), loaded.templates):
+        running.keep_assets(library)
+    return running
+
+
+def _begun(store: Store, speed: float, begin_at: datetime) -> JourneyClock:
+    """The clock of a replay: it stands at the first event, or where an earlier part of the replay ended."""
+    now = real_now()
+    known = resumed(store, now)
+    return JourneyClock(now, max(begin_at, known.now(now)) if known.virtual else begin_at, speed)

@@ -1,0 +1,159 @@
+"""Deployments: the same files have the same digest, older versions come back after a restart, others are adopted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.definitions.load import LoadedProject, load_project
+from orchestrator.errors import UsageError
+from orchestrator.runtime import deployment
+from orchestrator.runtime.delivery import deliver_once
+from orchestrator.runtime.deployment import (
+    Watch,
+    changes_between,
+    deploy,
+    digest_of,
+    load_snapshot,
+    renderer_of,
+    revive,
+    snapshot_of,
+)
+from orchestrator.runtime.engine_lock import EngineLock
+from orchestrator.runtime.ingest import Incoming, ingest_once
+from orchestrator.runtime.turns import turn_once
+from orchestrator.stores.protocol import Snapshot, Store
+from orchestrator.stores.sqlite.store import open_store
+from orchestrator.templating.failure import RenderError
+from orchestrator.testing.sink import SinkChannel
+
+NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
+SECOND_MAIL = NOW + timedelta(days=3)
+
+
+def write(root: Path, words: str) -> LoadedProject:
+    files = {
+        "journeys/project.yaml": "topics: {orders: {class: transactional}}\n",
+        "journeys/schema.yaml": "events: {ordered: {}}\n",
+        "journeys/hello.yaml": f"journey: hello\ntitle: {words}\ntopic: orders\nenter: {{event: ordered}}\n"
+        "steps:\n  - email: first\n  - wait: 3d\n  - email: second\n",
+        "templates/email/first.txt": f"---\nsubject: first, {words}\n---\nhello\n",
+        "templates/email/second.txt": f"---\nsubject: second, {words}\n---\nhello\n",
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return load_project(root).require_valid()
+
+
+def live(store: Store, root: Path, words: str) -> LoadedProject:
+    loaded = write(root, words)
+    deploy(store, loaded, NOW, snapshot_of(root), NOW)
+    return loaded
+
+
+names = st.text("abc/._-é", min_size=1, max_size=6)
+
+
+@given(first=st.dictionaries(names, st.binary(max_size=6)), second=st.dictionaries(names, st.binary(max_size=6)))
+def test_a_digest_is_that_of_names_and_contents(first: dict[str, bytes], second: dict[str, bytes]) -> None:
+    assert (digest_of(first) == digest_of(second)) == (first == second)
+    assert digest_of(dict(reversed(list(first.items())))) == digest_of(first)
+
+
+def test_a_snapshot_compiles_to_the_same_versions(tmp_path: Path) -> None:
+    loaded = write(tmp_path, "one")
+    snapshot = snapshot_of(tmp_path)
+    again = load_snapshot(snapshot).require_valid()
+    assert again.project.journeys["hello"].version == loaded.project.journeys["hello"].version
+    assert {v.content_hash for v in again.templates.variants()} == {v.content_hash for v in loaded.templates.variants()}
+
+
+@pytest.mark.parametrize("path", ["../evil", "/etc/evil", "journeys/../../evil", "elsewhere/x"])
+def test_a_snapshot_writes_nowhere_else(path: str) -> None:
+    with pytest.raises(UsageError, match="damaged"):
+        load_snapshot(Snapshot("0" * 64, {path: b"x"}))
+
+
+def test_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "one")
+    monkeypatch.setattr(deployment, "LARGEST_SNAPSHOT", 100)
+    with pytest.raises(UsageError, match="too large to deploy"):
+        snapshot_of(tmp_path)
+
+
+def test_who_entered_an_older_version_goes_on_in_it_after_a_restart(tmp_path: Path) -> None:
+    root, file = tmp_path / "p", tmp_path / "x.db"
+    store = open_store(file, durable=False)
+    live(store, root, "old")
+    ingest_once(store, [("ana", _mail("ana")), Incoming("ana", "ordered", {})], NOW)
+    while turn_once(store, NOW).customers:
+        pass
+    live(store, root, "new")
+    old = store.card("ana").enrollments[0].version  # type: ignore[union-attr]
+    store.close()
+
+    store = open_store(file, durable=False)
+    loaded = load_project(root).require_valid()
+    revived = revive(store, snapshot_of(root))
+    assert [one.project.journeys["hello"].version for one in revived.older] == [old]
+    assert not deploy(store, loaded, NOW, snapshot_of(root), NOW), "the same files are no news"
+    while turn_once(store, SECOND_MAIL).customers:
+        pass
+    renderer = renderer_of(revived, loaded, "https://example.com", b"tests")
+    channels = {"email": SinkChannel()}
+    deliver_once(store, channels, renderer, SECOND_MAIL, render_errors=RenderError)
+    messages = store.card("ana").messages  # type: ignore[union-attr]
+    assert [(m.row.template, m.row.version, m.status) for m in messages] == [
+        ("first", old, "sent"),
+        ("second", old, "sent"),
+    ]
+    assert renderer.render(messages[0].row).subject == "first, old", "a row pins the template it was decided with"
+    assert renderer.render(messages[1].row).subject == "second, new", "templates are those last deployed"
+    store.close()
+
+
+def _mail(name: str) -> object:
+    from orchestrator.core.inbox import Identified
+
+    return Identified({"email": f"{name}@example.com"})
+
+
+def test_what_another_process_deploys_is_adopted(tmp_path: Path) -> None:
+    ours = open_store(tmp_path / "x.db", durable=False)
+    live(ours, tmp_path / "p", "one")
+    adopted: list[LoadedProject] = []
+    watch = Watch(ours, adopted.append)
+    assert not watch.once(NOW)
+    theirs = open_store(tmp_path / "x.db", durable=False)
+    revive(theirs)
+    later = write(tmp_path / "p", "two")
+    deploy(theirs, later, NOW, snapshot_of(tmp_path / "p"), NOW + timedelta(seconds=1))
+    assert watch.once(NOW) and not watch.once(NOW)
+    assert ours.index.project.journeys["hello"].version == later.project.journeys["hello"].version
+    assert len(adopted) == 1
+    ours.close()
+    theirs.close()
+
+
+def test_what_a_deploy_changes(tmp_path: Path) -> None:
+    one, two = write(tmp_path / "a", "one"), write(tmp_path / "b", "two")
+    assert [(c.what, c.running) for c in changes_between(one, two, {"hello": 3})] == [("changed", 3)]
+    assert [c.what for c in changes_between(None, two, {})] == ["new"]
+    assert changes_between(one, one, {"hello": 3}) == []
+
+
+def test_one_engine_a_file(tmp_path: Path) -> None:
+    first, second = EngineLock(tmp_path / "x.db"), EngineLock(tmp_path / "x.db")
+    assert second.holder() is None
+    first.acquire("http://localhost:8000", NOW)
+    assert "http://localhost:8000, since 2026-03-01T10:00:00Z" in str(second.holder())
+    with pytest.raises(UsageError, match=r"another engine runs.*http://localhost:8000"):
+        second.acquire("", NOW)
+    first.release()
+    second.acquire("", NOW)
+    second.release()
