@@ -1,27 +1,30 @@
 # One command for everything. Each target makes its own virtual environment in .venv when there is none, and
 # brings it up to date when pyproject.toml has changed; otherwise it says nothing about it.
 #
-#   make demo     two years of bookings through the shipped journeys
+#   make demo     a season of a hotel group's customers through the shipped journeys
 #   make test     the whole test suite            make test ARGS="-k quiet_hours -x"
 #   make check    style, types, layers, documents
 #   make format   lets ruff rewrite what it can
 #   make bench    speed and memory, with ratios
+#   make chaos    a hundred deaths of the process, and every book compared    make chaos ARGS=20
 #   make clean    removes .venv and every cache
 
 .DEFAULT_GOAL := test
-.PHONY: demo test check format bench clean venv
+.PHONY: demo test check format bench chaos clean venv
 
 # The first interpreter that is new enough; another one by `make PYTHON=/path/to/python`.
 PYTHON ?= $(shell for candidate in python3.11 python3 python3.12 python3.13 python3.14; do \
 	$$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$candidate && break; done)
 VENV   := .venv
 RUN    := $(VENV)/bin/python
+# What runs the product, and beside it what tests it: the demonstration waits for the first only.
 STAMP  := $(VENV)/.up-to-date
+TESTED := $(VENV)/.tests-up-to-date
 # Processes that share the tests; two suit a small machine.
 WORKERS ?= 2
 ARGS    ?=
 
-venv: $(STAMP)
+venv: $(TESTED)
 	@:
 
 $(STAMP): pyproject.toml
@@ -34,27 +37,34 @@ $(STAMP): pyproject.toml
 		echo "$$python cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; fi; \
 	echo "Setting up $(VENV) with $$("$$python" --version) (a minute or two, once)"; \
 	"$$python" -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(TESTED): pyproject.toml $(STAMP)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
 demo: $(STAMP)
 	@$(RUN) -m orchestrator.cli.main demo $(ARGS)
 
-test: $(STAMP)
+test: $(TESTED)
 	@$(RUN) -m pytest -n $(WORKERS) $(ARGS)
 
-check: $(STAMP)
+check: $(TESTED)
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
-	@$(RUN) -m pytest -q tests/test_layers.py tests/test_docs.py
+	@$(RUN) -m pytest -q tests/test_layers.py tests/test_docs.py tests/test_docs_tables.py
 
-format: $(STAMP)
+format: $(TESTED)
 	@$(RUN) -m ruff check --fix-only --quiet .
 	@$(RUN) -m ruff format .
 
-bench: $(STAMP)
+bench: $(TESTED)
 	@$(RUN) -m benchmarks.run $(ARGS)
+
+chaos: $(TESTED)
+	@$(RUN) -m tests.chaos.rounds $(or $(ARGS),100)
 
 clean:
 	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

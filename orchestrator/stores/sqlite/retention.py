@@ -1,14 +1,13 @@
 """What nothing can ask for any more goes, in small bites: searched for without the writer's lock, deleted under it.
 
-How long: events, the journal and stories that ended `settings.history`; messages as long, or as long as a cap or an
-expression asks for them; ids of events `settings.dedupe`. An event that some expression counts without end is kept, and
+How long: events, the journal and stories that ended `settings.history`; ids of events `settings.dedupe`. Customers and
+the ledger of messages stay for good. An event that some expression counts without end is kept, and
 of every name a customer's first and last: `first` and `last` see everything.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
@@ -17,7 +16,6 @@ from typing import Any, Final
 
 from orchestrator.core.expression.expr import Expr
 from orchestrator.stores.instants import micros
-from orchestrator.stores.sqlite import tallies
 from orchestrator.stores.sqlite.choosing import ID_OF, SHARD_OF, Chosen, packed
 from orchestrator.stores.sqlite.pools import DAILY
 from orchestrator.stores.sqlite.throttles import SqliteThrottles
@@ -34,10 +32,6 @@ _REFUSED: Final = "SELECT id FROM refused WHERE id <= (SELECT max(id) FROM refus
 _FANOUT: Final = "SELECT id FROM fanout WHERE id > 0 AND done = 1 AND at < ? LIMIT ?"
 _HANDED_OVER: Final = "SELECT seq FROM handed_over WHERE journey = ? AND at <= ? LIMIT ?"
 _DAYS: Final = "SELECT name FROM tallies WHERE name >= ? AND name < ? LIMIT ?"
-_MESSAGES: Final = """
-SELECT shard, customer, id, channel, status FROM messages INDEXED BY ix_messages_at
-WHERE at < ? AND status <> 'queued' ORDER BY at LIMIT ?
-"""
 _CUSTOMERS: Final = "SELECT shard, id FROM customers WHERE (shard, id) > (?, ?) ORDER BY shard, id LIMIT ?"
 _EACH: Final = "FROM json_each(:mine) AS j CROSS JOIN"
 _MINE: Final = f"ON t.shard = {SHARD_OF} AND t.customer = {ID_OF}"
@@ -63,7 +57,6 @@ _DELETE: Final = {
     "fanout": "DELETE FROM fanout WHERE id = ?",
     "handed_over": "DELETE FROM handed_over WHERE seq = ?",
     "tallies": "DELETE FROM tallies WHERE name = ?",
-    "messages": "DELETE FROM messages WHERE shard = ? AND customer = ? AND id = ?",
     "transitions": "DELETE FROM transitions WHERE shard = ? AND customer = ? AND at = ? AND seq = ? AND n = ?",
     "events": "DELETE FROM events WHERE shard = ? AND customer = ? AND name = ? AND at = ? AND seq = ?",
     "enrollments": "DELETE FROM enrollments WHERE shard = ? AND customer = ? AND id = ?",
@@ -84,14 +77,11 @@ class SqliteRetention(SqliteThrottles):
         with self.db.read() as c:
             old = self._old_of_all(c, now, limit)
             old.update(self._old_of_customers(c, now, limit))
-            messages = self._old_messages(c, now, limit)
-        old["messages"] = [row[:3] for row in messages]
         count = sum(map(len, old.values()))
         if count:
             with self.db.write() as c:
                 for table, keys in old.items():
                     c.executemany(_DELETE[table], keys)
-                tallies.count_messages(c, {place: -n for place, n in Counter(row[3:] for row in messages).items()})
         return count
 
     def _old_of_all(self, c: sqlite3.Connection, now: datetime, limit: int) -> _Old:
@@ -116,14 +106,6 @@ class SqliteRetention(SqliteThrottles):
             room = limit - len(old["tallies"])
             old["tallies"] += c.execute(_DAYS, (prefix, prefix + yesterday, room)).fetchall()
         return old
-
-    def _old_messages(self, c: sqlite3.Connection, now: datetime, limit: int) -> list[tuple[Any, ...]]:
-        """Messages that no cap and no expression looks at, in any version that someone is on."""
-        asked_for = self.index.messages_asked_for()
-        if asked_for is None:
-            return []
-        before = now - max(asked_for, self.index.project.settings.history)
-        return c.execute(_MESSAGES, (micros(before), limit)).fetchall()
 
     def _old_of_customers(self, c: sqlite3.Connection, now: datetime, limit: int) -> _Old:
         """Rows of the next customers. Where one kind is full, its customers are looked at again."""
