@@ -1,50 +1,89 @@
-"""`orchestrator customer show`: what is known of one customer, and what was sent."""
+"""`orchestrator customer`: show what is known of one customer and what was sent, or export all that is stored."""
 
 from __future__ import annotations
 
 import argparse
+import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from orchestrator.cli.arguments import one_of
+from orchestrator.cli.deploying import actor
 from orchestrator.cli.terminal import Terminal
 from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
     from orchestrator.core.customer import Customer
     from orchestrator.core.enrollment import Enrollment
+    from orchestrator.insights.local_time import LocalTime
     from orchestrator.stores.protocol import CustomerCard
 
 DESCRIPTION = """Show what is known of a customer: profile, consents, the journeys that the customer is in, messages,
-coupons and tasks. `orchestrator why` tells how it came to be."""
+coupons and tasks; `orchestrator why` tells how it came to be. Or export, as one JSON object, every row that the
+database holds about the person: for a request of the person's own."""
 EXAMPLES = """
 orchestrator customer show u4711
 orchestrator customer show u4711 --json
+orchestrator customer export u4711 > u4711.json
 """
 MOST_MESSAGES = 20
 _FIELDS = ("email", "phone", "timezone", "locale", "country", "currency", "stage")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """show ID."""
-    parser.add_argument("action", metavar="show", type=one_of("show"), help="what to do")
+    """show ID, export ID."""
+    parser.add_argument("action", metavar="show|export", type=one_of("show", "export", "erase"), help="what to do")
     parser.add_argument("customer", metavar="ID", help="the customer's id")
 
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Shows the card."""
+    from orchestrator.insights.local_time import LocalTime, local_time_of
     from orchestrator.wiring.installation import installation
 
+    if args.action == "erase":
+        raise UsageError(
+            "this version cannot erase a customer yet: `orchestrator customer export ID` shows what is stored, and "
+            "consents that are taken away (`orchestrator import consents`) end what is sent",
+            "not_yet",
+        )
+    if args.action == "export":
+        return _export(args, terminal)
     with installation(args.project, args.database, args.broker) as place:
         card = place.store.card(args.customer)
         if card is None:
             raise UsageError(f"there is no customer '{args.customer}' in {place.database}", "unknown_customer")
         suppressed = _suppressed(place.store.suppressions(), card)
-    terminal.data(card_as_dict(card, suppressed))
-    for line in card_lines(card, suppressed, _zone(card)):
+        live = place.live_project()
+    local = LocalTime(ZoneInfo("UTC")) if live is None else local_time_of(card.customer, live.timezone)
+    unusable = _unusable(card)
+    terminal.data(card_as_dict(card, suppressed) | ({"unusable": unusable} if unusable else {}))
+    for line in card_lines(card, suppressed, local, unusable):
         terminal.say(line)
     return 0
+
+
+def _export(args: argparse.Namespace, terminal: Terminal) -> int:
+    """One JSON object on stdout, with --json or without: it is for a file."""
+    from orchestrator.wiring.installation import installation, real_now
+    from orchestrator.wiring.person import everything_about
+
+    with installation(args.project, args.database, args.broker) as place:
+        found = everything_about(place.store, args.customer)
+        if found is None:
+            raise UsageError(f"there is no customer '{args.customer}' in {place.database}", "unknown_customer")
+        place.store.audit(real_now(), actor(), "customer export", args.customer)
+    terminal.out.write(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
+    return 0
+
+
+def _unusable(card: CustomerCard) -> dict[str, str]:
+    """Fields of the profile that nothing can be done with, and why."""
+    from orchestrator.insights.profile_faults import unusable_fields
+
+    c = card.customer
+    return {} if c is None else unusable_fields({name: getattr(c, name) for name in _FIELDS})
 
 
 def _suppressed(list_: Any, card: CustomerCard) -> dict[str, list[str]]:
@@ -129,10 +168,12 @@ def _enrollment(e: Enrollment) -> dict[str, Any]:
     }
 
 
-def card_lines(card: CustomerCard, suppressed: dict[str, list[str]], zone: ZoneInfo) -> list[str]:
-    """The card for people; instants in the customer's own time."""
-    c = card.customer
-    out = [f"{card.id}, in the time of {zone.key}"]
+def card_lines(
+    card: CustomerCard, suppressed: dict[str, list[str]], local: LocalTime, unusable: dict[str, str]
+) -> list[str]:
+    """The card for people; instants in the zone in force of the customer."""
+    c, zone = card.customer, local.zone
+    out = [f"{card.id}, in the local time of {zone.key}" + (f" ({local.whose})" if local.whose is not None else "")]
     if card.parked is not None:
         out.append(f"parked: {card.parked}; `orchestrator resume JOURNEY` tries again")
     if c is not None:
@@ -144,6 +185,7 @@ def card_lines(card: CustomerCard, suppressed: dict[str, list[str]], zone: ZoneI
         }
         out += [f"  {name:<10} {value}" for name, value in known.items() if value]
         out += [f"  {name:<10} {value}" for name, value in sorted(c.attributes.items())]
+        out += [f"  unusable   {name}: {why}" for name, why in unusable.items()]
         for topic, channels in consents_of(c).items():
             out.append(f"  consent    {topic}: {', '.join(f'{name} {state}' for name, state in channels.items())}")
     for channel, causes in suppressed.items():
@@ -186,10 +228,3 @@ def _seen(message: Any) -> str:
 
 def _local(at: datetime, zone: ZoneInfo) -> str:
     return at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
-
-
-def _zone(card: CustomerCard) -> ZoneInfo:
-    from orchestrator.core.time.zones import zone_or_none
-
-    c = card.customer
-    return (zone_or_none(c.timezone) if c is not None and c.timezone else None) or ZoneInfo("UTC")

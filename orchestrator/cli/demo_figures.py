@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from orchestrator.insights.reasons import EXITED, WITHHELD
 from orchestrator.insights.run_summary import RunSummary
 
 CHANNELS: Final = ("email", "sms", "push")
-MOST_REASONS: Final = 7
+MOST_REASONS: Final = 5
 """Rows of a section of reasons; the others are one row."""
 ASKING: Final = ("nps_stay", "csat_room", "room_wish")
 
@@ -25,10 +25,9 @@ class SeasonFigures:
     """Messages by (journey, channel)."""
     asked: Counter[str] = field(default_factory=Counter)
     answered: Counter[str] = field(default_factory=Counter)
-    scores: Counter[str] = field(default_factory=Counter)
+    scores: dict[str, float] = field(default_factory=dict)
     came_back: Mapping[str, int] = field(default_factory=dict)
     running: Mapping[str, int] = field(default_factory=dict)
-    closed: int = 0
 
     def add(self, line: Mapping[str, Any]) -> None:
         """Counts one line."""
@@ -42,7 +41,7 @@ class SeasonFigures:
         """What came back, once the season is over."""
         for name, score in answers:
             self.answered[name] += 1
-            self.scores[name] += score or 0
+            self.scores[name] = self.scores.get(name, 0.0) + (score or 0)
         self.came_back = came_back
 
     @property
@@ -64,15 +63,19 @@ class SeasonFigures:
         }
 
 
-def figures_text(figures: SeasonFigures) -> list[str]:
-    """The counts for people: sections of aligned numbers, fewer than sixty lines."""
+def figures_text(figures: SeasonFigures, events: Collection[str]) -> list[str]:
+    """The counts for people: sections of aligned numbers, fewer than sixty lines. `events`: the tracking plan's."""
     summary = figures.summary
     out = _table("journeys", _journeys(figures), ("entered", *CHANNELS, "goals", "to the end", "left early", "inside"))
     left = Counter[str]()
-    for (_, reason), count in summary.exited.items():
+    where: dict[str, list[str]] = {}
+    for (journey, reason), count in sorted(summary.exited.items()):
         left[reason] += count
-    out += _reasons("left early, and why", left, EXITED, "{} came first")
-    out += _reasons("not sent, and why", summary.suppressed, WITHHELD, "{}")
+        where.setdefault(reason, []).append(journey)
+    own = {reason: f"as {', '.join(journeys)} says" for reason, journeys in where.items()}
+    words = {**own, **dict.fromkeys(events, "this happened first"), **EXITED}
+    out += _reasons("left early, and why", left, words)
+    out += _reasons("not sent, and why", summary.suppressed, WITHHELD)
     offers = sorted({offer for offer, _ in summary.coupons})
     kinds = ("coupon", "redeemed", "released")
     rows = [(offer, *(summary.coupons[offer, kind] for kind in kinds)) for offer in offers]
@@ -86,9 +89,9 @@ def figures_text(figures: SeasonFigures) -> list[str]:
     outcomes = Counter[str]()
     for (_, status), count in summary.outcomes.items():
         outcomes[status] += count
-    words = f"{back.get('open', 0):,} opened, {back.get('click', 0):,} clicked, {back.get('reply', 0):,} wrote STOP, "
-    words += ", ".join(f"{count:,} {status}" for status, count in sorted(outcomes.items()))
-    return [*out, "", f"came back   {words.rstrip(', ')}"]
+    seen = f"{back.get('open', 0):,} opened, {back.get('click', 0):,} clicked, {back.get('reply', 0):,} wrote STOP, "
+    seen += ", ".join(f"{count:,} {status}" for status, count in sorted(outcomes.items()))
+    return [*out, "", f"came back   {seen.rstrip(', ')}"]
 
 
 def _journeys(figures: SeasonFigures) -> list[tuple[Any, ...]]:
@@ -113,16 +116,16 @@ def _journeys(figures: SeasonFigures) -> list[tuple[Any, ...]]:
 
 
 def _mean(figures: SeasonFigures, name: str) -> str:
-    scores, count = figures.scores[name], figures.answered[name]
+    scores, count = figures.scores.get(name), figures.answered[name]
     return f"{scores / count:.1f}" if scores and count else "-"
 
 
-def _reasons(title: str, counts: Counter[str], words: Mapping[str, str], else_: str) -> list[str]:
+def _reasons(title: str, counts: Counter[str], words: Mapping[str, str]) -> list[str]:
     if not counts:
         return []
     first = counts.most_common(MOST_REASONS)
     rest = sum(counts.values()) - sum(count for _, count in first)
-    rows = [(reason, count, words.get(reason) or else_.format(reason.replace("_", " "))) for reason, count in first]
+    rows = [(reason, count, words.get(reason, "")) for reason, count in first]
     if rest:
         rows.append(("others", rest, ""))
     name = max(len(title), 2 + max(len(row[0]) for row in rows))

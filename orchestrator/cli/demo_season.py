@@ -7,7 +7,7 @@ twice the step here, so that every wait ends at its own instant all the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from heapq import heappop, heappush
@@ -176,13 +176,8 @@ class Season:
     def _until_done(self) -> None:
         """Turns, calls and deliveries until nothing more is due, then what was written down meanwhile."""
         store, engine, now = self._store, self.running.engine, self._now
-        while True:
-            work = 0
-            while (due_at := store.next_due_at()) is not None and due_at <= now:
-                counts = turn_once(store, now)
-                if not counts.customers:
-                    break
-                work += counts.customers
+        while (due_at := store.next_due_at()) is not None and due_at <= now:
+            work = turn_once(store, now).customers
             work += requests_once(store, self._world, now, width=1)
             work += sum(
                 deliver_once(
@@ -248,7 +243,7 @@ class Season:
                 order_id = f"o-{customer}-k{self._count}"
                 yield customer, RedemptionRequested(data["offer"], order_id, data["total"])
 
-    def _answered(self, customer: str, answer: Any) -> Iterator[tuple[str, Body]]:
+    def _answered(self, customer: str, answer: Mapping[str, Any]) -> Iterator[tuple[str, Body]]:
         """Only who was asked can answer, and once."""
         name = answer["name"]
         if (customer, name) in self._surveyed:
@@ -264,7 +259,7 @@ def _known(asked: Asked) -> list[dict[str, Any]]:
 def _traits(guest: dict[str, Any]) -> dict[str, Any]:
     """A profile as the traits of a creation."""
     own = {key: value for key, value in guest.items() if key not in ("id", "attributes")}
-    return own | guest["attributes"]
+    return {**own, **guest["attributes"]}
 
 
 def _past(item: dict[str, Any]) -> Event:

@@ -6,23 +6,14 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from orchestrator.definitions.mapping_rows import RowMapper, RowUnusable
-from orchestrator.definitions.plain_rows import PlainRows
+from orchestrator.cli.import_kinds import Codes, Consents, Customers, Events, Kind
+from orchestrator.definitions.mapping_rows import RowUnusable
 from orchestrator.definitions.table_readers import ROW_NUMBER, RejectedRow, Row, read_rows, table_format
-from orchestrator.runtime.customer_table import CustomerRows, traits_of_spec
-from orchestrator.runtime.imports import (
-    BATCH,
-    ImportCounts,
-    ImportedEvent,
-    import_customers_once,
-    import_events_once,
-    mark_done,
-    rows_done,
-)
+from orchestrator.runtime.imports import BATCH, mark_done, rows_done
 from orchestrator.wiring.databases import one_transaction
 
 if TYPE_CHECKING:
@@ -93,39 +84,69 @@ class Rejects:
             self._file.close()
 
 
+class Warnings:
+    """Values that were taken although they are not what they should be: counted, and the first ones kept in words."""
+
+    def __init__(self, most_shown: int) -> None:
+        self._most = most_shown
+        self.count = 0
+        self.first: list[str] = []
+
+    def add(self, row: int, why: str) -> None:
+        """One value."""
+        self.count += 1
+        if len(self.first) < self._most:
+            self.first.append(f"row {row}: {why}")
+
+    def clear(self) -> None:
+        """Forget those of a first look."""
+        self.count, self.first = 0, []
+
+
 class TableImport:
     """One import of one table. `count` is a look at it; `run` does it, from the first row that was not done yet."""
 
     def __init__(
-        self, place: Installation, project: Project, path: Path, mapping: TableMapping | None, digest: str, kind: str
+        self,
+        place: Installation,
+        project: Project,
+        path: Path,
+        mapping: TableMapping | None,
+        digest: str,
+        kind: str,
+        warnings: Warnings,
     ) -> None:
         self._place = place
         self._path = path
         self._name = f"{kind}:{digest[:32]}"
-        self._digest = digest
-        self._kind = kind
         text = table_format(path) == "csv"
-        self._events = RowMapper(mapping, all_text=text) if mapping is not None else PlainRows(project.timezone)
-        self._mapped = mapping is not None
-        self._customers = CustomerRows(project.attributes, project.timezone, all_text=text)
+        now = place.journey_now()
+        made: dict[str, Callable[[], Kind]] = {
+            "customers": lambda: Customers(project, mapping, text, now, warnings.add),
+            "events": lambda: Events(project, mapping, text, digest),
+            "consents": lambda: Consents(project, now),
+            "codes": lambda: Codes(project),
+        }
+        self._kind = made[kind]()
         self.done = rows_done(place.store, self._name)
 
     def count(self) -> int:
-        """How many events or customers the rows give that are still to be done."""
+        """How much the rows give that are still to be done."""
         found = 0
         for row in read_rows(self._path):
             if row[ROW_NUMBER] > self.done:
                 with suppress(RowUnusable):
-                    found += 1 if self._kind == "customers" else len(self._events.map(row)[1])
+                    found += len(self._kind.made_of(row))
         return found
 
     def run(self, rejects: Rejects, trigger: bool, progress: Progress | None) -> Imported:
         """Every row that was not done yet, in batches."""
         total = Imported(skipped=self.done)
+        self._kind.prepare(self._path)
         for batch in self._batches(rejects, progress, total):
             rejects.flush()
             with one_transaction(self._place.store):
-                done = self._write(batch, trigger)
+                done = self._kind.write(self._place.store, batch, self._place.journey_now(), trigger)
                 mark_done(self._place.store, self._name, total.rows)
             for row, reason in done.refused:
                 rejects.add(row, None, reason)
@@ -161,43 +182,7 @@ class TableImport:
         found: list[Any] = []
         for row in batch:
             try:
-                found.extend(self._customer(row) if self._kind == "customers" else self._events_of(row))
+                found.extend(self._kind.made_of(row))
             except RowUnusable as error:
                 rejects.add(row[ROW_NUMBER], None, str(error), row)
         return found
-
-    def _customer(self, row: Row) -> list[Any]:
-        number: int = row[ROW_NUMBER]
-        if not self._mapped:
-            customer, traits = self._customers.map(row)
-            return [(number, customer, traits)]
-        customer, _ = self._events.map(row)
-        values = self._events.profile(row)
-        spec = self._events.customer_spec(customer, self._place.journey_now(), values)
-        # Whoever is known already keeps the instant of creation, unless the table gives one.
-        return [(number, customer, traits_of_spec(replace(spec, created_at=values[0] if values else None)))]
-
-    def _events_of(self, row: Row) -> list[Any]:
-        number: int = row[ROW_NUMBER]
-        customer, events = self._events.map(row)
-        if not events:
-            return []
-        first_at = min(event.at for event in events)
-        spec = self._events.customer_spec(customer, first_at, self._events.profile(row))
-        traits = traits_of_spec(spec, first_at)
-        made = []
-        for event in events:
-            name, names, place = self._events.shapes[event.shape]
-            message_id = event.id if event.id is not None else f"{self._digest[:16]}:{number}:{place}"
-            properties = dict(zip(names, event.values))
-            made.append((ImportedEvent(number, customer, name, event.at, properties, message_id), traits))
-        return made
-
-    def _write(self, batch: list[Any], trigger: bool) -> ImportCounts:
-        store, now = self._place.store, self._place.journey_now()
-        if self._kind == "customers":
-            return import_customers_once(store, batch, now, trigger)
-        profiles: dict[str, Any] = {}
-        for event, traits in batch:
-            profiles.setdefault(event.customer, traits)
-        return import_events_once(store, [event for event, _ in batch], profiles, now, trigger)

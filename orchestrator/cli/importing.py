@@ -1,4 +1,4 @@
-"""`orchestrator import`: customers, or events of the past, from a table into the installation."""
+"""`orchestrator import`: customers, events of the past, consents or coupon codes out of a table."""
 
 from __future__ import annotations
 
@@ -17,24 +17,30 @@ from orchestrator.cli.terminal import Terminal
 from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
-    from orchestrator.cli.import_rows import Imported
+    from orchestrator.cli.import_rows import Imported, Warnings
 
-DESCRIPTION = """Bring in customers, or events of the past, from CSV, JSON Lines (gzipped or not) or Parquet. Events
-join the history and trigger nothing, unless --trigger says so. Rows that cannot be used go to FILE.rejects.jsonl. An
-import that was broken off goes on where it was, and one that is over takes nothing twice. A known opt-out outlasts any
-consent in the table."""
+DESCRIPTION = """Bring in customers, events of the past, consents (columns customer, topic, channel, state, at) or
+coupon codes (columns offer, code) from CSV, JSON Lines (gzipped or not) or Parquet. Events join the history, and
+nothing triggers anything unless --trigger says so. Rows that cannot be used go to FILE.rejects.jsonl; values that can
+be kept but not used are warned of. An import that was broken off goes on where it was, and one that is over takes
+nothing twice. A known opt-out outlasts any consent in the table."""
 EXAMPLES = """
 orchestrator import customers customers.csv
 orchestrator import events orders.parquet --mapping orders.mapping.yaml
+orchestrator import consents newsletter.csv
+orchestrator import codes vouchers.csv
 orchestrator import events signups.jsonl --trigger
 """
 MOST_REJECTS_SHOWN = 5
+MOST_WARNINGS_SHOWN = 20
+NOUNS = {"customers": "customer", "events": "event", "consents": "consent", "codes": "code"}
+MAPPED = ("customers", "events")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What, from where, and how."""
     parser.add_argument(
-        "kind", metavar="events|customers", type=one_of("events", "customers"), help="what the rows are"
+        "kind", metavar="customers|events|consents|codes", type=one_of(*NOUNS), help="what the rows are"
     )
     parser.add_argument("file", metavar="FILE", type=Path, help="the table")
     parser.add_argument("--mapping", metavar="M", type=Path, help="how rows become events, or customers (its profile)")
@@ -44,9 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Imports what was not imported yet."""
-    from orchestrator.cli.import_rows import Rejects, TableImport, digest_of_file
+    from orchestrator.cli.import_rows import Rejects, TableImport, Warnings, digest_of_file
     from orchestrator.wiring.installation import installation, real_now
 
+    _refuse_options(args)
     if not args.file.exists():
         raise UsageError(f"there is no file {args.file}{nearest_file(args.file)}", "file_missing")
     with installation(args.project, args.database, args.broker) as place:
@@ -61,12 +68,14 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
             raise_errors(problems, terminal)
             source = read_bytes(args.mapping)
         digest = digest_of_file(args.file, source, b"trigger" if args.trigger else b"")
-        table = TableImport(place, project, args.file, mapping, digest, args.kind)
+        warnings = Warnings(MOST_WARNINGS_SHOWN)
+        table = TableImport(place, project, args.file, mapping, digest, args.kind, warnings)
         if table.done:
             terminal.note(f"the first {number_of(table.done, 'row')} of {args.file.name} were imported before")
         if args.trigger and not _agreed(table.count(), args, terminal):
             terminal.note("nothing was imported")
             return 0
+        warnings.clear()  # those of the look before
         began = perf_counter()
         rejects = Rejects(
             args.file.with_name(args.file.name + ".rejects.jsonl"),
@@ -79,18 +88,29 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         finally:
             rejects.close()
         how = " with --trigger" if args.trigger else ""
-        detail = f"{number_of(done.taken, args.kind.removesuffix('s'))} of {args.file.name}{how}"
+        detail = f"{number_of(done.taken, NOUNS[args.kind])} of {args.file.name}{how}"
         place.store.audit(real_now(), actor(), f"import {args.kind}", detail)
-    _tell(done, rejects.path, args, perf_counter() - began, terminal)
+    _tell(done, rejects.path, warnings, args, perf_counter() - began, terminal)
     return 0
 
 
+def _refuse_options(args: argparse.Namespace) -> None:
+    """Options that mean nothing for this kind of table."""
+    if args.mapping is not None and args.kind not in MAPPED:
+        columns = "customer, topic, channel, state, at" if args.kind == "consents" else "offer, code"
+        raise UsageError(f"--mapping makes customers and events; {args.kind} need the columns {columns}", "no_mapping")
+    if args.trigger and args.kind == "codes":
+        raise UsageError("--trigger means nothing for codes: no journey hears of them", "nothing_to_trigger")
+
+
 def _agreed(count: int, args: argparse.Namespace, terminal: Terminal) -> bool:
-    what = number_of(count, args.kind.removesuffix("s"))
+    what = number_of(count, NOUNS[args.kind])
     return confirmed(f"Let journeys hear of {what} from {args.file.name}? Messages may go out.", args.yes, terminal)
 
 
-def _tell(done: Imported, rejects: Path, args: argparse.Namespace, seconds: float, terminal: Terminal) -> None:
+def _tell(
+    done: Imported, rejects: Path, warnings: Warnings, args: argparse.Namespace, seconds: float, terminal: Terminal
+) -> None:
     told: dict[str, Any] = {
         "kind": args.kind,
         "rows": max(0, done.rows - done.skipped),
@@ -99,16 +119,35 @@ def _tell(done: Imported, rejects: Path, args: argparse.Namespace, seconds: floa
         "duplicates": done.duplicates,
         "created": done.created,
         "rejected": done.rejected,
+        "warnings": warnings.count,
         "rejects": str(rejects) if done.rejected else None,
     }
     terminal.data(told)
     new = f", {number_of(done.created, 'new customer')}" if done.created else ""
-    terminal.say(f"{number_of(done.taken, args.kind.removesuffix('s'))} imported{new}")
+    terminal.say(f"{number_of(done.taken, NOUNS[args.kind])} imported{new}")
     if done.duplicates:
-        terminal.say(f"{number_of(done.duplicates, 'row')} had an id that was known already")
+        terminal.say(f"{number_of(done.duplicates, 'row')} {_KNOWN[args.kind]}")
     if done.rejected:
-        terminal.note(f"{number_of(done.rejected, 'row')} could not be used; they are in {rejects}:")
-        for line in done.first_rejects:
-            terminal.note(f"  {line}")
+        where = "it is" if done.rejected == 1 else "they are"
+        terminal.note(f"{number_of(done.rejected, 'row')} could not be used; {where} in {rejects}:")
+        _list(done.first_rejects, done.rejected, terminal)
+    if warnings.count:
+        terminal.note(f"{number_of(warnings.count, 'value')} can be kept but not used as given:")
+        _list(warnings.first, warnings.count, terminal)
     if done.taken:
         terminal.detail(f"in {seconds:.1f} s; the engine takes them up when it runs")
+
+
+def _list(first: list[str], count: int, terminal: Terminal) -> None:
+    for line in first:
+        terminal.note(f"  {line}")
+    if count > len(first):
+        terminal.note(f"  and {count - len(first):,} more")
+
+
+_KNOWN = {
+    "customers": "had an id that was known already",
+    "events": "had an id that was known already",
+    "consents": "told of a choice that a later row of the table decides",
+    "codes": "had a code that the offer has already",
+}

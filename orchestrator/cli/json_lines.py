@@ -33,13 +33,18 @@ class LineWriter:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._encode = line_encoder()
+        self.text_of = line_encoder()
+        """Makes the text of a line; `write_text` takes it."""
         self._waiting: list[str] = []
 
     def write(self, line: Any) -> None:
         """One line."""
+        self.write_text(self.text_of(line))
+
+    def write_text(self, text: str) -> None:
+        """One line, whose text is made already."""
         waiting = self._waiting
-        waiting.append(self._encode(line))
+        waiting.append(text)
         if len(waiting) >= AT_ONCE:
             self.close()
 

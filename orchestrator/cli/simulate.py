@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -19,7 +19,11 @@ from orchestrator.cli.terminal import Terminal
 from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
+    from orchestrator.insights.run_summary import RunSummary
     from orchestrator.wiring.databases import OpenStore
+
+_Prepared = tuple[Callable[[Any], None], Callable[[dict[str, Any]], Any]]
+"""(what takes what was made of a line, what makes it)"""
 
 DESCRIPTION = """Run a scenario, or replay a table of events (CSV, JSON Lines, either gzipped), on a virtual clock with
 the real engine: months pass in seconds, and nothing is sent. With --json every decision is printed as one line."""
@@ -80,18 +84,25 @@ def _run_events(args: argparse.Namespace, terminal: Terminal, loaded: Any, open_
     with _sinks(args, terminal) as sinks, progress_bar(terminal, "events") as progress:
         began = perf_counter()
         store = open_store(None, {}) if open_store is not None else None
-        summary = simulate_events(loaded, table, sinks.emit, progress, with_values=sinks.with_values, store=store)
+        emit, prepare = sinks.prepared or (sinks.emit, None)
+        summary = simulate_events(
+            loaded, table, emit, progress, prepare=prepare, with_values=sinks.with_values, store=store
+        )
     _conclude(terminal, sinks, summary, perf_counter() - began)
     return 0
 
 
 class _Sinks:
-    """Where lines go: `emit` is handed to the engine; `counts` is what people are shown in the end."""
+    """Where lines go: `emit` is handed to the engine; `counts` is what people are shown in the end.
 
-    def __init__(self, emit: Emit, with_values: bool, counts: Any) -> None:
+    `prepared`: the same in two halves, the second of which may run in the process in which a line arises.
+    """
+
+    def __init__(self, emit: Emit, with_values: bool, counts: Any, prepared: _Prepared | None = None) -> None:
         self.emit = emit
         self.with_values = with_values
         self.counts = counts
+        self.prepared = prepared
 
 
 @contextmanager
@@ -103,7 +114,8 @@ def _sinks(args: argparse.Namespace, terminal: Terminal) -> Iterator[_Sinks]:
     counts = RunSummary()
     if args.journal is None:
         writer = LineWriter(terminal.out)
-        yield _Sinks(_both(counts.add, writer.write) if terminal.json_output else counts.add, False, counts)
+        emit = _both(counts.add, writer.write) if terminal.json_output else counts.add
+        yield _Sinks(emit, False, counts, _in_halves(counts, writer if terminal.json_output else None))
         writer.close()
         return
     args.journal.parent.mkdir(parents=True, exist_ok=True)
@@ -113,6 +125,24 @@ def _sinks(args: argparse.Namespace, terminal: Terminal) -> Iterator[_Sinks]:
         yield _Sinks(_both(journal.write, without_values(shown, NOT_PRINTED)), True, counts)
         journal.close()
         writer.close()
+
+
+def _in_halves(counts: RunSummary, writer: LineWriter | None) -> _Prepared:
+    """Counts lines and writes them; their texts, and what is counted of them, may be made elsewhere."""
+    from orchestrator.insights.run_summary import counted_part
+
+    if writer is None:
+        return counts.add, counted_part
+    text_of = writer.text_of
+
+    def prepare(line: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        return text_of(line), counted_part(line)
+
+    def emit(made: tuple[str, dict[str, Any]]) -> None:
+        counts.add(made[1])
+        writer.write_text(made[0])
+
+    return emit, prepare
 
 
 def _both(first: Emit, second: Emit) -> Emit:

@@ -79,8 +79,8 @@ def generate(seed: int, customers: int, start: date, days: int, pace: float = 1.
 
     An item is ``{at, customer}`` and one of ``event`` (with ``id`` and ``properties``), ``identify``, ``consent`` or
     ``survey`` as in a scenario file; `at` is ISO 8601 in UTC. Bookings made before `start` appear from then on, without
-    their confirmation. Every guest's life depends on `seed` and his number only. `pace` slows all of them down: with 0.5
-    they book and shop half as often. All items are held in memory to be sorted: a few hundred bytes each.
+    their confirmation. Every guest's life depends on `seed` and his number only. `pace` slows all of them down: at
+    0.5 they book and shop half as often. All items are held in memory to be sorted: a few hundred bytes each.
     """
     begin = datetime.combine(start, time(), UTC)
     end = begin + timedelta(days=days)

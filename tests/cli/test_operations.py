@@ -119,6 +119,7 @@ def test_customers_of_a_table(cli: Any, deployed: Path) -> None:
         "duplicates": 0,
         "created": 2,
         "rejected": 2,
+        "warnings": 0,
         "rejects": 0,
     }
     rejects = [json.loads(line) for line in Path("c.csv.rejects.jsonl").read_text().splitlines()]
@@ -192,6 +193,82 @@ def test_a_mapping_makes_customers_too(cli: Any, deployed: Path) -> None:
     assert events.code == 1 and "`events` is empty" in events.err
 
 
+def test_values_that_cannot_be_used_are_kept_and_warned_of(cli: Any, deployed: Path) -> None:
+    Path("c.csv").write_text(
+        "id,email,phone,timezone,tier\nana,ana at home,12,Lisbon,golden\nben,b@example.com,,,gold\n"
+    )
+    done = cli("import", "customers", "c.csv")
+    assert done.code == 0 and "2 customers imported" in done.out
+    assert "4 values can be kept but not used as given:" in done.err
+    assert "row 1: `email`: 'ana at home' is no e-mail address" in done.err
+    assert "row 1: `timezone`: 'Lisbon' is no IANA time zone" in done.err
+    assert "row 1: `tier`: 'golden' is none of basic, gold (schema.yaml); did you mean gold?" in done.err
+    turns()
+    shown = cli("customer", "show", "ana")
+    assert "unusable   email: 'ana at home' is no e-mail address" in shown.out
+    assert cli("customer", "show", "ana", "--json").json["unusable"].keys() == {"email", "phone", "timezone"}
+    assert "1 of the 2 customers looked at" in cli("doctor").out
+
+
+def test_only_the_first_warnings_are_listed(cli: Any, deployed: Path) -> None:
+    Path("c.csv").write_text("id,email\n" + "".join(f"u{n},nowhere\n" for n in range(30)) + ",x\n")
+    done = cli("import", "customers", "c.csv")
+    assert done.err.count("is no e-mail address") == 20 and "  and 10 more" in done.err
+    assert "1 row could not be used; it is in c.csv.rejects.jsonl:" in done.err
+
+
+CONSENTS = """customer,topic,channel,state,at
+ana,promotions,email,in,2026-03-02T10:00:00Z
+ana,promotions,email,out,2026-03-01T10:00:00Z
+ben,promotions,sms,in,
+cy,promotion,sms,in,
+cy,promotions,sms,perhaps,
+cy,promotions,sms,in,2999-01-01
+dora,promotions,email,out,
+"""
+
+
+def test_consents_of_a_table(cli: Any, deployed: Path) -> None:
+    Path("known.csv").write_text("id,email,consents.promotions.email\nana,ana@example.com,\nben,,out\n")
+    assert cli("import", "customers", "known.csv").code == 0
+    turns()
+    rows("INSERT INTO suppressions VALUES ('email', 'ana@example.com', 'bounced', 0)")
+    Path("c.csv").write_text(CONSENTS)
+    done = cli("import", "consents", "c.csv", "--json")
+    assert (done.code, done.json["taken"], done.json["duplicates"], done.json["rejected"]) == (0, 3, 1, 3)
+    assert "did you mean promotions?" in done.err and "`at` lies in the future" in done.err
+    turns()
+    ana = cli("customer", "show", "ana", "--json").json
+    assert ana["consents"] == {"promotions": {"email": "in"}}, "the later choice counts, wherever it stands"
+    assert ana["suppressed"] == {"email": ["bounced"]}, "no table lifts a suppression"
+    assert cli("customer", "show", "ben", "--json").json["consents"] == {"promotions": {"email": "out", "sms": "in"}}
+    assert cli("customer", "show", "dora", "--json").json["consents"] == {"promotions": {"email": "out"}}
+    assert rows("SELECT count(*) FROM enrollments") == [(0,)]
+    again = cli("import", "consents", "c.csv", "--json")
+    assert again.json["taken"] == 0 and again.json["skipped"] == 7
+
+
+def test_codes_of_a_table(cli: Any, deployed: Path) -> None:
+    offers = Path("journeys/offers.yaml")
+    offers.write_text(offers.read_text() + "pool: {title: P, discount: {percent: 5}, codes: {import: true}}\n")
+    assert cli("deploy", "--yes").code == 0
+    Path("c.csv").write_text("offer,code\npool,A1\npool,A1\npool,B2\npol,C3\nwelcome10,D4\npool,\n")
+    done = cli("import", "codes", "c.csv", "--json")
+    assert (done.code, done.json["taken"], done.json["duplicates"], done.json["rejected"]) == (0, 2, 1, 3)
+    assert "did you mean pool?" in done.err and "are generated" in done.err
+    assert rows("SELECT offer, code FROM codes ORDER BY code") == [("pool", "A1"), ("pool", "B2")]
+    Path("more.csv").write_text("offer,code\npool,B2\npool,E5\n")
+    assert cli("import", "codes", "more.csv").out.startswith("1 code imported\n1 row had a code")
+
+
+def test_options_that_mean_nothing_for_a_table(cli: Any, deployed: Path) -> None:
+    Path("c.csv").write_text("offer,code\n")
+    Path("m.yaml").write_text("customer: row.id\n")
+    assert "customer, topic, channel" in cli("import", "consents", "c.csv", "--mapping", "m.yaml").err
+    assert cli("import", "codes", "c.csv", "--trigger").code == 2
+    assert "did you mean codes?" in cli("import", "code", "c.csv").err
+
+
 # --- switches --------------------------------------------------------------------------------------------------------
 
 
@@ -223,10 +300,41 @@ def test_the_story_of_a_customer_out_of_the_database(cli: Any, deployed: Path) -
     cli("import", "events", "e.csv", "--trigger", "--yes")
     turns()
     story = cli("why", "ana")
-    assert story.code == 0 and story.out.startswith("ana, in the local time of") and "welcome" in story.out
+    assert (
+        story.code == 0
+        and story.out.startswith("ana, in the local time of Europe/Lisbon (the project's")
+        and "welcome" in story.out
+    )
     assert cli("why", "ana", "--json").json["journeys"][0]["journey"] == "welcome"
     assert cli("why", "nobody").code == 2
     assert cli("customer", "show", "nobody").code == 2
+
+
+def test_an_export_holds_all_that_is_stored(cli: Any, deployed: Path) -> None:
+    Path("c.csv").write_text("id,email,first_name\nana,ana@example.com,Ana\nben,ben@example.com,Ben\n")
+    cli("import", "customers", "c.csv")
+    Path("e.csv").write_text(f"at,customer,event\n{NOW.isoformat()},ana,signed_up\n{NOW.isoformat()},ben,signed_up\n")
+    cli("import", "events", "e.csv", "--trigger", "--yes")
+    turns()
+    done = cli("customer", "export", "ana")
+    found = done.json
+    assert done.code == 0 and found["customer"] == "ana"
+    assert found["customers"][0]["state"]["attributes"] == {"first_name": "Ana"}
+    assert [event["name"] for event in found["events"]] == ["signed_up"] and found["events"][0]["at"].endswith("Z")
+    assert {"enrollments", "transitions", "customers", "events"} <= found.keys() and "ben" not in done.out
+    assert rows("SELECT detail FROM audit WHERE action = 'customer export'") == [("ana",)]
+    assert cli("customer", "export", "nobody").code == 2
+    erased = cli("customer", "erase", "ana")
+    assert erased.code == 2 and "cannot erase" in erased.err and "customer export" in erased.err
+
+
+def test_a_customer_is_shown_in_the_zone_in_force(cli: Any, deployed: Path) -> None:
+    Path("c.csv").write_text("id,country,phone\nli,CN,\nrui,,+351912345678\n")
+    cli("import", "customers", "c.csv")
+    turns()
+    li, rui = (cli("customer", "show", name).out for name in ("li", "rui"))
+    assert li.startswith("li, in the local time of Asia/Shanghai (the time zone of the customer's country)\n")
+    assert rui.startswith("rui, in the local time of Europe/Lisbon (the project's time zone, as the phone number's")
 
 
 def test_the_doctor_finds_what_is_wrong_and_says_what_to_do(

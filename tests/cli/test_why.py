@@ -13,7 +13,9 @@ SCENARIO = ("--scenario", "scenarios/first.yaml")
 def test_the_story_of_a_customer(cli: Any, project: Path) -> None:
     done = cli("why", "ana", *SCENARIO)
     assert done.code == 0 and done.err == ""
-    assert done.out.startswith("ana, in the local time of Europe/Lisbon\n\nwelcome: Welcome\n")
+    assert done.out.startswith(
+        "ana, in the local time of Europe/Lisbon (the customer's time zone)\n\nwelcome: Welcome\n"
+    )
     assert "  Mon 2026-03-02 12:00 +00:00  entered (trigger: event)\n" in done.out
     assert "was sent the e-mail 'welcome' to ana@example.com at email_1: “Welcome, Ana”" in done.out
     assert "was given the coupon HELLO" in done.out
@@ -41,7 +43,29 @@ def test_a_refusal_is_explained(cli: Any, project: Path) -> None:
 
 def test_a_journal_tells_the_same_story(cli: Any, project: Path) -> None:
     cli("simulate", *SCENARIO, "--journal", "run.jsonl")
-    assert cli("why", "ana", "--journal", "run.jsonl").out == cli("why", "ana", *SCENARIO).out
+    title, *told = cli("why", "ana", "--journal", "run.jsonl").out.splitlines()
+    assert title == "ana, in the local time of Europe/Lisbon (the project's time zone)", "a journal holds no profiles"
+    assert told == cli("why", "ana", *SCENARIO).out.splitlines()[1:]
+
+
+def test_a_story_is_told_in_the_customers_own_time(cli: Any, project: Path) -> None:
+    done = cli("why", "li", *SCENARIO)
+    assert done.out.startswith("li, in the local time of Asia/Shanghai (the customer's time zone)\n")
+    assert " +08:00  entered" in done.out and "+00:00" not in done.out
+    assert cli("why", "li", *SCENARIO, "--json").json["timezone_of"] == "customer"
+
+
+def test_a_country_of_several_zones_is_told_in_the_projects_and_says_so(cli: Any, project: Path) -> None:
+    scenario = Path("scenarios/several.yaml")
+    scenario.write_text(
+        "start: 2026-03-02T10:00:00Z\n"
+        "customers: [{id: rui, phone: '+351912345678', consents: {promotions: {sms: in}}}]\n"
+        "timeline: [{at: +0s, customer: rui, event: signed_up}]\n"
+    )
+    done = cli("why", "rui", "--scenario", scenario)
+    several = "the project's time zone, as the phone number's country has several"
+    assert done.out.startswith(f"rui, in the local time of Europe/Lisbon ({several})\n")
+    assert f" at wait_1 ({several})" in done.out
 
 
 def test_a_journal_without_its_project_is_told_in_utc(
