@@ -30,7 +30,7 @@ def run(table_path: Path, out: Any) -> dict[str, Any]:
     table = replay_events(table_path, mapping)
     mapped = time.perf_counter()
     writer = LineWriter(out)
-    summary = simulate_events(loaded, table, writer.write)
+    summary = simulate_events(loaded, table, writer.write_text, prepare=writer.text_of)
     writer.close()
     ended = time.perf_counter()
     return {

@@ -18,6 +18,16 @@ def _in_own_process(module: str, *arguments: str) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
 
 
+def _workload_row(figures: dict[str, float]) -> bool:
+    """At least 7,000 customers a second, or 0.45 of what pure SQL does on the same tables in the same run."""
+    good = figures["customers_a_second"] >= 7_000 or figures["of_floor"] >= 0.45
+    print(
+        f"  {'workload on SQLite, customers/s':<34}{figures['customers_a_second']:>10,.0f}      at least 7,000 or 0.45 of "
+        f"pure SQL {'kept' if good else 'MISSED':<7} {figures['of_floor']:.2f} of it ({1e6 / figures['floor']:,.0f})"
+    )
+    return good
+
+
 def main() -> int:
     """Print the table; exit 1 when a promise is not kept."""
     path, what = bookings_table()
@@ -49,6 +59,15 @@ def main() -> int:
     if replay["messages"] != hand["messages"]:
         print(f"  the hand-written loop sent {hand['messages']:,}: the counts differ")
         kept = False
+    embedded = _in_own_process("benchmarks.embedded", str(path))
+    rate = embedded["transitions"] / embedded["seconds"]
+    row("the same on SQLite, by up --replay", embedded["seconds"], "s", 180, f"{rate:,.0f} transitions a second")
+    row("its memory", embedded["mib"], "MiB", 600, f"a file of {embedded['database_mib']:,.0f} MiB")
+    if embedded["messages"] != replay["messages"]:
+        print(f"  on SQLite it kept {embedded['messages']:,} messages: the counts differ")
+        kept = False
+    workload = _in_own_process("benchmarks.workload", "--store", "sqlite", "--floor")
+    kept = _workload_row(workload) and kept
     expression = _in_own_process("benchmarks.expressions")
     times = expression["ours_us"] / expression["hand_us"]
     by_hand = f"{times:.1f} x the same in Python by hand ({expression['hand_us']:.2f} us)"

@@ -19,6 +19,7 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.sql_floor import floor
 from orchestrator.channels.protocol import Answer, Outgoing
 from orchestrator.core.decide import decide
 from orchestrator.core.inbox import Identified
@@ -169,11 +170,17 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--store", choices=KINDS, default="memory")
+    parser.add_argument("--floor", action="store_true", help="compare with the same rows by pure SQL on SQLite")
     given = parser.parse_args()
     with TemporaryDirectory() as folder:
         figures = best(maker(given.store, Path(folder)), given.customers, given.runs)
+        if given.floor:
+            filled = Path(folder) / "filled.db"
+            run(lambda: open_store(filled, salt="0", drains=True), given.customers)
+            figures["floor"] = min(floor(filled, Path(folder) / f"floor{n}.db") for n in range(given.runs))
+            figures["of_floor"] = figures["floor"] / figures["total"]
     figures["customers_a_second"] = 1e6 / figures["total"]
-    print(json.dumps({name: round(figure, 1) for name, figure in figures.items()}))
+    print(json.dumps({name: round(figure, 2) for name, figure in figures.items()}))
 
 
 if __name__ == "__main__":
