@@ -1,4 +1,4 @@
-"""All bookings through `orchestrator up --replay` on SQLite, in a process of its own: seconds, memory, messages kept."""
+"""All bookings through `orchestrator up --replay` on SQLite, in a process of its own: seconds, memory, messages."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ def _in_own_process(module: str, *arguments: str) -> dict[str, Any]:
 def _workload_row(figures: dict[str, float]) -> bool:
     """At least 7,000 customers a second, or 0.45 of what pure SQL does on the same tables in the same run."""
     good = figures["customers_a_second"] >= 7_000 or figures["of_floor"] >= 0.45
-    print(
-        f"  {'workload on SQLite, customers/s':<34}{figures['customers_a_second']:>10,.0f}      at least 7,000 or 0.45 of "
-        f"pure SQL {'kept' if good else 'MISSED':<7} {figures['of_floor']:.2f} of it ({1e6 / figures['floor']:,.0f})"
-    )
+    name, rate, most = "workload on SQLite, customers/s", figures["customers_a_second"], 1e6 / figures["floor"]
+    verdict = "kept" if good else "MISSED"
+    promise = f"at least 7,000 or 0.45 of pure SQL {verdict:<7} {figures['of_floor']:.2f} of its {most:,.0f}"
+    print(f"  {name:<34}{rate:>10,.0f}      {promise}")
     return good
 
 

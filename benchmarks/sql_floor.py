@@ -1,15 +1,14 @@
 """The floor of workload W' on SQLite: the same rows, written by statements that know everything beforehand.
 
 A database that the engine filled is copied table by table in the order of the workload, a thousand customers at once,
-in as many transactions as the engine makes, with the same indexes: events in, turn, turn, delivery. What is left out is all
-that thinks: nothing is decided, rendered, encoded or decoded. So no engine on these tables can be faster.
+in as many transactions as the engine makes, with the same indexes: events in, turn, turn, delivery. What is left out
+is all that thinks: nothing is decided, rendered, encoded or decoded. So no engine on these tables can be faster.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
