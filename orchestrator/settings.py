@@ -6,6 +6,7 @@ They say where things are, never what a journey does; secrets stand here and nev
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -50,6 +51,7 @@ class Settings(BaseSettings):
     write_keys: SecretStr | None = Field(None, description="Keys that may send events, with commas between them")
     http_allow: str | None = Field(None, description="Where fetch and webhook may go beyond public addresses")
     webhook_secret: SecretStr | None = Field(None, description="What signs outgoing webhooks (Standard Webhooks)")
+    project: Path = Field(Path("."), description="The project's folder, for processes without a command line: workers")
 
     @field_validator("database_url", "broker_url", "base_url", "smtp_url", "sms_url")
     @classmethod

@@ -58,10 +58,12 @@ class ReplayThread:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        from orchestrator.wiring.databases import make_durable
         from orchestrator.wiring.replaying import Stopped
 
         try:
             self._replay()
+            make_durable(self._running.store)
         except Stopped:
             self._terminal.note("the replay was broken off; the same command goes on where it was")
         except Exception as error:

@@ -65,14 +65,15 @@ def _act(service: Service, request: Request, token: str, form: Mapping[str, str]
     if customer is None:
         return page("gone", language, service, 404)
     if form.get("act") == "all" or (found.purpose == "unsubscribe" and row.klass == "transactional"):
-        _tell(service, customer, _everything(service, row.channel))
-        return _done(service, found, language, root, everything=True)
+        stopped = _everything(service)
+        _tell(service, customer, [ConsentChanged(topic.id, row.channel, "out") for topic in stopped])
+        return _done(service, found, language, root, stopped)
     if found.purpose == "preferences":
         _tell(service, customer, _changed(_choices(service, customer, row), form))
         return _preferences(service, found, language, form)
     # Whatever else is posted here means no: a mail program's one click, our button, or a form that was cut off.
     _tell(service, customer, [ConsentChanged(row.topic, row.channel, "out")])
-    return _done(service, found, language, root, everything=False)
+    return _done(service, found, language, root)
 
 
 def _tell(service: Service, customer: Customer, changes: Iterable[ConsentChanged]) -> None:
@@ -82,13 +83,14 @@ def _tell(service: Service, customer: Customer, changes: Iterable[ConsentChanged
     """
     news = [c for c in changes if c.state == "out" or customer.consents.get((c.topic, c.channel)) != "in"]
     if news:
-        ingest_once(service.store, [(customer.id, change) for change in news], service.journey_now())
+        with service.arrival() as now:
+            ingest_once(service.store, [(customer.id, change) for change in news], now)
         service.nudge()
 
 
-def _everything(service: Service, channel: Channel) -> list[ConsentChanged]:
-    topics = service.store.index.project.topics.values()
-    return [ConsentChanged(topic.id, channel, "out") for topic in topics if topic.klass != "transactional"]
+def _everything(service: Service) -> list[Topic]:
+    """Today's topics that somebody can be unsubscribed from."""
+    return [topic for topic in service.store.index.project.topics.values() if topic.klass != "transactional"]
 
 
 def _choices(service: Service, customer: Customer, row: Message) -> list[Choice]:
@@ -135,8 +137,12 @@ def _shown(service: Service, found: Linked, language: Language, root: str) -> Re
     return page("unsubscribe", language, service, **_about(service, found, root), out=out)
 
 
-def _done(service: Service, found: Linked, language: Language, root: str, *, everything: bool) -> Response:
-    return page("unsubscribed", language, service, **_about(service, found, root), everything=everything)
+def _done(
+    service: Service, found: Linked, language: Language, root: str, stopped: Iterable[Topic] | None = None
+) -> Response:
+    """What was done, exactly. `stopped`: these topics, on the channel; None: the message's own."""
+    names = None if stopped is None else [topic.title or topic.id for topic in stopped]
+    return page("unsubscribed", language, service, **_about(service, found, root), stopped=names)
 
 
 def _preferences(

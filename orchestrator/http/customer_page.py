@@ -13,8 +13,9 @@ from orchestrator.core.transition import Transition, jsonable, line_of
 from orchestrator.errors import UsageError
 from orchestrator.http.page import asked_language, page, root_of
 from orchestrator.http.service import Service
+from orchestrator.insights.local_time import local_time_of
 from orchestrator.insights.sentences import local_text, shown
-from orchestrator.insights.why import Story, tell
+from orchestrator.insights.why import tell
 
 MOST_LINES: Final = 1_000
 """Entries of the journal that one page tells about; the last ones."""
@@ -31,24 +32,25 @@ def customer_page(service: Service, request: Request, id: str) -> Response:
         journal: list[Transition] | None = service.store.journal(id)
     except UsageError:
         journal = None
-    story = _story(journal or [], id, project.timezone)
+    local = local_time_of(card.customer, project.timezone)
+    story = tell(_lines(journal or []), id, local, journeys=project.journeys)
     titles = {journey.id: journey.title for journey in project.journeys.values()}
     return page(
         "customer", language, service, root=root_of(request), card=card, customer=card.customer,
-        profile=_profile(card.customer, project.timezone), story=story, titles=titles, kept=journal is not None,
+        profile=_profile(card.customer, local.zone), story=story, titles=titles, kept=journal is not None,
         cut=MOST_LINES if len(journal or []) > MOST_LINES else None,
-        local=lambda at: local_text(at, project.timezone),
+        local=lambda at: local_text(at, local.zone),
     )  # fmt: skip
 
 
-def _story(journal: list[Transition], id: str, zone: ZoneInfo) -> Story:
+def _lines(journal: list[Transition]) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     for transition in journal[-MOST_LINES:]:
         line = line_of(transition)
         if transition.values:
             line["values"] = {name: jsonable(value) for name, value in transition.values.items()}
         lines.append(line)
-    return tell(lines, id, zone)
+    return lines
 
 
 def _profile(customer: Customer, zone: ZoneInfo) -> list[tuple[str, str]]:

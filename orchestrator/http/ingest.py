@@ -64,9 +64,10 @@ def take(service: Service, request: Request) -> Response:
         _keep(service.store, [RefusedItem(now, SOURCE, refusal.code, body[:2000].decode("ascii", "backslashreplace"))])
         raise
     check_key(service.write_keys, request.authorization, document)
-    now = service.journey_now()
+    items = _items(request.kind, document)
     try:
-        wrong, taken = _take_items(service, request.kind, _items(request.kind, document), document, len(body), now)
+        with service.arrival() as now:
+            wrong, taken = _take_items(service, request.kind, items, document, len(body), now)
     except StoreBusy:
         raise busy() from None
     if taken:

@@ -5,14 +5,18 @@ The methods are called from many threads at once; the store's own promises hold,
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from orchestrator.channels.circuit import CircuitState
 from orchestrator.core.ledger import Message
+from orchestrator.runtime.loop import LaneState
 from orchestrator.stores.protocol import Store
 from orchestrator.templating.assets import Asset
 from orchestrator.templating.render import Rendered
+from orchestrator.wiring.surveys import SurveyForm
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -64,10 +68,22 @@ class Service(Protocol):
         """The actual instant, in UTC."""
 
     def journey_now(self) -> datetime:
-        """The instant of journey time, in UTC: when what comes in now arrives."""
+        """The instant of journey time, in UTC."""
+
+    def arrival(self) -> AbstractContextManager[datetime]:
+        """The instant at which something arrives that is committed inside, in UTC."""
 
     def loop_lag(self) -> timedelta:
         """How long ago (in real time) the engine should have ended the pass it is in, or begun the next one."""
+
+    def lanes(self) -> Sequence[LaneState]:
+        """How the engine's lanes fare."""
+
+    def circuits(self) -> Mapping[str, CircuitState]:
+        """How the channels' circuits stand, by channel."""
+
+    def survey(self, journey: str, name: str) -> SurveyForm | None:
+        """What a survey asks for; None: no deployment that is known here has it."""
 
     def nudge(self) -> None:
         """Something came in: the engine has work. Returns at once."""

@@ -6,6 +6,7 @@ change nothing. The console with users and roles takes their place later.
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
@@ -20,9 +21,11 @@ from orchestrator.core.view import LoadedMessage, Switches
 from orchestrator.errors import UsageError
 from orchestrator.http.customer_page import customer_page
 from orchestrator.http.hosts import is_own_host
+from orchestrator.http.languages import Language
 from orchestrator.http.page import asked_language, page, root_of
 from orchestrator.http.service import Service
 from orchestrator.http.view_pages import mailed
+from orchestrator.http.words import CHANNELS
 from orchestrator.insights.sentences import local_text
 from orchestrator.stores.protocol import Overview, ParkedCustomer, Store
 from orchestrator.templating.failure import RenderError
@@ -43,6 +46,15 @@ class JourneyRow(NamedTuple):
     state: str
     running: int
     parked: int
+
+
+class Trouble(NamedTuple):
+    """Something that is out of order. `what` is a key of our words; `seconds` until it is tried again."""
+
+    what: str
+    name: str
+    reason: str
+    seconds: int | None = None
 
 
 class MessageRow(NamedTuple):
@@ -119,9 +131,21 @@ def _status(service: Service, request: Request) -> Response:
         latest=[_row(service, found, zone) for found in store.latest_messages(LAST_MESSAGES)],
         parked=[(one, _local(one.parked_at, zone), _resume(store, one)) for one in overview.parked[:MOST_PARKED]],
         parked_left=max(0, len(overview.parked) - MOST_PARKED),
+        troubles=_troubles(service, language),
         refused=[(one, _local(one.at, zone)) for one in store.refused(LAST_REFUSED)],
         customer_href=customer_href, **by_kind,
     )  # fmt: skip
+
+
+def _troubles(service: Service, language: Language) -> list[Trouble]:
+    """Channels whose circuit is not closed, and lanes whose last pass failed."""
+    channels = CHANNELS[language]
+    found = [
+        Trouble("is_channel", channels.get(name, name), circuit.reason or "", math.ceil(circuit.probe_in) or None)
+        for name, circuit in service.circuits().items()
+        if circuit.state != "closed"
+    ]
+    return found + [Trouble("is_lane", lane.name, lane.last_error or "") for lane in service.lanes() if lane.failing]
 
 
 def _journeys(store: Store, switches: Switches, overview: Overview) -> list[JourneyRow]:

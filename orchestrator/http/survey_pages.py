@@ -13,13 +13,13 @@ from starlette.responses import Response
 from orchestrator.core.identity import stable_hash
 from orchestrator.core.inbox import SurveyAnswered
 from orchestrator.core.ledger import Message
-from orchestrator.core.program import Survey
 from orchestrator.http.forms import read_form
 from orchestrator.http.languages import Language
 from orchestrator.http.links import Linked, linked
 from orchestrator.http.page import asked_language, page
 from orchestrator.http.service import Service
 from orchestrator.runtime.ingest import Told, ingest_once
+from orchestrator.wiring.surveys import SurveyForm
 
 LONGEST_TEXT: Final = 2_000
 """Characters of an answer in words."""
@@ -29,8 +29,9 @@ _SCALES: Final[Mapping[str, range]] = {"nps": range(11), "csat": range(1, 6), "c
 class Answer(NamedTuple):
     """What a form says. `missing`: what it should have said."""
 
-    score: int | None
-    text: str | None
+    score: int | None = None
+    choice: str | None = None
+    text: str | None = None
     missing: str | None = None
 
 
@@ -42,8 +43,9 @@ def add_survey_routes(app: FastAPI, service: Service) -> None:
         language = _language(service, request, found)
         if found is None:
             return page("gone", language, service, 404)
-        kind = _kind_of(service, found.row)
-        return _question(service, language, kind, Answer(_score(kind, request.query_params.get("score")), None))
+        asked, params = _form_of(service, found.row), request.query_params
+        given = Answer(_score(asked.kind, params.get("score")), _choice(asked, params.get("choice")))
+        return _question(service, language, asked, given)
 
     async def answer(request: Request, token: str) -> Response:
         form = await read_form(request)
@@ -64,33 +66,43 @@ def _answer(service: Service, request: Request, token: str, form: Mapping[str, s
     if found is None:
         return page("gone", language, service, 404)
     row = found.row
-    kind = _kind_of(service, row)
-    given = _read(kind, form)
+    asked = _form_of(service, row)
+    given = _read(asked, form)
     if given.missing is not None:
-        return _question(service, language, kind, given, 422)
+        return _question(service, language, asked, given, 422)
     assert row.survey is not None
     score = None if given.score is None else float(given.score)
-    choice = given.text if kind == "choice" else None
-    body = SurveyAnswered(row.survey, score, choice, None if kind == "choice" else given.text, row.id)
+    body = SurveyAnswered(row.survey, score, given.choice, given.text, row.id)
     # The same answer again is no second one; another answer to the same message is a change of mind.
-    same = f"s-{stable_hash(row.id, str(given.score), given.text or ''):016x}"
-    ingest_once(service.store, [Told(row.customer_id, body, same)], service.journey_now())
+    same = f"s-{stable_hash(row.id, str(given.score), given.choice or '', given.text or ''):016x}"
+    with service.arrival() as now:
+        ingest_once(service.store, [Told(row.customer_id, body, same)], now)
     service.nudge()
     return page("thanks", language, service)
 
 
-def _question(service: Service, language: Language, kind: str, given: Answer, status: int = 200) -> Response:
-    scale = list(_SCALES.get(kind, ()))
-    longest = LONGEST_TEXT
-    return page("survey", language, service, status, kind=kind, scale=scale, given=given, longest=longest)
+def _question(service: Service, language: Language, asked: SurveyForm, given: Answer, status: int = 200) -> Response:
+    scale, choices = list(_SCALES.get(asked.kind, ())), list(asked.choices if asked.kind == "choice" else ())
+    return page(
+        "survey", language, service, status, kind=asked.kind, scale=scale, choices=choices, given=given,
+        longest=LONGEST_TEXT,
+    )  # fmt: skip
 
 
-def _read(kind: str, form: Mapping[str, str]) -> Answer:
-    score = _score(kind, form.get("score"))
+def _read(asked: SurveyForm, form: Mapping[str, str]) -> Answer:
+    score, choice = _score(asked.kind, form.get("score")), _choice(asked, form.get("choice"))
     text = _kept_text(form.get("text", ""))
-    if kind in _SCALES:
-        return Answer(score, text, None if score is not None else "survey_missing")
-    return Answer(None, text, None if text else "survey_empty")
+    if asked.kind in _SCALES:
+        return Answer(score, None, text, None if score is not None else "survey_missing")
+    if asked.kind == "choice" and asked.choices:
+        return Answer(None, choice, text, None if choice is not None else "survey_unchosen")
+    if asked.kind == "choice":  # nothing was named to choose from: the words are the choice
+        return Answer(None, text, None, None if text else "survey_empty")
+    return Answer(None, None, text, None if text else "survey_empty")
+
+
+def _choice(asked: SurveyForm, given: str | None) -> str | None:
+    return given if given in asked.choices else None
 
 
 def _score(kind: str, given: str | None) -> int | None:
@@ -104,12 +116,10 @@ def _kept_text(given: str) -> str | None:
     return kept.replace("\r\n", "\n").strip()[:LONGEST_TEXT] or None
 
 
-def _kind_of(service: Service, row: Message) -> str:
-    """As the live journey says; a survey whose step is gone asks for a score."""
-    journey = service.store.index.project.journeys.get(row.journey)
-    number = journey.by_id.get(row.step) if journey is not None else None
-    step = journey.steps[number] if journey is not None and number is not None else None
-    return step.kind if isinstance(step, Survey) else "nps"
+def _form_of(service: Service, row: Message) -> SurveyForm:
+    """As it was deployed last, even if its step is gone; one that nobody knows any more asks for words."""
+    assert row.survey is not None
+    return service.survey(row.journey, row.survey) or SurveyForm("text")
 
 
 def _language(service: Service, request: Request, found: Linked | None) -> Language:

@@ -64,15 +64,6 @@ FAILED: Mapping[str, str] = {
     "exception": "a mistake of the engine itself",
 }
 
-ZONES: Mapping[str, str] = {
-    "step": "the zone that the journey names",
-    "customer": "the customer's time zone",
-    "phone": "the time zone of the phone number's country",
-    "country": "the time zone of the customer's country",
-    "project": "the project's time zone",
-}
-"""Which link of the chain gave the zone in force (the language reference, section 5)."""
-
 
 def with_code(words: Mapping[str, str], code: str) -> str:
     """``no address is known (no_address)``; a code without words stands alone."""

@@ -9,6 +9,13 @@ from typing import Any, NamedTuple
 
 from orchestrator.insights.reasons import EXITED, FAILED, REFUSED, WITHHELD
 
+_COUNTED = ("type", "journey", "channel", "template", "reason", "status", "offer", "queue")
+
+
+def counted_part(line: Mapping[str, Any]) -> dict[str, Any]:
+    """All of a line that `RunSummary.add` looks at: little, where lines come from other processes."""
+    return {name: line[name] for name in _COUNTED if name in line}
+
 
 @dataclass(slots=True)
 class RunSummary:

@@ -9,7 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from orchestrator.core.time.iso import parse_instant
-from orchestrator.insights.reasons import EXITED, FAILED, REFUSED, WITHHELD, ZONES, with_code
+from orchestrator.insights.local_time import LINKS
+from orchestrator.insights.reasons import EXITED, FAILED, REFUSED, WITHHELD, with_code
 
 Line = Mapping[str, Any]
 
@@ -23,6 +24,7 @@ _EVIDENCE = frozenset({"event", "zone", "error"})
 
 MOST_REASONS = 8
 LONGEST_VALUE = 80
+_MADE_ID = re.compile(r"(?:exit_)?([a-z_]+)_[0-9]+")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
@@ -114,8 +116,9 @@ def _refused(line: Line, zone: ZoneInfo) -> str:
 def _waiting(line: Line, zone: ZoneInfo) -> str:
     again = "the wait was computed anew, and now lasts" if line["type"] == "rescheduled" else "waits"
     link = _value(line, "zone")
+    whose = _value(line, "zone_words") or (LINKS.get(link) if isinstance(link, str) else None)
     until = f"until {_at(line['until'], zone)}" if line.get("until") else "without an end in time"
-    return f"{again} {until}{_step(line)}" + (f" ({ZONES[link]})" if link in ZONES else "")
+    return f"{again} {until}{_step(line)}" + (f" ({whose})" if isinstance(whose, str) else "")
 
 
 def _branched(line: Line, zone: ZoneInfo) -> str:
@@ -157,8 +160,22 @@ def _outcome(line: Line, zone: ZoneInfo) -> str:
 
 
 def _suppressed(line: Line, zone: ZoneInfo) -> str:
+    """Of a coupon's step the channel is that of the message which was to carry it."""
+    reason = with_code(WITHHELD, str(line.get("reason")))
+    if _verb(line) == "coupon":
+        carrier = f", as no {_channel(line)} could carry it" if line.get("channel") else ""
+        return f"got no coupon{_step(line)}{carrier}: {reason}"
     what = f"got no {_channel(line)}" if line.get("channel") else "this was not done"
-    return f"{what}{_step(line)}: {with_code(WITHHELD, str(line.get('reason')))}"
+    return f"{what}{_step(line)}: {reason}"
+
+
+def _verb(line: Line) -> str | None:
+    """The verb of the line's step: as `tell` found it in the journey, else out of an id that was made from it."""
+    known = _value(line, "verb")
+    if known is not None:
+        return str(known)
+    made = _MADE_ID.fullmatch(str(line.get("step")))
+    return made[1] if made is not None else None
 
 
 def _coupon(line: Line, zone: ZoneInfo) -> str:

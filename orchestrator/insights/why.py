@@ -9,7 +9,9 @@ from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from orchestrator.core.program import IssueCoupon, Journey
 from orchestrator.core.time.iso import format_instant, parse_instant
+from orchestrator.insights.local_time import LocalTime
 from orchestrator.insights.sentences import Line, because, local_text, sentence
 
 
@@ -44,17 +46,24 @@ class Chapter:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What happened to a customer."""
+    """What happened to a customer, told in a local time."""
 
     customer: str
-    zone: ZoneInfo
+    local: LocalTime
     chapters: tuple[Chapter, ...]
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which it is told."""
+        return self.local.zone
+
     def as_dict(self, titles: Mapping[str, str]) -> dict[str, Any]:
-        """The machine form: `{customer, timezone, journeys: [{journey, title, passages: [{key, version, told}]}]}`."""
+        """The machine form: `{customer, timezone, timezone_of, journeys: [{journey, title, passages: [{key, version,
+        told}]}]}`; `timezone_of` is the link of the chain that gave the zone, None where none did."""
         return {
             "customer": self.customer,
             "timezone": str(self.zone),
+            "timezone_of": self.local.link,
             "journeys": [
                 {
                     "journey": chapter.journey,
@@ -69,8 +78,20 @@ class Story:
         }
 
 
-def tell(lines: Iterable[Line], customer: str, zone: ZoneInfo, journey: str | None = None) -> Story:
-    """The story of `customer` out of a journal's lines, in their order; only of one journey where it is given."""
+def tell(
+    lines: Iterable[Line],
+    customer: str,
+    local: LocalTime | ZoneInfo,
+    journey: str | None = None,
+    journeys: Mapping[str, Journey] | None = None,
+) -> Story:
+    """The story of `customer` out of a journal's lines, in their order; only of one journey where it is given.
+
+    `local`: whose time it is told in; a mere zone where nothing is known of the customer. `journeys`: the programs, as
+    far as they are at hand: they know what kind of step an id names.
+    """
+    told_in = local if isinstance(local, LocalTime) else LocalTime(local)
+    zone = told_in.zone
     chapters: dict[str | None, Chapter] = {}
     running: dict[tuple[str, str], Passage] = {}
     for line in lines:
@@ -80,6 +101,7 @@ def tell(lines: Iterable[Line], customer: str, zone: ZoneInfo, journey: str | No
         if journey is not None and name != journey:
             continue
         chapter = chapters.setdefault(name, Chapter(name))
+        line = _explained(line, told_in, journeys or {})
         told = Told(parse_instant(str(line["at"])), sentence(line, zone), because(line, zone))
         if line["type"] == "entered":
             passage = Passage(key, line.get("version"))
@@ -93,7 +115,22 @@ def tell(lines: Iterable[Line], customer: str, zone: ZoneInfo, journey: str | No
         for passage in chapter.passages:
             passage.told = _counted(passage.told)
     ordered = sorted(chapters.values(), key=lambda chapter: chapter.journey is None)
-    return Story(customer, zone, tuple(ordered))
+    return Story(customer, told_in, tuple(ordered))
+
+
+def _explained(line: Line, local: LocalTime, journeys: Mapping[str, Journey]) -> Line:
+    """The line, with what the journal leaves to those who know the customer and the journeys."""
+    more: dict[str, str] = {}
+    values = line.get("values")
+    link = values.get("zone") if isinstance(values, Mapping) else None
+    if line["type"] in ("waiting", "rescheduled") and isinstance(link, str):
+        more["zone_words"] = local.words_for(link)
+    if line["type"] == "suppressed":
+        journey = journeys.get(str(line.get("journey")))
+        number = journey.by_id.get(str(line.get("step"))) if journey is not None else None
+        if journey is not None and number is not None:
+            more["verb"] = "coupon" if isinstance(journey.steps[number], IssueCoupon) else "other"
+    return {**line, "values": {**(values if isinstance(values, Mapping) else {}), **more}} if more else line
 
 
 def _door(chapter: Chapter) -> Passage:
@@ -115,7 +152,8 @@ def _counted(told: Iterable[Told]) -> list[Told]:
 
 def story_text(story: Story, titles: Mapping[str, str]) -> str:
     """The story as people read it, without a line break at the end."""
-    out = [f"{story.customer}, in the local time of {story.zone}"]
+    whose = f" ({story.local.whose})" if story.local.whose is not None else ""
+    out = [f"{story.customer}, in the local time of {story.zone}{whose}"]
     instants = [told.at for chapter in story.chapters for passage in chapter.passages for told in passage.told]
     widest = max((len(local_text(at, story.zone)) for at in instants), default=0)
     for chapter in story.chapters:

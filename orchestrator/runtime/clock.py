@@ -8,6 +8,8 @@ than a bound, so that speed alone makes nobody late.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -35,6 +37,11 @@ class JourneyClock:
         self._real_at = real_at
         self._journey_at = journey_at
         self._bound_at: datetime | None = None
+        self._arriving: dict[object, datetime] = {}
+        """Bounds of what is arriving, and not committed yet."""
+        self._fresh_at: datetime | None = None
+        self._seen_at: datetime | None = None
+        """The nearest bounds of what was committed since the last `wait_for`, and between the last two."""
         self._standing = False
         self._lock = threading.Lock()
 
@@ -54,8 +61,10 @@ class JourneyClock:
             self._journey_at = max(self._journey_at, real_at)
             return self._journey_at
         reached = _later(self._journey_at, elapsed * self.speed)
-        if self._bound_at is not None and reached > self._bound_at:
-            reached = max(self._journey_at, self._bound_at)
+        bounds = (self._bound_at, self._fresh_at, self._seen_at, *self._arriving.values())
+        bound_at = min((at for at in bounds if at is not None), default=None)
+        if bound_at is not None and reached > bound_at:
+            reached = max(self._journey_at, bound_at)
         self._journey_at = reached
         return reached
 
@@ -66,6 +75,28 @@ class JourneyClock:
         """
         with self._lock:
             self._bound_at = None if due_at is None or self.speed <= 1 else _later(due_at, patience)
+            # Who says this may have looked before the last arrival was committed; next time it has been seen.
+            self._seen_at, self._fresh_at = self._fresh_at, None
+
+    @contextmanager
+    def arriving(self, real_at: datetime, patience: timedelta) -> Iterator[datetime]:
+        """The journey instant at which something arrives that is committed inside: until a look of the engine that
+        surely saw it, time stands still from `patience` later on.
+
+        Without this, time would run on between the arrival's instant and its commit, in which no look can see it.
+        """
+        own = object()
+        with self._lock:
+            at = self._moved(real_at)
+            if self.speed > 1:
+                self._arriving[own] = _later(at, patience)
+        try:
+            yield at
+        finally:
+            with self._lock:
+                bound_at = self._arriving.pop(own, None)
+                if bound_at is not None:
+                    self._fresh_at = bound_at if self._fresh_at is None else min(bound_at, self._fresh_at)
 
     def arrived(self, real_at: datetime, patience: timedelta) -> None:
         """Something came just now: stand still from `patience` later on, until the engine has said `wait_for` again."""

@@ -24,6 +24,10 @@ from orchestrator.definitions.expectation import (
 Line = Mapping[str, Any]
 
 MOST_LINES_SHOWN = 40
+LONGEST_SHOWN = 80
+"""Characters of a value."""
+_NOT_SHOWN = frozenset({"at", "type", "version", "html"})
+"""Keys of a line that would drown the others: a mail's HTML is seen with `preview`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ def line_text(line: Line, start: datetime) -> str:
     main = MAIN_KEYS.get(kind, "")
     at = parse_instant(str(line["at"]))
     pairs = [f"{kind}: {_shown(line[main]) if main in line else 'true'}"]
-    pairs += [f"{key}: {_shown(item)}" for key, item in line.items() if key not in {"at", "type", "version", main}]
+    pairs += [f"{key}: {_shown(item)}" for key, item in line.items() if key not in {*_NOT_SHOWN, main}]
     return f"{offset_text(at - start):<12} {line['at']}  {{{', '.join(pairs)}}}"
 
 
@@ -169,7 +173,11 @@ def _nearest(expected: LineExpectation, lines: Sequence[Line], start: datetime) 
     nearest = min(same_type, key=lambda line: sum(1 + (key == main) for key, _, _ in _differences(expected, line)))
     details = [f"nearest  {line_text(nearest, start)}"]
     for key, wanted, actual in _differences(expected, nearest):
-        details.append(f"  {key}: expected {_moment(wanted, start)}, was {_moment(actual, start)}")
+        if isinstance(wanted, str) and isinstance(actual, str):
+            wanted_text, actual_text = _where_they_differ(wanted, actual)
+        else:
+            wanted_text, actual_text = _moment(wanted, start), _moment(actual, start)
+        details.append(f"  {key}: expected {wanted_text}, was {actual_text}")
     return tuple(details)
 
 
@@ -225,8 +233,30 @@ def _shown(value: Any) -> str:
         return "true" if value else "false"
     if value is None:
         return "none"
-    text = str(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+    return _cut(_flat(value))
+
+
+def _flat(value: object) -> str:
+    """On one line."""
+    return " ".join(str(value).split())
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
+
+
+def _where_they_differ(wanted: str, actual: str) -> tuple[str, str]:
+    """Two texts on one line each; long ones from shortly before their first difference on.
+
+    Where they differ in white space alone, that is what has to be seen.
+    """
+    flat = _flat(wanted), _flat(actual)
+    if flat[0] == flat[1]:
+        flat = repr(wanted), repr(actual)
+    same = next((n for n, (one, other) in enumerate(zip(*flat, strict=False)) if one != other), min(map(len, flat)))
+    start = max(0, same - LONGEST_SHOWN // 4) if max(map(len, flat)) > LONGEST_SHOWN else 0
+    first, second = (("..." if start else "") + text[start:] for text in flat)
+    return _cut(first), _cut(second)
 
 
 def _list(names: Sequence[str]) -> str:

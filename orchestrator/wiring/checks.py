@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from orchestrator.errors import OrchestratorError, Problem, UsageError
+from orchestrator.insights.profile_faults import unusable_fields
 from orchestrator.runtime.clock import JOURNEY_MARK, REAL_MARK, VIRTUAL_MARK
 from orchestrator.runtime.engine_lock import EngineLock
 from orchestrator.settings import Settings, unknown_variables
@@ -20,7 +21,9 @@ from orchestrator.stores.protocol import Store, StoreBusy
 from orchestrator.wiring.databases import Database, database_of, open_database, pending_of
 from orchestrator.wiring.installation import real_now, settings_of
 from orchestrator.wiring.outside import caller_of, reached
+from orchestrator.wiring.person import first_customers
 from orchestrator.wiring.secret_key import key_path, too_open
+from orchestrator.wiring.trouble import TROUBLES, told_trouble
 
 LEAST_FREE: Final = 512 << 20
 """Bytes of free disk below which an installation is in danger."""
@@ -28,6 +31,8 @@ OLDEST_INBOX: Final = timedelta(minutes=1)
 ENGINE_SILENT: Final = timedelta(seconds=15)
 """Real time after which a running engine should have written its clock down."""
 MOST_NAMED: Final = 5
+MOST_LOOKED_AT: Final = 1_000
+"""Customers whose profiles are looked at."""
 
 State = Literal["ok", "note", "wrong"]
 
@@ -154,6 +159,11 @@ def _engine(store: Store, path: Path) -> Iterator[Finding]:
         yield Finding("engine", "wrong", f"{holder} has the lock, but gave its last sign of life {since}", hint)
         return
     yield Finding("engine", "ok", f"it runs: {holder}")
+    for name, since_at in told_trouble(store, TROUBLES).items():
+        lane = name.startswith("lane ")
+        words = f"the {name} {'fails' if lane else 'is out of order'} since {since_at:%Y-%m-%d %H:%M:%S}Z"
+        hint = "the status page and the engine's log say why; what waits goes on by itself when it works again"
+        yield Finding("engine" if lane else "channels", "wrong", words, hint)
     if store.mark(VIRTUAL_MARK) is not None and stands_at is not None:
         yield Finding(
             "clock", "note", f"journeys run on a clock of their own, which stands at {stands_at:%Y-%m-%d %H:%M}Z"
@@ -180,7 +190,21 @@ def _contents(store: Store) -> Iterator[Finding]:
         names = ", ".join(f"{count} in {journey}" for journey, count in sorted(stuck.items()))
         hint = "mend the journey and deploy it, then `orchestrator resume JOURNEY`"
         yield Finding("parked", "wrong", f"enrollments failed and stand still: {names}", hint)
+    yield from _profiles(store)
     if seen.refused:
         first = "; ".join(f"{item.source}: {item.reason}" for item in store.refused(MOST_NAMED))
         hint = "the status page lists them; correct whoever sends them"
         yield Finding("refused", "note", f"{seen.refused} items could not be taken, such as {first}", hint)
+
+
+def _profiles(store: Store) -> Iterator[Finding]:
+    """Whether profiles can be used: a look at the first ones, as there may be millions."""
+    looked, names = 0, []
+    for customer in first_customers(store, MOST_LOOKED_AT):
+        looked += 1
+        faults = unusable_fields({name: getattr(customer, name) for name in ("email", "phone", "timezone", "country")})
+        names += [f"{customer.id} ({', '.join(faults)})"] if faults else []
+    if names:
+        has, told = "has" if len(names) == 1 else "have", ", ".join(names[:MOST_NAMED])
+        words = f"{len(names):,} of the {looked:,} customers looked at {has} values that cannot be used, such as {told}"
+        yield Finding("profiles", "note", words, "`orchestrator customer show ID` says what is wrong with them")

@@ -147,6 +147,13 @@ def open_database(
     return open_store(database.path, salt=salt, forced=forced, durable=durable, drains=drains)
 
 
+def make_durable(store: Store) -> None:
+    """What a store that was opened for a replay commits from now on survives a power cut. Memory is never durable."""
+    database = getattr(store, "db", None)
+    if database is not None:
+        database.make_durable()
+
+
 @contextmanager
 def one_transaction(store: Store) -> Iterator[None]:
     """What is done to the store inside, by this thread, is committed together; memory needs none."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -12,17 +13,20 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.definitions.load import LoadedProject
 from orchestrator.runtime.clock import JourneyClock, resumed
 from orchestrator.runtime.deployment import Revived, Watch, deploy, renderer_of, revive, snapshot_of
-from orchestrator.runtime.loop import Engine, EngineLoop
+from orchestrator.runtime.loop import Engine, EngineLoop, LaneState
 from orchestrator.runtime.rendering import LedgerRenderer
 from orchestrator.settings import Settings
 from orchestrator.stores.protocol import Store
 from orchestrator.templating.assets import Asset
-from orchestrator.templating.templates import TemplateLibrary
 from orchestrator.wiring.installation import real_now
 from orchestrator.wiring.outside import Reached, caller_of, reached
+from orchestrator.wiring.surveys import SurveyForm, survey_forms
+from orchestrator.wiring.trouble import TROUBLES, TroubleBoard
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
+
+    from orchestrator.channels.circuit import CircuitState
 
 LAG_BOUND: Final = timedelta(seconds=30)
 """How far behind the engine may be and still be called ready."""
@@ -44,6 +48,8 @@ class Running:
     """Whether the project differs from what was live before."""
     assets: dict[tuple[str, str], Asset] = field(default_factory=dict)
     """By the first digits of their hash and their name, as they stand in mails."""
+    surveys: dict[tuple[str, str], SurveyForm] = field(default_factory=dict)
+    """By journey and name, as they were deployed last: answers come in when their journey has gone, too."""
     _abandoned: bool = False
 
     @property
@@ -61,21 +67,35 @@ class Running:
         """The engine's own figures."""
         from orchestrator.wiring.figures import registry_of
 
-        return registry_of(self.engine.lateness, self.loop.states)
+        return registry_of(self.engine.lateness, self.loop.states, self.engine.gates.states)
 
     def real_now(self) -> datetime:
         """The actual instant."""
         return real_now()
 
     def journey_now(self) -> datetime:
-        """When what comes in now arrives. A clock that runs fast waits for it from here on, not from the nudge."""
-        now = real_now()
-        self.engine.clock.arrived(now, self.engine.patience)
-        return self.engine.clock.now(now)
+        """The journey time."""
+        return self.engine.now()
+
+    def arrival(self) -> AbstractContextManager[datetime]:
+        """When what is taken inside arrives. A clock that runs fast waits for it until the engine has seen it."""
+        return self.engine.clock.arriving(real_now(), self.engine.patience)
 
     def loop_lag(self) -> timedelta:
         """How long ago the engine should have come further."""
         return self.loop.lag()
+
+    def lanes(self) -> Sequence[LaneState]:
+        """How the engine's lanes fare."""
+        return self.loop.states()
+
+    def circuits(self) -> Mapping[str, CircuitState]:
+        """How the channels' circuits stand."""
+        return self.engine.gates.states()
+
+    def survey(self, journey: str, name: str) -> SurveyForm | None:
+        """What a survey asks for; None: no deployment that is known here has it."""
+        return self.surveys.get((journey, name))
 
     def nudge(self) -> None:
         """Something came in."""
@@ -87,17 +107,23 @@ class Running:
         return found if found is not None and len(digits) >= 12 and found.content_hash.startswith(digits) else None
 
     def watch(self) -> None:
-        """From now on adopt what other processes deploy into the database."""
+        """From now on adopt what other processes deploy into the database, and write down what is out of order."""
         watch = Watch(self.store, self._adopted)
+        board = TroubleBoard(self.store, TROUBLES)
 
         def look() -> None:
             watch.once(self.engine.now())
+            board.once(self._troubles, real_now())
 
         self.engine.watch = look
 
+    def _troubles(self) -> frozenset[str]:
+        circuits = [f"channel {name}" for name, circuit in self.circuits().items() if circuit.state != "closed"]
+        return frozenset([*circuits, *(f"lane {lane.name}" for lane in self.lanes() if lane.failing)])
+
     def _adopted(self, loaded: LoadedProject) -> None:
         self.renderer.deploy(loaded.templates, loaded.project)
-        self.keep_assets(loaded.templates)
+        self.keep(loaded)
 
     def abandon(self) -> None:
         """A thread still uses the store and the channels: leave them open, the process's end closes them."""
@@ -110,9 +136,11 @@ class Running:
                 channel.close()
             self.store.close()
 
-    def keep_assets(self, library: TemplateLibrary) -> None:
-        """Serve these assets, beside those of older deployments."""
-        self.assets.update(((asset.content_hash[:12], asset.name), asset) for asset in library.assets.values())
+    def keep(self, loaded: LoadedProject) -> None:
+        """Serve the assets and surveys of a deployment, beside those of older ones."""
+        found = loaded.templates.assets.values()
+        self.assets.update(((asset.content_hash[:12], asset.name), asset) for asset in found)
+        self.surveys.update(survey_forms(loaded))
 
 
 def start_engine(
@@ -160,8 +188,8 @@ def assemble(
     adapters = {name: to.channel for name, to in channels.items()}
     engine = Engine(store, adapters, caller_of(settings), renderer, clock, real_now, renderer.unsubscribe_url)
     running = Running(store, renderer, channels, engine, EngineLoop(engine), base_url, secret, settings.keys)
-    for library in (*(older.templates for older in revived.older), loaded.templates):
-        running.keep_assets(library)
+    for deployed in (*revived.older, loaded):
+        running.keep(deployed)
     return running
 
 

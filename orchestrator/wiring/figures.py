@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import get_args
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from orchestrator.channels.circuit import CircuitState, State
 from orchestrator.runtime.lateness import BOUNDS, Lateness
 from orchestrator.runtime.loop import LaneState
+
+Circuits = Callable[[], Mapping[str, CircuitState]]
 
 
 class EngineFigures(Collector):
     """Read anew whenever somebody asks."""
 
-    def __init__(self, lateness: Lateness, states: Callable[[], Sequence[LaneState]]) -> None:
+    def __init__(self, lateness: Lateness, states: Callable[[], Sequence[LaneState]], circuits: Circuits) -> None:
         self._lateness = lateness
         self._states = states
+        self._circuits = circuits
 
     def collect(self) -> Iterator[Metric]:
         """Every figure."""
@@ -43,10 +48,16 @@ class EngineFigures(Collector):
             failures.add_metric([state.name, "error"], state.failures)
             failing.add_metric([state.name], float(state.failing))
         yield from (passes, work, failures, failing)
+        stands = "Whether a channel's circuit is in this state; while it is open nothing is handed over"
+        circuit = GaugeMetricFamily("orchestrator_channel_circuit", stands, labels=["channel", "state"])
+        for channel, found in sorted(self._circuits().items()):
+            for state_name in get_args(State):
+                circuit.add_metric([channel, state_name], float(found.state == state_name))
+        yield circuit
 
 
-def registry_of(lateness: Lateness, states: Callable[[], Sequence[LaneState]]) -> CollectorRegistry:
+def registry_of(lateness: Lateness, states: Callable[[], Sequence[LaneState]], circuits: Circuits) -> CollectorRegistry:
     """A registry of these figures alone."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(EngineFigures(lateness, states))
+    registry.register(EngineFigures(lateness, states, circuits))
     return registry

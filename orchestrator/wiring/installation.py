@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from orchestrator.core.project import Project
 from orchestrator.errors import UsageError
 from orchestrator.runtime.clock import resumed
-from orchestrator.runtime.deployment import Revived, deploy, revive
+from orchestrator.runtime.deployment import Revived, deploy, load_snapshot, revive
 from orchestrator.settings import Settings, read_settings
 from orchestrator.stores.protocol import Store
 from orchestrator.wiring.databases import ENDINGS, Database, database_of, open_database
@@ -51,6 +52,11 @@ class Installation:
             )
         deploy(self.store, revived.live, self.journey_now(), revived.snapshot, real_now())
         return revived
+
+    def live_project(self) -> Project | None:
+        """What is deployed, for looking at it: nothing is written. None: nothing is."""
+        snapshots = self.store.snapshots()
+        return load_snapshot(snapshots[-1]).project if snapshots else None
 
 
 @contextmanager

@@ -19,11 +19,6 @@ _opened: dict[int, Running] = {}
 _lock = threading.Lock()
 
 
-def project_folder() -> Path:
-    """The project of this process: ORCHESTRATOR_PROJECT, else the working folder."""
-    return Path(os.environ.get("ORCHESTRATOR_PROJECT", "."))
-
-
 def running() -> Running:
     """The installation of this process, opened at the first call: a child that was forked opens its own.
 
@@ -33,7 +28,8 @@ def running() -> Running:
         found = _opened.get(os.getpid())
         if found is None:
             _opened.clear()  # what a parent opened is not ours to use
-            found = _opened[os.getpid()] = _open(read_settings(), project_folder())
+            settings = read_settings()
+            found = _opened[os.getpid()] = _open(settings, settings.project)
         return found
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from orchestrator.core.receipts import STOP_WORDS
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.slow
@@ -51,3 +56,15 @@ def test_an_empty_folder_and_a_fresh_repository_are_fine(cli: Any, tmp_path: Pat
     assert cli("init", tmp_path / "empty").code == 0
     (tmp_path / "repo" / ".git").mkdir(parents=True)
     assert cli("init", tmp_path / "repo").code == 0
+
+
+def test_the_words_that_a_text_names_end_it() -> None:
+    """Whoever answers with the word that the text names must be heard."""
+    named = {}
+    for root in (REPOSITORY, REPOSITORY / "orchestrator" / "project_template"):
+        for path in (root / "templates" / "sms").glob("*.txt"):
+            named[path] = re.findall(r"(?:回复?|Reply )([A-Z]+|退订)", path.read_text("utf-8"))
+    assert len(named) > 20
+    assert {path.name: words for path, words in named.items() if not set(words) <= STOP_WORDS} == {}
+    chinese = "orchestrator/project_template/templates/sms/welcome_reminder.zh.txt"
+    assert named[REPOSITORY / chinese] == ["T"]

@@ -311,7 +311,9 @@ def test_the_story_of_a_customer_out_of_the_database(cli: Any, deployed: Path) -
 
 
 def test_an_export_holds_all_that_is_stored(cli: Any, deployed: Path) -> None:
-    Path("c.csv").write_text("id,email,first_name\nana,ana@example.com,Ana\nben,ben@example.com,Ben\n")
+    Path("c.csv").write_text(
+        "id,email,first_name,consents.promotions.email\nana,ana@example.com,Ana,in\nben,ben@example.com,Ben,in\n"
+    )
     cli("import", "customers", "c.csv")
     Path("e.csv").write_text(f"at,customer,event\n{NOW.isoformat()},ana,signed_up\n{NOW.isoformat()},ben,signed_up\n")
     cli("import", "events", "e.csv", "--trigger", "--yes")
@@ -319,9 +321,10 @@ def test_an_export_holds_all_that_is_stored(cli: Any, deployed: Path) -> None:
     done = cli("customer", "export", "ana")
     found = done.json
     assert done.code == 0 and found["customer"] == "ana"
-    assert found["customers"][0]["state"]["attributes"] == {"first_name": "Ana"}
+    assert found["profile"]["attributes"] == {"first_name": "Ana"} and found["profile"]["email"] == "ana@example.com"
     assert [event["name"] for event in found["events"]] == ["signed_up"] and found["events"][0]["at"].endswith("Z")
-    assert {"enrollments", "transitions", "customers", "events"} <= found.keys() and "ben" not in done.out
+    assert found["journal"][0]["type"] == "entered" and found["messages"][0]["template"] == "welcome"
+    assert {"enrollments", "outbox"} <= found.keys() and "ben" not in done.out
     assert rows("SELECT detail FROM audit WHERE action = 'customer export'") == [("ana",)]
     assert cli("customer", "export", "nobody").code == 2
     erased = cli("customer", "erase", "ana")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -12,16 +13,19 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from orchestrator.channels.circuit import CircuitState
 from orchestrator.core.index import Index
 from orchestrator.core.ledger import Message
 from orchestrator.definitions.load import LoadedProject
 from orchestrator.runtime.delivery import deliver_once
+from orchestrator.runtime.loop import LaneState
 from orchestrator.runtime.rendering import LedgerRenderer
 from orchestrator.runtime.turns import turn_once
 from orchestrator.stores.memory import MemoryStore
 from orchestrator.stores.protocol import Store
 from orchestrator.templating.assets import Asset
 from orchestrator.testing.sink import SinkChannel
+from orchestrator.wiring.surveys import SurveyForm, survey_forms
 from tests.small_projects import project_of
 
 START = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -44,6 +48,14 @@ JOURNEYS: dict[str, Any] = {
         "topic": "care",
         "enter": {"event": "stop", "reentry": "always", "overlap": "parallel"},
         "steps": [{"survey": {"name": "nps_stay", "kind": "nps", "via": "email", "template": "nps", "up_to": "7d"}}],
+    },
+    "wishes": {
+        "topic": "care",
+        "enter": {"event": "changed", "reentry": "always"},
+        "steps": [
+            {"survey": {"name": "room", "kind": "choice", "choices": ["sea & sun", "quiet"], "template": "nps"}},
+            {"survey": {"name": "stay", "kind": "csat", "template": "nps"}},
+        ],
     },
     "waits": {"enter": {"event": "ping", "reentry": "always"}, "steps": [{"wait": "30d"}]},
 }
@@ -82,6 +94,8 @@ class Installation:
     now: datetime = START
     real: datetime = START
     nudges: int = 0
+    lane_states: list[LaneState] = field(default_factory=list)
+    circuit_states: dict[str, CircuitState] = field(default_factory=dict)
     registry: CollectorRegistry | None = field(default_factory=CollectorRegistry)
 
     def __post_init__(self) -> None:
@@ -94,6 +108,18 @@ class Installation:
 
     def journey_now(self) -> datetime:
         return self.now
+
+    def arrival(self) -> AbstractContextManager[datetime]:
+        return nullcontext(self.now)
+
+    def lanes(self) -> Sequence[LaneState]:
+        return self.lane_states
+
+    def circuits(self) -> Mapping[str, CircuitState]:
+        return self.circuit_states
+
+    def survey(self, journey: str, name: str) -> SurveyForm | None:
+        return survey_forms(self.loaded).get((journey, name))
 
     def loop_lag(self) -> timedelta:
         return self.lag

@@ -158,6 +158,14 @@ def test_a_form_that_names_nothing_changes_no_preference(
     assert site.consents("u1") == {("promotions", "email"): "in"}
 
 
+def test_the_page_says_exactly_what_was_stopped(client: TestClient, rows: dict[str, Message]) -> None:
+    done = client.post(link("u", rows["promotions.email"], "preferences"), data={"act": "all"}).text
+    assert "You will get no more messages by e-mail about: Offers &lt;and&gt; news, Care." in done
+    assert "Messages about what you order or book always come" in done
+    one = client.post(link("u", rows["care.email"], "unsubscribe"), data=ONE_CLICK).text
+    assert "no more messages about “Care” by e-mail" in one
+
+
 # --- surveys ------------------------------------------------------
 
 
@@ -189,6 +197,36 @@ def test_an_answer_without_a_score_is_asked_again(
     answer = client.post(link("s", rows["care.email"], "survey"), data=data)
     assert (answer.status_code, answers(site)) == (422, [])
     assert data.get("text", "") in answer.text
+
+
+@pytest.fixture
+def wishes(site: Installation) -> dict[str, Message]:
+    """A survey with choices, and one of five numbers, by their names."""
+    ingest_once(site.store, [("u2", Identified({"email": "u2@example.com"}))], site.now)
+    ingest_once(site.store, [Incoming("u2", "changed", {})], site.now)
+    site.run()
+    return {row.survey or "": row for row in site.messages("u2")}
+
+
+def test_a_survey_of_choices_offers_them(site: Installation, client: TestClient, wishes: dict[str, Message]) -> None:
+    where = link("s", wishes["room"], "survey")
+    asked = client.get(where, params={"choice": "quiet"}).text
+    offered = re.findall(r'name="choice" value="([^"]*)" required( checked)?>', asked)
+    assert [(unescape(value), mark) for value, mark in offered] == [("sea & sun", ""), ("quiet", " checked")]
+    for data in ({}, {"choice": "garden"}, {"text": "quiet"}):
+        refused = client.post(where, data=data)
+        assert refused.status_code == 422 and "Please choose one of these." in refused.text
+    assert answers(site) == []
+    assert "Thank you!" in client.post(where, data={"choice": "sea & sun", "text": "please"}).text
+    assert answers(site) == [SurveyAnswered("room", None, "sea & sun", "please", wishes["room"].id)]
+
+
+def test_a_satisfaction_survey_has_five_numbers(client: TestClient, wishes: dict[str, Message]) -> None:
+    where = link("s", wishes["stay"], "survey")
+    asked = client.get(where, params={"score": "9"}).text
+    assert re.findall(r'name="score" value="(\d+)" required( checked)?', asked) == [(str(n), "") for n in range(1, 6)]
+    assert client.post(where, data={"score": "0"}).status_code == 422
+    assert client.post(where, data={"score": "5"}).status_code == 200
 
 
 # --- view in browser, pictures ------------------------------------------------------

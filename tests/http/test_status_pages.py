@@ -11,11 +11,13 @@ from prometheus_client import Histogram
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
+from orchestrator.channels.circuit import CircuitState
 from orchestrator.core.inbox import Identified
 from orchestrator.core.view import Switches
 from orchestrator.http.app import make_app
 from orchestrator.http.hosts import is_own_host
 from orchestrator.runtime.ingest import Incoming, ingest_once
+from orchestrator.runtime.loop import LaneState
 from orchestrator.stores.memory import MemoryStore
 from orchestrator.stores.protocol import RefusedItem, StoreBusy
 from tests.http.installation import BASE, START, Installation, installation
@@ -206,6 +208,23 @@ def test_metrics_are_prometheus_text() -> None:
     assert found["orchestrator_parked_customers",] == 1
     assert found["orchestrator_enrollments", "running", "waits"] == 2
     assert found["lateness_seconds_count",] == 1
+
+
+def test_what_is_out_of_order_is_shown_with_the_reason_and_the_next_try() -> None:
+    site = installation()
+    client = TestClient(make_app(site), base_url=BASE)
+    site.circuit_states["email"] = CircuitState("closed")
+    site.lane_states = [LaneState("deliver", failures=3)]
+    assert "Out of order" not in client.get("/").text
+    site.circuit_states = {
+        "email": CircuitState("open", "535 <b>wrong password", 14.2),
+        "sms": CircuitState("half_open"),
+    }
+    site.lane_states[0].failing, site.lane_states[0].last_error = True, "ValueError: x"
+    text = text_of(client.get("/").text)
+    assert "Out of order" in text and "channel E-mail 535 &lt;b&gt;wrong password in 15 s" in text
+    assert "channel Text message" in text and "lane deliver ValueError: x soon" in text
+    assert "故障" in client.get("/", headers={"Accept-Language": "zh"}).text
 
 
 # --- errors and the description ------------------------------------------------------

@@ -25,6 +25,13 @@ TOLD: list[tuple[dict[str, Any], str]] = [
         {"type": "waiting", "step": "wait_1", "until": AT, "values": {"zone": "customer"}},
         "waits until Wed 2026-07-01 10:00 +01:00 at wait_1 (the customer's time zone)",
     ),
+    (
+        {"type": "waiting", "step": "wait_1", "until": AT, "values": {"zone": "phone"}},
+        (
+            "waits until Wed 2026-07-01 10:00 +01:00 at wait_1 (the time zone of the phone number's country; the "
+            "project's, where that has several)"
+        ),
+    ),
     ({"type": "waiting", "step": "wait_1"}, "waits without an end in time at wait_1"),
     (
         {"type": "rescheduled", "until": AT},
@@ -63,6 +70,17 @@ TOLD: list[tuple[dict[str, Any], str]] = [
     (
         {"type": "suppressed", "reason": "holdout", "step": "task_1"},
         "this was not done at task_1: the customer is in the control group (holdout)",
+    ),
+    (
+        {"type": "suppressed", "channel": "email", "reason": "no_consent", "step": "coupon_1"},
+        (
+            "got no coupon at coupon_1, as no e-mail could carry it: the customer had not agreed to messages of this "
+            "topic (no_consent)"
+        ),
+    ),
+    (
+        {"type": "suppressed", "reason": "holdout", "step": "exit_coupon_2"},
+        "got no coupon at exit_coupon_2: the customer is in the control group (holdout)",
     ),
     (
         {"type": "coupon", "offer": "o", "code": "C1", "expires_at": AT},

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from orchestrator.core.customer import Customer
+from orchestrator.core.program import Journey
+from orchestrator.insights.local_time import local_time_of
 from orchestrator.insights.why import story_text, tell
 
 LISBON = ZoneInfo("Europe/Lisbon")
@@ -53,3 +58,28 @@ def test_one_journey_only() -> None:
     lines = [line("2026-03-01T10:00:00Z", "entered", journey=name, trigger="event") for name in ("j", "k")]
     assert [chapter.journey for chapter in tell(lines, "u", LISBON, "k").chapters] == ["k"]
     assert tell(lines, "u", LISBON, "x").chapters == ()
+
+
+def test_a_steps_own_id_does_not_hide_that_it_is_a_coupon(journey_of: Callable[[str], Journey]) -> None:
+    text = "enter: {event: e1}\nsteps: [{coupon: {offer: o1, as: c}, id: gift}, {email: m, id: coupon_9}]\n"
+    journeys = {"j": journey_of(text)}
+    at = "2026-03-01T10:00:00Z"
+    lines = [
+        line(at, "entered", trigger="event"),
+        line(at, "suppressed", step="gift", channel="email", reason="no_address"),
+        line(at, "suppressed", step="coupon_9", channel="email", reason="no_address"),
+    ]
+    _, gift, mail = tell(lines, "u", LISBON, journeys=journeys).chapters[0].passages[0].told
+    assert gift.text == "got no coupon at gift, as no e-mail could carry it: no address is known (no_address)"
+    assert mail.text == "got no e-mail at coupon_9: no address is known (no_address)"
+
+
+def test_the_link_of_today_is_told_exactly_and_that_of_another_time_so_that_it_is_true() -> None:
+    at = "2026-03-01T10:00:00Z"
+    waits = [line(at, "waiting", step="w", until=at, values={"zone": link}) for link in ("country", "phone")]
+    customer = Customer("u", datetime(2026, 1, 1, tzinfo=UTC))
+    customer.country = "CN"
+    told = [one.text for one in tell(waits, "u", local_time_of(customer, LISBON)).chapters[0].passages[0].told]
+    assert told[0].endswith("18:00 +08:00 at w (the time zone of the customer's country)")
+    assert told[1].endswith("(the time zone of the phone number's country; the project's, where that has several)")
+    assert local_time_of(None, LISBON).whose == "the project's time zone"

@@ -65,6 +65,32 @@ def test_a_replay_steps_and_goes_on_by_itself() -> None:
     assert clock.now(REAL + 201 * SECOND) == JOURNEY + timedelta(days=3) + SECOND
 
 
+def test_time_waits_for_what_arrives_until_a_look_that_saw_it() -> None:
+    clock = JourneyClock(REAL, JOURNEY, 86_400)
+    with clock.arriving(REAL, PATIENCE) as arrived_at:
+        assert arrived_at == JOURNEY
+        clock.wait_for(None, PATIENCE)  # a look of the engine, which cannot see it yet
+        assert clock.now(REAL + SECOND) == JOURNEY + PATIENCE
+        clock.wait_for(None, PATIENCE)
+        assert clock.now(REAL + 2 * SECOND) == JOURNEY + PATIENCE
+    clock.wait_for(None, PATIENCE)  # this one may have looked before the commit
+    assert clock.now(REAL + 3 * SECOND) == JOURNEY + PATIENCE
+    clock.wait_for(None, PATIENCE)
+    assert clock.now(REAL + 4 * SECOND) == JOURNEY + PATIENCE + timedelta(days=1)
+
+
+def test_what_cannot_be_committed_holds_nothing_up_for_long() -> None:
+    clock = JourneyClock(REAL, JOURNEY, 86_400)
+    with pytest.raises(ValueError, match="full"), clock.arriving(REAL, PATIENCE):
+        raise ValueError("full")
+    for _ in range(2):
+        clock.wait_for(None, PATIENCE)
+    assert clock.now(REAL + SECOND) == JOURNEY + timedelta(days=1)
+    slow = JourneyClock(REAL, REAL, virtual=False)
+    with slow.arriving(REAL, PATIENCE):
+        assert slow.now(REAL + 3600 * SECOND) == REAL + 3600 * SECOND, "real time waits for nobody"
+
+
 @pytest.mark.parametrize("speed", [0, -1, float("nan"), float("inf")])
 def test_speeds_that_mean_nothing(speed: float) -> None:
     with pytest.raises(UsageError, match="above 0"):
@@ -80,7 +106,7 @@ def test_the_calendars_end_is_no_error() -> None:
 _steps = st.lists(
     st.tuples(
         st.integers(-60, 3600),
-        st.sampled_from(["look", "wait", "free", "arrived", "stand", "go"]),
+        st.sampled_from(["look", "wait", "free", "arrived", "arriving", "stand", "go"]),
         st.integers(-7200, 7200),
     ),
     max_size=30,
@@ -105,6 +131,9 @@ def test_it_never_goes_back_and_never_runs_ahead_of_its_speed(
                 clock.wait_for(None, PATIENCE)
             case "arrived":
                 clock.arrived(real_at, PATIENCE)
+            case "arriving":
+                with clock.arriving(real_at, PATIENCE) as arrived_at:
+                    assert arrived_at >= last
             case "stand":
                 clock.stand(at, real_at)
                 furthest = max(furthest, at)

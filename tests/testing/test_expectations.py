@@ -166,3 +166,20 @@ def test_offsets_are_written_as_they_are_read(seconds: int) -> None:
     from orchestrator.core.time.iso import parse_offset
 
     assert parse_offset(offset_text(timedelta(seconds=seconds))) == timedelta(seconds=seconds)
+
+
+def test_long_texts_of_several_lines_do_not_drown_the_difference() -> None:
+    body = "Dear Ana,\n\n" + "word " * 60
+    sent = [line("message", template="m", text=body + "\nyours, Ben", html="<p>\n" * 200)]
+    test = expecting("{message: m, text: " + repr(" ".join((body + "yours, Eva").split())) + "}")
+    [failure] = match_expectations(sent, test, START)
+    report = render_failures(test, [failure], sent, START)
+    assert "html" not in report and "Dear Ana, word word" in report
+    assert failure.details[-1].endswith("word yours, Eva, was ...rd word word yours, Ben"), failure.details
+    assert max(map(len, report.splitlines()[1:])) < 250 and len(report.splitlines()) == 5
+
+
+def test_a_difference_in_white_space_alone_is_seen() -> None:
+    test = expecting('{message: m, text: "a b"}')
+    [failure] = match_expectations([line("message", template="m", text="a\nb")], test, START)
+    assert failure.details[-1].strip() == "text: expected 'a b', was 'a\\nb'"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -61,6 +62,15 @@ def test_lines_order_and_counts_are_those_of_one_process(folder: Path, parts: in
     assert summary == expected
     assert told[-1] == (len(table), len(table))
     assert active_children() == []
+
+
+def test_what_is_made_of_the_lines_comes_in_their_order(folder: Path) -> None:
+    replay, table = bookings(folder)
+    alone: Lines = []
+    replay.run(table, alone.append, None)
+    made: list[str] = []
+    replay_shared(replay.run, table, made.append, None, 2, prepare=json.dumps)
+    assert made == [json.dumps(line) for line in alone]
 
 
 def test_every_customer_is_in_one_part_with_all_events(folder: Path) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestrator.cli.terminal import Terminal
+from orchestrator.cli.up_replay import ReplayThread
 from orchestrator.core.transition import line_of
 from orchestrator.definitions.event_tables import ReplayTable, replay_events
 from orchestrator.definitions.load import LoadedProject, load_project
@@ -158,3 +162,21 @@ def test_a_speed_is_kept(tmp_path: Path, loaded: LoadedProject, table: ReplayTab
     days = (store.mark("clock:journey") - table.first_at).total_seconds() / 86_400  # type: ignore[operator]
     assert max(waited) == pytest.approx(days, abs=5.0)
     store.close()
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_who_goes_on_after_the_replay_serves_from_a_durable_store(
+    tmp_path: Path, loaded: LoadedProject, table: ReplayTable, goes_on: bool
+) -> None:
+    store = open_store(tmp_path / "r.db", durable=False, drains=True)
+    running = running_on(store, loaded, table)
+    args = argparse.Namespace(speed=None, exit_when_done=not goes_on)
+    ended = threading.Event()
+    thread = ReplayThread(args, Terminal(), loaded, running, table, ended.set)
+    thread.start()
+    assert thread.join() and thread.error is None
+    assert running.loop.stop()
+    with store.db.write() as c:
+        assert c.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert ended.is_set() is not goes_on
+    running.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from orchestrator.errors import UsageError
@@ -73,3 +75,11 @@ def test_passwords_are_taken_out() -> None:
     assert without_password("postgresql://u:p@db:5432/x") == "postgresql://u:***@db:5432/x"
     assert without_password("sqlite:///x.db") == "sqlite:///x.db"
     assert without_password("http://[") == "(an unreadable URL)"
+
+
+def test_the_project_of_a_worker_is_a_setting_like_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_settings().project == Path(".")
+    monkeypatch.setenv("ORCHESTRATOR_PROJECT", "/srv/harbour")
+    assert read_settings().project == Path("/srv/harbour")
+    assert unknown_variables({"ORCHESTRATOR_PROJECT": "x"}) == []
+    assert "did you mean ORCHESTRATOR_PROJECT?" in unknown_variables({"ORCHESTRATOR_PROJCT": "x"})[0]

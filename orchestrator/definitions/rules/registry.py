@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from orchestrator.definitions.rules import (
+    attachments_not_sent,
     channel_not_configured,
     coupon_outlived,
     coupon_unguarded,
@@ -56,6 +57,7 @@ from orchestrator.errors import Problem
 Check = Callable[[Subject], Iterable[Problem]]
 
 RULES: Final[Mapping[str, Check]] = {
+    attachments_not_sent.CODE: attachments_not_sent.check,
     channel_not_configured.CODE: channel_not_configured.check,
     coupon_outlived.CODE: coupon_outlived.check,
     coupon_unguarded.CODE: coupon_unguarded.check,
