@@ -1,23 +1,22 @@
 """From an outgoing message to the bytes of an e-mail (RFC 5322), with nothing in its headers that was not meant.
 
 The headers are written here and not by the email package, which takes long URLs apart (as encoded words, so that
-mailbox providers no longer find the unsubscribe link) and costs milliseconds a message. It reads them back: what its
-parser sees has to be what was meant, or the message is refused.
+mailbox providers no longer find the unsubscribe link) and costs milliseconds a message. They are read back as a mail
+program does: what it sees has to be what was meant, or the message is refused.
 """
 
 from __future__ import annotations
 
 import re
 from binascii import b2a_base64, b2a_qp
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from email import message_from_bytes
 from email.headerregistry import Address
 from email.policy import SMTP
 from email.utils import format_datetime, getaddresses
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from orchestrator.channels.protocol import Outgoing
@@ -26,6 +25,11 @@ LONGEST_LINE: Final = 78
 LONGEST_URL: Final = 900
 """A header's line has 998 characters at most, and a URL is not folded."""
 MOST_ADDRESSES: Final = 10
+LONGEST_REMEMBERED: Final = 500
+"""Characters of a line of a body that is remembered encoded."""
+LONGEST_STEP: Final = 4000
+"""Characters of a part of a longer line that is remembered so."""
+_CELL: Final = "</td>"
 ID_HEADER: Final = "X-Orchestrator-Message"
 """Our id of the message, which bounces and complaints bring back."""
 
@@ -76,9 +80,9 @@ def build_mime(out: Outgoing, default_sender: str | None = None, now: datetime |
     fields = list(_fields(out, given, sender, now))
     top, body = _body(out)
     fields.extend(top)
-    head = "".join([f"{name}: {written}\r\n" for name, written, _ in fields]).encode("utf-8") + b"\r\n"
+    head = "".join([f"{name}: {written}\r\n" for name, written, _ in fields]) + "\r\n"
     _check_read_back(head, fields)
-    return Mime(head + body, sender, out.to, utf8)
+    return Mime(head.encode("utf-8") + body, sender, out.to, utf8)
 
 
 Field = tuple[str, str, str]
@@ -89,7 +93,7 @@ def _fields(out: Outgoing, given: str, sender: str, now: datetime | None) -> Ite
     at = out.at or now
     if at is None:
         raise MimeRefused("it has no instant for its date", for_good=False)
-    date = format_datetime(at.astimezone(UTC))
+    date = _date(at)
     yield "Date", date, date
     yield from _addresses_field("From", given)
     if out.reply_to:
@@ -113,6 +117,11 @@ def _fields(out: Outgoing, given: str, sender: str, now: datetime | None) -> Ite
             raise MimeRefused(f"{_shown(name)} is no header that a message may add; names begin with X-")
         yield _text_field(name, value)
     yield "MIME-Version", "1.0", "1.0"
+
+
+@lru_cache(maxsize=1024)
+def _date(at: datetime) -> str:
+    return format_datetime(at.astimezone(UTC))
 
 
 def message_id(id: str, sender: str) -> str:
@@ -208,21 +217,23 @@ def _quoted_address(address: str) -> str:
     return f"<{address}>"
 
 
-def _check_read_back(head: bytes, fields: list[Field]) -> None:
-    """Read the headers as a mail client does: each there once, in this order, with the value that was meant."""
-    read = message_from_bytes(head)
-    items: list[tuple[str, Any]] = read.items()
-    if len(items) != len(fields) or read.get_payload():
+def _check_read_back(head: str, fields: list[Field]) -> None:
+    """Read the headers as a mail client does: each there once, in this order, with the value that was meant.
+
+    A header ends at a line break that no blank follows, and nothing else is a line break here. All else that a reader
+    does to a value is done by the email package, once a value: it decodes words, and takes addresses apart.
+    """
+    unfolded = head.replace("\r\n ", " ")
+    lines = unfolded.split("\r\n")
+    if (
+        len(lines) != len(fields) + 2
+        or unfolded.count("\n") != len(fields) + 1
+        or unfolded.count("\r") != len(fields) + 1
+    ):
         raise MimeRefused("a value would add a header of its own")
-    for (name, raw), (wanted, written, meant) in zip(items, fields, strict=True):
-        if name != wanted:
-            raise MimeRefused("a value would add a header of its own")
-        if written is meant:  # plain text: nothing in it is decoded, so that it has to stand there as it is
-            seen = str(raw) if written.isascii() else head.decode("utf-8").partition(f"\r\n{name}: ")[2]
-            same = seen == written if written.isascii() else seen.startswith(f"{written}\r\n")
-        else:
-            same = _decoded(name, str(raw)) == meant
-        if not same:
+    for line, (name, written, meant) in zip(lines, fields):
+        same = line == f"{name}: {meant}" if written is meant else _decoded(name, line[len(name) + 2 :]) == meant
+        if not same or line[: len(name) + 2] != f"{name}: ":
             raise MimeRefused(f"{name}: {_shown(meant)} would not be read as it was written")
 
 
@@ -246,17 +257,17 @@ def _body(out: Outgoing) -> tuple[tuple[Field, ...], bytes]:
     """The last headers, and the body: the text alone, or text and HTML as alternatives of each other."""
     if out.html is None:
         part = _part("plain", out.text)
-        return part.fields, part.data
+        return part.fields, part.data if part.data.endswith(b"\r\n") else part.data + b"\r\n"
     parts = [_part("plain", out.text), _part("html", out.html)]
     mark = blake2b(out.id.encode("utf-8", "surrogatepass")).hexdigest()[:24]
     boundary = f"=_{mark}"  # "=_" stands in no quoted-printable or base64 text
-    lines = []
+    pieces: list[bytes] = []
     for part in parts:
         head = "".join([f"{name}: {written}\r\n" for name, written, _ in part.fields])
-        lines.append(f"--{boundary}\r\n{head}\r\n".encode() + part.data)
-    lines.append(f"--{boundary}--\r\n".encode())
+        pieces += (f"--{boundary}\r\n{head}\r\n".encode(), part.data, b"\r\n")  # this line break is the boundary's
+    pieces.append(f"--{boundary}--\r\n".encode())
     kind = f'multipart/alternative; boundary="{boundary}"'
-    return (("Content-Type", kind, kind),), b"".join(lines)
+    return (("Content-Type", kind, kind),), b"".join(pieces)
 
 
 class _Part(NamedTuple):
@@ -265,18 +276,61 @@ class _Part(NamedTuple):
 
 
 def _part(subtype: str, text: str) -> _Part:
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "").replace("\n", "\r\n")
-    data = lines.encode("utf-8", "replace")
-    if len(data.translate(None, _ASCII)) * 5 > len(data):  # quoted-printable takes three bytes for each of these
-        encoding, coded = "base64", _base64(data)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\x00", "")
+    if _mostly_ascii(text):
+        encoding, coded = "quoted-printable", b"\r\n".join(_coded_lines(text.split("\n")))
     else:
-        encoding, coded = "quoted-printable", b2a_qp(data, istext=True)
-    if not coded.endswith(b"\r\n"):
-        coded += b"\r\n"
+        encoding, coded = "base64", _base64(text.replace("\n", "\r\n").encode("utf-8", "replace"))
     kind = f'text/{subtype}; charset="utf-8"'
     return _Part((("Content-Type", kind, kind), ("Content-Transfer-Encoding", encoding, encoding)), coded)
 
 
+def _mostly_ascii(text: str) -> bool:
+    """Quoted-printable takes three bytes for each that is not."""
+    if text.isascii():
+        return True
+    data = text.encode("utf-8", "replace")
+    beyond = 2 * (len(data) - len(text))  # at most: a character takes two bytes, one of them in the difference, or more
+    return beyond * 5 <= len(data) or len(data.translate(None, _ASCII)) * 5 <= len(data)
+
+
+def _coded_lines(lines: list[str]) -> Iterable[bytes]:
+    """In quoted-printable. Most lines of a template are the same in each of its messages, so they are remembered."""
+    if max(map(len, lines)) <= LONGEST_REMEMBERED:
+        return map(_remembered, lines)
+    return [_remembered(line) if len(line) <= LONGEST_REMEMBERED else _in_steps(line) for line in lines]
+
+
+def _coded(line: str) -> bytes:
+    """One line, with its line break in sight: blanks and single dots before one are encoded."""
+    return b2a_qp(line.encode("utf-8", "replace") + b"\r\n", istext=True)[:-2]
+
+
+def _in_steps(line: str) -> bytes:
+    """A long line, which HTML without blanks between its elements often is: a step from cell to cell of its tables,
+    each with a soft line break behind it, so that steps can be remembered as lines are."""
+    *steps, last = line.split(_CELL)
+    remember = max(map(len, steps), default=0) <= LONGEST_STEP
+    return b"".join([*map(_remembered_step if remember else _step, steps), _coded(last)])
+
+
+def _step(inner: str) -> bytes:
+    return _softly(f"{inner}{_CELL}")
+
+
+def _softly(step: str) -> bytes:
+    """A part of a line that ends with ``>``. The break's own character has room in the 76 of its line."""
+    coded = _coded(step)
+    full = len(coded) - coded.rfind(b"\n") > 76
+    return coded[:-1] + b"=\r\n>=\r\n" if full else coded + b"=\r\n"
+
+
+_remembered = lru_cache(maxsize=4096)(_coded)
+_remembered_step = lru_cache(maxsize=1024)(_step)
+
+
 def _base64(data: bytes) -> bytes:
     coded = b2a_base64(data, newline=False)
-    return b"\r\n".join([coded[place : place + 76] for place in range(0, len(coded), 76)]) + b"\r\n"
+    return b"\r\n".join([coded[place : place + 76] for place in range(0, len(coded), 76)])

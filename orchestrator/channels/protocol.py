@@ -3,8 +3,9 @@ contract."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol
 
 
@@ -26,6 +27,10 @@ class Outgoing(NamedTuple):
     headers: Mapping[str, str] | None = None
     unsubscribe_url: str | None = None
     at: datetime | None = None
+
+
+outgoing: Callable[[tuple[Any, ...]], Outgoing] = partial(tuple.__new__, Outgoing)
+"""A message from all its fields in their order, without the calls that `Outgoing(...)` takes."""
 
 
 class Answer(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.core.enrollment import Enrollment, EntryRecord
+from orchestrator.core.enrollment import Enrollment, entry_record
 from orchestrator.core.program import END, Journey, RepeatAgain, Step, StepBase
 from orchestrator.errors import DecisionError, FactUnavailable
 
@@ -34,43 +34,43 @@ def advance(turn: CustomerTurn, e: Enrollment, index: int, t: datetime) -> None:
     """Run from the step at `index`, due at `t`, until it stands still or ends. `e` must be the turn's own copy."""
     journey = turn.program(e)
     turn.t = t
+    taken = turn.steps_taken.get(e.id, 0) if turn.steps_taken is not None else 0
     while index != STOP:
         if index == END:
             if e.status == "running":
                 complete(turn, e)
-            return
+            break
         step = journey.steps[index]
-        taken = turn.steps_taken[e.id] = turn.steps_taken.get(e.id, 0) + 1
+        taken += 1
         if taken > MOST_STEPS:
             fail(
                 turn, e, step, DecisionError("too many steps without a wait in one turn: the journey runs in a circle")
             )
-            return
-        index = arrive(turn, e, journey, step, t)
+            break
+        e.step = step.id
+        e.standing = e.due_at = e.look_at = e.until_at = e.base_at = e.outcome = None
+        e.attempts = 0
+        e.sent_ways = ()
+        e.first_due_at = turn.lateness_from or t
+        if e.loops and len(step.loops) < len(e.loops):
+            e.loops = {id: state for id, state in e.loops.items() if id in step.loops or id == step.id}
+        try:
+            if step.skip_if is not None and turn.truth(step.skip_if, e):
+                index = step.next
+            elif journey.late is not None and not step.in_exit and leave_if_late(turn, e, journey):
+                index = STOP
+            else:
+                visits = e.visits
+                visits[step.id] = visits[step.id] + 1 if step.id in visits else 1
+                index = STEPS[type(step)](turn, e, journey, step)
+        except DecisionError as error:
+            index = fail(turn, e, step, error)
         if e.status != "running" and not step.in_exit:
-            return  # what the step did to the profile ended this very enrollment
-
-
-def arrive(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Step, t: datetime) -> int:
-    """Come to a step for the first time on this visit and run it. Returns the next index, or STOP."""
-    e.step = step.id
-    e.standing = None
-    e.due_at = e.look_at = e.until_at = e.base_at = None
-    e.outcome = None
-    e.attempts = 0
-    e.sent_ways = ()
-    e.first_due_at = t if turn.lateness_from is None else turn.lateness_from
-    if e.loops and len(step.loops) < len(e.loops):
-        e.loops = {id: state for id, state in e.loops.items() if id in step.loops or id == step.id}
-    try:
-        if step.skip_if is not None and turn.truth(step.skip_if, e):
-            return step.next
-        if journey.late is not None and not step.in_exit and leave_if_late(turn, e, journey):
-            return STOP
-        e.visits[step.id] = e.visits.get(step.id, 0) + 1
-        return STEPS[type(step)](turn, e, journey, step)
-    except DecisionError as error:
-        return fail(turn, e, step, error)
+            break  # what the step did to the profile ended this very enrollment
+    if turn.steps_taken is None:
+        turn.steps_taken = {e.id: taken}
+    else:
+        turn.steps_taken[e.id] = taken
 
 
 def run_again(turn: CustomerTurn, e: Enrollment, t: datetime) -> None:
@@ -156,7 +156,7 @@ def _end(turn: CustomerTurn, e: Enrollment, status: Any, reason: str | None) -> 
     e.standing = None
     e.due_at = e.look_at = e.until_at = None
     record = turn.entry_record(e.journey, e.key)
-    turn.out.entries[e.journey, e.key] = EntryRecord(record.entered_at, turn.t, record.messaged_at)
+    turn.out.entries[e.journey, e.key] = entry_record((record.entered_at, turn.t, record.messaged_at))
 
 
 def _let_go_of_coupons(turn: CustomerTurn, e: Enrollment, step: str | None) -> None:

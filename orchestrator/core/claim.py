@@ -47,7 +47,6 @@ class ClaimVerdict(NamedTuple):
 
 
 _SEND = ClaimVerdict("send")
-_NO_CAUSES: frozenset[str] = frozenset()
 
 
 def check_claim(
@@ -60,20 +59,23 @@ def check_claim(
 ) -> ClaimVerdict:
     """Whether a message may be handed over at the actual instant `now`."""
     row, customer = claimed.row, claimed.customer
-    if switches.killed(row.journey, row.channel):
+    journey, channel = row.journey, row.channel
+    if switches.killed_all or channel in switches.killed_channels or journey in switches.killed_journeys:
         return ClaimVerdict("suppress", "killed")
-    if row.journey in switches.stopped:
+    if journey in switches.stopped:
         return ClaimVerdict("suppress", "stopped")
     if claimed.ended_by is not None and not row.survives_exit:
         return ClaimVerdict("suppress", "stopped" if claimed.ended_by == "stopped" else "exited")
     topic = project.topics.get(row.topic) or Topic(row.topic, row.klass)  # a topic that is gone binds as it did
-    causes = suppressions.get((row.channel, normal_of(row, customer)), _NO_CAUSES) if suppressions else _NO_CAUSES
-    refused = forbidden(causes, topic) or no_consent(customer.consents.get((row.topic, row.channel)), topic)
+    refused = None
+    if suppressions and (causes := suppressions.get((channel, normal_of(row, customer)))):
+        refused = forbidden(causes, topic)
+    refused = refused or no_consent(customer.consents.get((row.topic, channel)), topic)
     if refused is not None:
         return ClaimVerdict("suppress", refused)
     if row.expires_at is not None and now > row.expires_at:
         return ClaimVerdict("suppress", "expired")
-    if row.journey in switches.paused:
+    if journey in switches.paused:
         return ClaimVerdict("freeze", "paused")
     if row.not_after is not None and (now >= row.not_after or now != row.decided_at):
         return _quiet_again(row, customer, project, salt, now)

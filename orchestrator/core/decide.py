@@ -40,9 +40,8 @@ def decide(view: View, now: datetime) -> Changes:
             changes = _remembered(view, record, now) if len(record.inbox) == 1 else None
             if changes is None:
                 if turn is None:
-                    turn = CustomerTurn(view, pools, record, now)
-                else:
-                    turn.begin(record)
+                    turn = CustomerTurn(view, pools, now)
+                turn.begin(record)
                 changes = _take_due(turn, record)
         except Exception as error:
             pools.undo()
@@ -54,23 +53,27 @@ def decide(view: View, now: datetime) -> Changes:
 def decide_customer(view: View, pools: WorkingPools, record: CustomerView, now: datetime) -> CustomerChanges:
     """Everything that is due for one customer, decided on its own. Raises what the decisions raise."""
     changes = _remembered(view, record, now) if len(record.inbox) == 1 else None
-    return _take_due(CustomerTurn(view, pools, record, now), record) if changes is None else changes
+    if changes is None:
+        turn = CustomerTurn(view, pools, now)
+        turn.begin(record)
+        changes = _take_due(turn, record)
+    return changes
 
 
 def _take_due(turn: CustomerTurn, record: CustomerView) -> CustomerChanges:
     """All that is due, taken in the order of the language reference, section 6."""
-    _fill(turn, record)
-    due = turn.due
+    inbox, enrollments, due = record.inbox, record.enrollments, turn.due
+    if not inbox and len(enrollments) == 1 and not record.customer.timers:
+        _fire_only(turn, enrollments[0])
+    elif len(inbox) == 1 and not enrollments and not record.customer.timers:
+        turn.behind = turn.now - inbox[0].received_at > turn.tolerance
+        _take_arrived(turn, inbox[0])
+    else:
+        _fill(turn, record)
     while due:
         taken = heappop(due)[-1]
         if type(taken) is Item:
-            turn.out.consumed.append(taken.seq)
-            turn.depth = 0
-            _begin(turn, taken.received_at)
-            if type(taken.body) is Occurred:
-                apply_event(turn, taken.body.event, taken.received_at)
-            else:
-                take_item(turn, taken.body, taken.received_at)
+            _take_arrived(turn, taken)
         elif isinstance(taken[0], int):
             _take_inner(turn, *taken)
         elif len(taken) == 3:
@@ -81,6 +84,29 @@ def _take_due(turn: CustomerTurn, record: CustomerView) -> CustomerChanges:
             _begin(turn, due_at)
             fire(turn, enrollment_id, due_at)
     return turn.finish()
+
+
+def _take_arrived(turn: CustomerTurn, item: Item) -> None:
+    """One item of the inbox."""
+    body, received_at = item.body, item.received_at
+    turn.out.consumed.append(item.seq)
+    turn.depth = 0
+    _begin(turn, received_at)
+    if type(body) is Occurred:
+        apply_event(turn, body.event, received_at)
+    else:
+        take_item(turn, body, received_at)
+
+
+def _fire_only(turn: CustomerTurn, e: Enrollment) -> None:
+    """The timer of the only enrollment, if it is due, where nothing else can come before it: it needs no queue."""
+    due_at, now = e.due_at, turn.now
+    if due_at is None or due_at > now or e.status != "running" or e.journey in turn.paused:
+        return
+    turn.behind = now - due_at > turn.tolerance
+    turn.depth = 0
+    _begin(turn, due_at)
+    fire(turn, e.id, due_at)
 
 
 def _remembered(view: View, record: CustomerView, now: datetime) -> CustomerChanges | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 Standing: TypeAlias = Literal["wait", "hold", "retry", "reply"]
@@ -142,13 +144,13 @@ class Enrollment:
         twin.look_at = self.look_at
         twin.due_at = self.due_at
         twin.outcome = self.outcome
-        twin.results = self.results.copy()
+        twin.results = self.results.copy() if self.results else {}
         twin.visits = self.visits.copy()
-        twin.loops = self.loops.copy()
+        twin.loops = self.loops.copy() if self.loops else {}
         twin.attempts = self.attempts
         twin.converted_at = self.converted_at
         twin.sent_ways = self.sent_ways
-        twin.pending = self.pending.copy()
+        twin.pending = self.pending.copy() if self.pending else {}
         return twin
 
     @property
@@ -168,3 +170,8 @@ class EntryRecord(NamedTuple):
     entered_at: tuple[datetime, ...] = ()
     exited_at: datetime | None = None
     messaged_at: datetime | None = None
+
+
+entry_record: Callable[[tuple[tuple[datetime, ...], datetime | None, datetime | None]], EntryRecord]
+entry_record = partial(tuple.__new__, EntryRecord)
+"""An EntryRecord from all its fields in their order, without the calls that `EntryRecord(...)` takes."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.advance import advance, leave
-from orchestrator.core.enrollment import Enrollment, EntryRecord
+from orchestrator.core.enrollment import Enrollment, EntryRecord, entry_record
 from orchestrator.core.expression.scope import Scope
 from orchestrator.core.expression.values import printed
 from orchestrator.core.identity import enrollment_id, held_out
@@ -49,7 +49,7 @@ class Attempt:
 def try_to_enter(turn: CustomerTurn, journey: Journey, triggers: Sequence[Trigger], attempt: Attempt) -> None:
     """Let the customer in by the first trigger whose `where` holds, or record the first refusal."""
     switches = turn.view.switches
-    if journey.id in switches.stopped or journey.id in switches.paused:
+    if journey.id in turn.paused or journey.id in switches.stopped:
         why = "stopped" if journey.id in switches.stopped else "paused"
         refuse(turn, journey, why, _key_or_none(turn, triggers, attempt))
         return
@@ -82,7 +82,8 @@ def try_to_enter(turn: CustomerTurn, journey: Journey, triggers: Sequence[Trigge
     if running and trigger.overlap == "restart":
         for e in running:
             leave(turn, e, "restarted", by_rule=True)
-    enter(turn, journey, trigger, key, attempt)
+        record = turn.entry_record(journey.id, key)  # which knows of that exit now
+    enter(turn, journey, trigger, key, attempt, record)
 
 
 def _scope(turn: CustomerTurn, trigger: Trigger, attempt: Attempt) -> Scope:
@@ -107,7 +108,11 @@ def _explained(turn: CustomerTurn, trigger: Trigger, attempt: Attempt) -> dict[s
 
 def _key(turn: CustomerTurn, trigger: Trigger, attempt: Attempt) -> str:
     if trigger.key is not None:
-        value = trigger.key.evaluate(_scope(turn, trigger, attempt))
+        if isinstance(trigger, OnEvent) and not trigger.key.needs.customer:
+            scope = turn.scope_of(None, attempt.event, with_customer=False)
+        else:
+            scope = _scope(turn, trigger, attempt)
+        value = trigger.key.evaluate(scope)
         if value is not None:
             return printed(value)
     return attempt.default_key if attempt.default_key is not None and trigger.key is None else turn.customer.id
@@ -149,7 +154,9 @@ def _may_reenter(reentry: Reentry, record: EntryRecord, t: datetime) -> bool:
     return t - since >= reentry.after
 
 
-def enter(turn: CustomerTurn, journey: Journey, trigger: Trigger, key: str, attempt: Attempt) -> None:
+def enter(
+    turn: CustomerTurn, journey: Journey, trigger: Trigger, key: str, attempt: Attempt, record: EntryRecord
+) -> None:
     """Begin a passage: record it, draw the holdout, look at the exits, take the first steps."""
     at = attempt.due_at
     entry: dict[str, Any] = {
@@ -172,8 +179,7 @@ def enter(turn: CustomerTurn, journey: Journey, trigger: Trigger, key: str, atte
         entry,
     )
     turn.add(e)
-    record = turn.entry_record(journey.id, key)
-    turn.out.entries[journey.id, key] = EntryRecord((*record.entered_at, at), record.exited_at, record.messaged_at)
+    turn.out.entries[journey.id, key] = entry_record(((*record.entered_at, at), record.exited_at, record.messaged_at))
     before, turn.t = turn.t, at
     values = _explained(turn, trigger, attempt) if trigger.where is not None else None
     turn.say("entered", {"trigger": trigger.id}, e, None, values)

@@ -49,7 +49,7 @@ def apply_event(turn: CustomerTurn, event: Event, arrived_at: datetime) -> None:
         if hearers.waits:
             _waits(turn, event, data)
     late = event.at < arrived_at and arrived_at - event.at > turn.project.settings.late_events
-    if (hearers.doors or hearers.changed) and not late:
+    if not late and (hearers.doors or hearers.changed):
         _entries(turn, event, hearers.doors, data or event_data(past), arrived_at)
     if hearers.inactive:
         renew_inactive(turn, event, late=late)

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from orchestrator.core.turn import CustomerTurn
 
 
+_WAITS_FOR_TIME = frozenset({WaitFor, WaitUntilTime, WaitUntilDate, WaitWindow})
+
+
 def fire(turn: CustomerTurn, enrollment_id: str, due_at: datetime) -> None:
     """Wake an enrollment, if this timer still stands."""
     e = turn.enrollments.get(enrollment_id)
@@ -68,7 +71,11 @@ def fire(turn: CustomerTurn, enrollment_id: str, due_at: datetime) -> None:
 def _leave_wait(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Step, due_at: datetime) -> None:
     """Go on behind a wait. After a pause `due_at` is later than the wait's own end, from which lateness counts."""
     turn.lateness_from = e.until_at if e.outcome is None and e.until_at is not None else due_at
-    if journey.late is None or not leave_if_late(turn, e, journey):
+    if journey.late is not None and leave_if_late(turn, e, journey):
+        return
+    if type(step) in _WAITS_FOR_TIME and e.outcome is None and not e.past:
+        advance(turn, e, step.next, turn.t)
+    else:
         _go(turn, e, _after_wait, step)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 from orchestrator.core.addresses import Address, address_of
 from orchestrator.core.enrollment import Enrollment
@@ -15,7 +16,7 @@ from orchestrator.core.identity import smear_for
 from orchestrator.core.ledger import UNSENT
 from orchestrator.core.program import ChannelTemplate, Journey, MessageOptions, Step
 from orchestrator.core.project import CapRule, TemplateRef, Topic
-from orchestrator.core.time.quiet import next_quiet_start, quiet_until
+from orchestrator.core.time.quiet import QuietHours, next_quiet_start, quiet_and_next
 from orchestrator.errors import DecisionError
 
 if TYPE_CHECKING:
@@ -39,11 +40,15 @@ class NoReach(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What the guards of time and number say: send, hold `until_at`, or not (`reason`)."""
+    """What the guards of time and number say: send, hold `until_at`, or not (`reason`).
+
+    `not_after`: the start of the next quiet time, when a message that is still queued must not be handed over.
+    """
 
     action: Literal["send", "hold", "suppress", "exit"]
     reason: str | None = None
     until_at: datetime | None = None
+    not_after: datetime | None = None
 
 
 SEND = Verdict("send")
@@ -72,9 +77,11 @@ def reach(
 ) -> Reach | NoReach:
     """Ask the guards up to consent about one channel. Raises DecisionError when topic, locale or `to` cannot be
     told."""
-    project, customer, channel = turn.project, turn.customer, way.channel
-    locale = customer.locale or project.locale if options.locale is None else locale_of(turn, e, options)
-    template = project.templates.pick(channel, way.template, locale)
+    customer, channel = turn.customer, way.channel
+    if options.locale is None and not customer.locale:
+        template = turn.index.template(way)
+    else:
+        template = turn.project.templates.pick(channel, way.template, locale_of(turn, e, options))
     topic = topic_of(turn, journey, options, template)
     sensitive = topic.klass != "transactional"
     if e.status != "running" and not step.in_exit:
@@ -140,36 +147,39 @@ def timing(
     ends_at = None if options.valid_for is None else expires_at(turn, e, step, options)
     if ends_at is not None and turn.t > ends_at:
         return Verdict("suppress", "expired")
-    project = turn.project
-    if project.quiet is not None:
-        quiet = _quiet(turn, e, step, found, options, ends_at)
-        if quiet is not None:
-            return quiet
-    if project.caps:
-        capped = _capped(turn, found, options, ends_at, step)
+    quiet, caps = turn.index.bounds(found.topic, found.way.channel)
+    not_after = None
+    if quiet is not None:
+        zones = turn.zone_at(e, journey, step).all_zones
+        free_at, not_after = quiet_and_next(turn.t, zones, quiet)
+        if free_at is not None:
+            return _quiet(turn, e, step, zones, quiet, free_at, options, ends_at)
+    if caps:
+        capped = _capped(turn, caps, options, ends_at, step)
         if capped is not None:
             return capped
     if not turn.pools.message(journey.id):
         return Verdict("suppress", "send_limit")
-    return SEND
+    return SEND if not_after is None else Verdict("send", None, None, not_after)
 
 
 def _quiet(
-    turn: CustomerTurn, e: Enrollment, step: Step, found: Reach, options: MessageOptions, ends_at: datetime | None
-) -> Verdict | None:
-    rule = turn.project.quiet
-    if rule is None or not rule.binds(found.topic.klass, found.way.channel):
-        return None
-    zones = turn.zone_of(e, step.timezone).all_zones
-    free_at = quiet_until(turn.t, zones, rule.hours)
-    if free_at is None:
-        return None
+    turn: CustomerTurn,
+    e: Enrollment,
+    step: Step,
+    zones: tuple[ZoneInfo, ...],
+    quiet: QuietHours,
+    free_at: datetime,
+    options: MessageOptions,
+    ends_at: datetime | None,
+) -> Verdict:
+    """It is quiet until `free_at`."""
     if options.on_quiet == "exit":
         return Verdict("exit", "quiet_hours")
     if options.on_quiet == "skip" or step.in_exit:
         return Verdict("suppress", "quiet_hours")
     smear = turn.project.settings.smear
-    next_start = next_quiet_start(free_at, zones, rule.hours)
+    next_start = next_quiet_start(free_at, zones, quiet)
     if next_start is not None:
         smear = min(smear, next_start - free_at)
     assert e.step is not None
@@ -179,20 +189,13 @@ def _quiet(
     return Verdict("hold", "quiet_hours", release_at)
 
 
-def not_after(turn: CustomerTurn, e: Enrollment, step: Step, found: Reach) -> datetime | None:
-    """The start of the next quiet time: a message still queued then must not be handed over."""
-    rule = turn.project.quiet
-    if rule is None or not rule.binds(found.topic.klass, found.way.channel):
-        return None
-    return next_quiet_start(turn.t, turn.zone_of(e, step.timezone).all_zones, rule.hours)
-
-
 def _capped(
-    turn: CustomerTurn, found: Reach, options: MessageOptions, ends_at: datetime | None, step: Step
+    turn: CustomerTurn, caps: tuple[CapRule, ...], options: MessageOptions, ends_at: datetime | None, step: Step
 ) -> Verdict | None:
     room_at: datetime | None = None
-    for rule in turn.project.caps:
-        if rule.matches(found.topic.klass, found.topic.id, found.way.channel):
+    count = len(turn.messages)
+    for rule in caps:
+        if rule.max <= count:
             free_at = cap_room_at(turn, rule)
             if free_at is not None and (room_at is None or free_at > room_at):
                 room_at = free_at
@@ -213,8 +216,6 @@ def cap_room_at(turn: CustomerTurn, rule: CapRule) -> datetime | None:
 
     The window is (t - per, t]: a message sent exactly `per` ago no longer counts.
     """
-    if rule.max > len(turn.messages):
-        return None
     opened_at = turn.t - rule.per
     inside: list[datetime] = []
     for message in reversed(turn.messages):

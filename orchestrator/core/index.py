@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 
 from orchestrator.core.expression.expr import Expr
 from orchestrator.core.program import (
+    Channel,
+    ChannelTemplate,
     Goal,
     IssueCoupon,
     Journey,
@@ -27,7 +29,8 @@ from orchestrator.core.program import (
     UntilTrue,
     WaitSomething,
 )
-from orchestrator.core.project import Project, Segment
+from orchestrator.core.project import CapRule, Project, Segment, TemplateRef, Topic
+from orchestrator.core.time.quiet import QuietHours
 
 
 class Way(NamedTuple):
@@ -72,6 +75,13 @@ class Hearers:
         return self.goals or self.exits or self.updates or self.waits
 
 
+class Bounds(NamedTuple):
+    """Which guards of time and number can ever bind a message of one topic on one channel."""
+
+    quiet: QuietHours | None
+    caps: tuple[CapRule, ...]
+
+
 class Index:
     """The live project, turned around. Journeys stand by priority (higher first), then by id.
 
@@ -109,12 +119,34 @@ class Index:
             *(expr.needs.events for j in everything for expr in exprs_of(j)),
         )
         named = self.listened | ENTERED_BY_CHANGE
+        self._bounds: dict[tuple[str, str], Bounds] = {}
+        self._templates: dict[ChannelTemplate, TemplateRef | None] = {}
         self._hearers = {event: self._hearers_of(event, everything) for event in named}
         self._others = self._hearers_of("", everything)
 
     def hearers(self, event: str) -> Hearers:
         """Whom events of this name concern."""
         return self._hearers.get(event, self._others)
+
+    def bounds(self, topic: Topic, channel: Channel) -> Bounds:
+        """The guards of a topic's messages on a channel; worked out once for each."""
+        found = self._bounds.get((topic.id, channel))
+        if found is None:
+            rule = self.project.quiet
+            found = self._bounds[topic.id, channel] = Bounds(
+                rule.hours if rule is not None and rule.binds(topic.klass, channel) else None,
+                tuple(cap for cap in self.project.caps if cap.matches(topic.klass, topic.id, channel)),
+            )
+        return found
+
+    def template(self, way: ChannelTemplate) -> TemplateRef | None:
+        """The variant for customers without a language of their own; looked up once for each template."""
+        try:
+            return self._templates[way]
+        except KeyError:
+            found = self.project.templates.pick(way.channel, way.template, self.project.locale)
+            self._templates[way] = found
+            return found
 
     def _hearers_of(self, event: str, everything: Sequence[Journey]) -> Hearers:
         """The same, worked out. A segment may also have changed because a journey was entered or left, or another

@@ -3,8 +3,9 @@ visit."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from orchestrator.core.program import Channel, MessageClass
@@ -60,6 +61,10 @@ class Message(NamedTuple):
     survey: str | None = None
     zone: str = "UTC"
     fixed_zone: str | None = None
+
+
+message: Callable[[tuple[Any, ...]], Message] = partial(tuple.__new__, Message)
+"""A row from all its fields in their order: with names, the call takes longer than the decision to send it."""
 
 
 class Request(NamedTuple):

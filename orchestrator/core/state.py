@@ -69,7 +69,7 @@ def _tagged_text(value: Any) -> str:
         return _tagged(odd)
 
     try:
-        text = json.dumps(value, default=tagged, separators=(",", ":"), allow_nan=False)
+        text = "".join(_encoder(tagged)(value, 0))
     except ValueError:  # a number that is none
         return _written(value)
     # Any other `"$` is a text or a key that begins so; a key has to be told from a tag.
@@ -92,21 +92,20 @@ def _odd(value: Any) -> Any:
     raise _Odd
 
 
-def _plain_encoder() -> Callable[[Any, int], Iterable[str]]:
-    """The json module's encoder for one value after the other: `json.dumps` makes a new one each time, which takes as
-    long as the encoding."""
-    options = json.JSONEncoder(default=_odd, separators=(",", ":"), allow_nan=False, check_circular=False)
+def _encoder(default: Callable[[Any], Any]) -> Callable[[Any, int], Iterable[str]]:
+    """The json module's encoder for one value after the other: `json.dumps` makes a new one each time, in Python, which
+    takes as long as the encoding."""
     make = getattr(encoder, "c_make_encoder", None)
     if make is None:  # a Python without the C part
+        options = json.JSONEncoder(default=default, separators=(",", ":"), allow_nan=False, check_circular=False)
         return lambda value, _: options.iterencode(value)
-    separators = (options.key_separator, options.item_separator)
     made: Callable[[Any, int], Iterable[str]] = make(
-        None, _odd, encoder.encode_basestring_ascii, None, *separators, False, False, False
+        None, default, encoder.encode_basestring_ascii, None, ":", ",", False, False, False
     )
     return made
 
 
-_plain: Final = _plain_encoder()
+_plain: Final = _encoder(_odd)
 _read: Final = json.JSONDecoder().raw_decode
 
 

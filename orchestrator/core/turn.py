@@ -16,9 +16,9 @@ from orchestrator.core.enrollment import Enrollment, EntryRecord
 from orchestrator.core.expression.expr import Expr
 from orchestrator.core.expression.scope import Scope
 from orchestrator.core.facts import TurnFacts, TurnHistory
-from orchestrator.core.ledger import Coupon, Task
+from orchestrator.core.ledger import Coupon, Request, Task
 from orchestrator.core.pools import WorkingPools
-from orchestrator.core.program import CUSTOMER_ZONE, ZoneRule
+from orchestrator.core.program import CUSTOMER_ZONE, Journey, StepBase, ZoneRule
 from orchestrator.core.time.zone_in_force import ZoneInForce, zone_in_force
 from orchestrator.core.time.zones import zone_or_none
 from orchestrator.core.transition import transition
@@ -67,7 +67,7 @@ class CustomerTurn(TurnQueue):
         "updated",
     )
 
-    def __init__(self, view: View, pools: WorkingPools, record: CustomerView, now: datetime) -> None:
+    def __init__(self, view: View, pools: WorkingPools, now: datetime) -> None:
         super().__init__(view, now)
         self.index = view.index
         self.project = view.index.project
@@ -75,19 +75,24 @@ class CustomerTurn(TurnQueue):
         self.facts = TurnFacts(self)
         self.scope = Scope(_NO_RESULTS, now=now, zone=self.project.timezone, facts=self.facts)
         self._first_seq = view.ordinal * 100_000
-        self._set(record)
+        self.came_from: datetime | None = None
+        """When what is being taken was due or arrived, before `t` was moved by an engine that came late."""
+        self.lateness_from: datetime | None = None
+        self.looked_at: dict[str, Any] | None = None
 
     def begin(self, record: CustomerView) -> None:
-        """The next customer of the view."""
+        """The next customer of the view. What is set whenever something is taken is left as it is."""
         self.start()
-        self._set(record)
-
-    def _set(self, record: CustomerView) -> None:
         self.record = record
-        self.customer = record.customer
+        self.customer = customer = record.customer
         self._own_customer = False
-        self.out = CustomerChanges(record.customer.id)
-        self.enrollments: dict[str, Enrollment] = {e.id: e for e in record.enrollments} if record.enrollments else {}
+        self.out = CustomerChanges(customer.id)
+        enrollments = record.enrollments
+        self.enrollments: dict[str, Enrollment]
+        if len(enrollments) == 1:
+            self.enrollments = {enrollments[0].id: enrollments[0]}
+        else:
+            self.enrollments = {e.id: e for e in enrollments} if enrollments else {}
         self._own: dict[str, Enrollment] = {}
         self._history: TurnHistory | None = None
         self.messages: Sequence[LoadedMessage] = record.messages
@@ -96,13 +101,9 @@ class CustomerTurn(TurnQueue):
         self._data: dict[str, Any] | None = None
         self._own_zone: ZoneInForce | None = None
         self._seq = self._first_seq
-        self.steps_taken: dict[str, int] = {}
-        self.came_from: datetime | None = None
-        """When what is being taken was due or arrived, before `t` was moved by an engine that came late."""
-        self.lateness_from: datetime | None = None
+        self.steps_taken: dict[str, int] | None = None
         self.updated: set[str] | None = None
         """The enrollments that the present event updated."""
-        self.looked_at: dict[str, Any] | None = None
         self._suppressed: dict[tuple[str, str], set[str]] | None = None
 
     # --- state that may be edited ----------------------------------------------------------------------------------
@@ -165,7 +166,8 @@ class CustomerTurn(TurnQueue):
     def append_message(self, message: LoadedMessage) -> None:
         """Add a new row to the ledger as this turn sees it."""
         self.messages = [*self.messages, message] if self.messages else [message]
-        self.out.messages.append(message.row)
+        out = self.out
+        out.messages = [*out.messages, message.row] if out.messages else [message.row]
 
     def mark_message(self, message_id: str, mark: str, **fields: Any) -> None:
         """Note what a receipt said about a message: in the ledger as this turn sees it, and for the store."""
@@ -180,19 +182,19 @@ class CustomerTurn(TurnQueue):
             else m
             for m in self.messages
         ]
-        self.out.marks.append(MarkMessage(message_id, mark, self.t))
+        self.out.marks = [*self.out.marks, MarkMessage(message_id, mark, self.t)]
 
     def put_coupon(self, coupon: Coupon) -> None:
         """A new or changed coupon."""
         self.coupons[coupon.id] = coupon
-        self.out.coupons.append(coupon)
+        self.out.coupons = [*self.out.coupons, coupon]
 
     def suppress(self, channel: str, address: str, cause: str) -> None:
         """Never write to this address again; effective for the rest of this turn, too."""
         if self._suppressed is None:
             self._suppressed = {}
         self._suppressed.setdefault((channel, address), set()).add(cause)
-        self.out.suppress.append(SuppressAddress(channel, address, cause, self.t))
+        self.out.suppress = [*self.out.suppress, SuppressAddress(channel, address, cause, self.t)]
 
     def causes(self, channel: str, address: str) -> frozenset[str]:
         """Why nothing may be written to a (normalised) address; empty: nothing forbids it."""
@@ -205,7 +207,11 @@ class CustomerTurn(TurnQueue):
     def put_task(self, task: Task) -> None:
         """A new or changed task."""
         self.tasks[task.id] = task
-        self.out.tasks.append(task)
+        self.out.tasks = [*self.out.tasks, task]
+
+    def put_request(self, request: Request) -> None:
+        """A call to make outside the turn."""
+        self.out.requests = [*self.out.requests, request]
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -266,12 +272,29 @@ class CustomerTurn(TurnQueue):
             return self._own_zone
         return self.zone(rule, e)
 
-    def scope_of(self, e: Enrollment | None, event: dict[str, Any] | None = None, zone: Any = None) -> Scope:
-        """The scope for an expression about an enrollment (or about the customer alone) at the present instant."""
+    def zone_at(self, e: Enrollment, journey: Journey, step: StepBase) -> ZoneInForce:
+        """The zone in force at a step of an enrollment's journey."""
+        rule = step.timezone or journey.timezone
+        if rule is CUSTOMER_ZONE:
+            return self._own_zone or self.zone(None)
+        return self.zone(rule, e)
+
+    def scope_of(
+        self,
+        e: Enrollment | None,
+        event: dict[str, Any] | None = None,
+        zone: Any = None,
+        with_customer: bool = True,
+    ) -> Scope:
+        """The scope for an expression about an enrollment (or about the customer alone) at the present instant.
+
+        `with_customer` False: for one that never says `customer`, whose data are half of what a scope costs.
+        """
         if zone is None:  # first of all, because a zone may be computed, too: in this same scope
-            zone = (self.zone_of(e) if e is not None else self._own_zone or self.zone(None)).zone
+            rule = self.view.versions[e.journey, e.version].timezone if e is not None else CUSTOMER_ZONE
+            zone = (self._own_zone or self.zone(None) if rule is CUSTOMER_ZONE else self.zone(rule, e)).zone
         scope = self.scope
-        scope.customer = self._data or self.customer_data()
+        scope.customer = (self._data or self.customer_data()) if with_customer else _NO_RESULTS
         scope.event = event if event is not None else self.looked_at
         scope.now = self.t
         scope.tracking = False
@@ -314,20 +337,19 @@ class CustomerTurn(TurnQueue):
     ) -> None:
         """Record a decision at the present instant."""
         seq = self._seq = self._seq + 1
-        customer = self.customer.id
+        line: tuple[Any, ...]
         if e is None:
-            line = transition((self.t, customer, seq, type_, None, None, None, None, data, None, values or _NOTHING))
+            line = (self.t, self.customer.id, seq, type_, None, None, None, None, data, None, values or _NOTHING)
         else:
-            line = transition(
-                (self.t, customer, seq, type_, e.journey, e.version, e.key, step, data, e.id, values or _NOTHING)
-            )
-        self.out.transitions.append(line)
+            whom = self.customer.id
+            line = (self.t, whom, seq, type_, e.journey, e.version, e.key, step, data, e.id, values or _NOTHING)
+        self.out.transitions.append(transition(line))
 
     def finish(self) -> CustomerChanges:
         """Everything that this turn wants done for the customer."""
         out = self.out
         if self._own:
-            out.enrollments = list(self._own.values())
+            out.enrollments = [*self._own.values()]
         if self._own_customer:
             out.customer = self.customer
         if self.pools.touched:

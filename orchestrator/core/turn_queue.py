@@ -25,23 +25,25 @@ class TurnQueue:
     engine is further behind than `late_tolerance`, so that events come before all timers.
     """
 
-    __slots__ = ("_depths", "_n", "_occasions", "_paused", "behind", "depth", "due", "now", "t", "tolerance", "view")
+    __slots__ = ("_depths", "_n", "_occasions", "behind", "depth", "due", "now", "paused", "t", "tolerance", "view")
 
     def __init__(self, view: View, now: datetime) -> None:
         self.view = view
         self.now = now
         self.tolerance = view.index.project.settings.late_tolerance
-        self._paused = view.switches.paused
-        self.start()
-
-    def start(self) -> None:
-        """Forget what was queued: the next customer's turn begins."""
-        self.t = self.now
+        self.paused = view.switches.paused
+        self.t = now
         self.depth = 0
-        self.behind = False
         self.due: list[tuple[Any, ...]] = []
         """The heap; what is to be taken stands last in each entry."""
         self._n = 0
+        self.start()
+
+    def start(self) -> None:
+        """Forget what was queued: the next customer's turn begins. Instant and depth are set for whatever is taken."""
+        self.behind = False
+        if self.due:  # of one whose decisions raised
+            self.due.clear()
         self._occasions: dict[str, int] | None = None
         self._depths: dict[tuple[str, ...], int] | None = None
 
@@ -90,7 +92,7 @@ class TurnQueue:
         due_at = e.due_at
         if due_at is None or due_at > self.now:
             return
-        if self._paused and e.status == "running" and e.journey in self._paused:
+        if self.paused and e.status == "running" and e.journey in self.paused:
             return
         if self.depth and due_at <= self.t:
             self._remember_depth(e.id)

@@ -69,15 +69,18 @@ def _computed_duration(turn: CustomerTurn, e: Enrollment, expr: Any) -> Duration
     return Duration.of(value)
 
 
-def begin_wait(turn: CustomerTurn, e: Enrollment, step: WaitTime, base: datetime) -> int:
+def begin_wait(turn: CustomerTurn, e: Enrollment, journey: Journey, step: WaitTime, base: datetime) -> int:
     """Stand on a wait for time."""
-    zone = turn.zone_of(e, step.timezone)
+    zone = turn.zone_at(e, journey, step)
     end = wait_end(turn, e, step, base, zone.zone)
+    past = end < base
+    if past:
+        end = base
     e.base_at = base
-    e.past = end < base
-    e.until_at = base if e.past else end
-    turn.say("waiting", {"until": e.until_at}, e, step.id, zone.said)
-    stand(turn, e, "wait", e.until_at, look_ahead(turn, e) if turn.index.conditions else None)
+    e.past = past
+    e.until_at = end
+    turn.say("waiting", {"until": end}, e, step.id, zone.said)
+    stand(turn, e, "wait", end, look_ahead(turn, e) if turn.index.conditions else None)
     return STOP
 
 

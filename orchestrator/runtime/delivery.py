@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
-from orchestrator.channels.protocol import Answer, Channel, Outgoing
+from orchestrator.channels.protocol import Answer, Channel, outgoing
 from orchestrator.core.claim import Claimed, check_claim
 from orchestrator.core.ledger import Message
 from orchestrator.core.transition import Transition
@@ -169,10 +169,11 @@ class _Delivery:
             self._settle([self._shut_out(claimed, name) for claimed in group])
             return
         switches, suppressions = self.store.switches(), self.store.suppressions()
+        project, salt, now = self.project, self.store.salt, self.now
         settlements: list[Settlement] = []
         ready: list[Ready] = []
         for claimed in group:
-            verdict = check_claim(claimed, self.project, switches, suppressions, self.store.salt, self.now)
+            verdict = check_claim(claimed, project, switches, suppressions, salt, now)
             if claimed.uncertain and _not_again(claimed, channel, verdict.action):
                 settlements.append(self._unknown(claimed))
             elif verdict.action == "send":
@@ -211,19 +212,9 @@ class _Delivery:
         url = None
         if self.unsubscribe_url is not None and row.channel == "email" and row.klass != "transactional":
             url = self.unsubscribe_url(row)
-        out = Outgoing(
-            row.id,
-            row.channel,
-            row.to,
-            rendered.subject,
-            rendered.text,
-            rendered.html,
-            rendered.from_,
-            rendered.reply_to,
-            None,
-            url,
-            self.now,
-        )
+        subject, text, html = rendered.subject, rendered.text, rendered.html
+        sender, reply_to = rendered.from_, rendered.reply_to
+        out = outgoing((row.id, row.channel, row.to, subject, text, html, sender, reply_to, None, url, self.now))
         return Ready(claimed, rendered, out, again)
 
     def _unknown(self, claimed: Claimed) -> Settlement:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from orchestrator.core.ledger import Message
 from orchestrator.core.links import token
 from orchestrator.core.project import Project
 from orchestrator.templating.assets import served_from
+from orchestrator.templating.compiled import Compiled
 from orchestrator.templating.failure import RenderError
 from orchestrator.templating.render import Rendered, Renderer
 from orchestrator.templating.templates import TemplateLibrary, TemplateVariant
@@ -21,6 +22,26 @@ _LINKS: Final = {
 _FOOTER_NAMES: Final = frozenset({"unsubscribe_url"})
 
 
+class _Plan(NamedTuple):
+    """What all messages of one template and class have in common. `links`: the names and pages of those it needs."""
+
+    code: Compiled
+    footed: bool
+    links: tuple[tuple[str, str, str], ...]
+    odd: bool
+    """Whether it needs more than links: the survey, or the message itself."""
+    standing: tuple[str | None, str | None]
+    """The project's sender and reply addresses on the channel."""
+
+
+class _Live(NamedTuple):
+    """One deployment: all of it is exchanged at once."""
+
+    project: Project
+    renderer: Renderer
+    plans: dict[tuple[str, str], _Plan]
+
+
 class LedgerRenderer:
     """Renders rows written for the templates of any library it was given; the newest stands for the brand.
 
@@ -31,59 +52,70 @@ class LedgerRenderer:
         self._base_url = base_url.rstrip("/")
         self._secret = secret
         self._variants: dict[str, TemplateVariant] = {}
+        self._signed = ("", "")
         self.deploy(library, project)
 
     def deploy(self, library: TemplateLibrary, project: Project) -> None:
         """Another project is live; rows that pin older templates still render."""
-        self._project = project
-        self._renderer = Renderer(library, project.brand, project.locale, served_from(self._base_url))
+        renderer = Renderer(library, project.brand, project.locale, served_from(self._base_url))
         self._variants.update((variant.content_hash, variant) for variant in library.variants())
+        self._live = _Live(project, renderer, {})
 
     def render(self, row: Message) -> Rendered:
         """The texts of a message. Raises RenderError."""
+        live = self._live
+        plan = live.plans.get((row.template_hash, row.klass)) or self._plan(live, row)
+        extras: dict[str, Any] = {"timezone": row.zone}
+        for name, page, purpose in plan.links:
+            extras[name] = self._link(row.id, page, purpose)
+        if plan.odd:
+            self._add_odd(extras, row, plan.code.specials)
+        email = row.channel == "email"
+        if row.subject is not None:
+            extras["subject"] = row.subject
+        if email and row.sender is not None:
+            extras["from"] = row.sender
+        if email and row.reply_to is not None:
+            extras["reply_to"] = row.reply_to
+        # The step's own sender comes first, then the template's, then the project's. Only an email's is an address
+        # line; elsewhere it is a name or a number that the provider knows.
+        rendered = live.renderer.fill(plan.code, row.values, extras, plan.footed, plan.standing)
+        if email or rendered.from_ == (row.sender or plan.standing[0]):
+            return rendered
+        return rendered._replace(from_=row.sender or plan.standing[0])
+
+    def _plan(self, live: _Live, row: Message) -> _Plan:
         variant = self._variants.get(row.template_hash)
         if variant is None:
             raise RenderError(f"the template {row.channel}/{row.template} is not there any more", row.template, 1, 1)
-        footer = row.klass != "transactional" and row.channel == "email"
-        wanted = variant.specials | _FOOTER_NAMES if footer else variant.specials
-        rendered = self._renderer.render(variant, row.values, self._extras(row, wanted), append_footer=footer)
-        # The step's own sender comes first, then the template's, then the project's. Only an email's is an address
-        # line; elsewhere it is a name or a number that the provider knows.
-        defaults = self._project.channels.get(row.channel, {})
-        own = rendered.from_ if row.channel == "email" else row.sender
-        sender, reply_to = own or _text(defaults.get("from")), rendered.reply_to or _text(defaults.get("reply_to"))
-        if sender is rendered.from_ and reply_to is rendered.reply_to:
-            return rendered
-        return Rendered(*rendered[:4], sender, reply_to, rendered.fields)
+        code = live.renderer.compiled(variant)
+        footed = row.klass != "transactional" and row.channel == "email"
+        wanted = variant.specials | _FOOTER_NAMES if footed else variant.specials
+        links = tuple((name, *_LINKS[name]) for name in _LINKS if name in wanted)  # a signature costs more than a text
+        defaults = live.project.channels.get(row.channel, {})
+        odd = bool(wanted & {"message", "survey"})
+        plan = _Plan(code, footed, links, odd, (_text(defaults.get("from")), _text(defaults.get("reply_to"))))
+        live.plans[row.template_hash, row.klass] = plan
+        return plan
 
     def unsubscribe_url(self, row: Message) -> str:
         """Where one click unsubscribes from this message's topic (RFC 8058)."""
-        return self._link("unsubscribe_url", row)
+        id, url = self._signed
+        return url if id == row.id else self._link(row.id, *_LINKS["unsubscribe_url"])
 
-    def _link(self, name: str, row: Message) -> str:
-        page, purpose = _LINKS[name]
-        return f"{self._base_url}/{page}/{token(self._secret, purpose, row.id)}"
+    def _link(self, id: str, page: str, purpose: str) -> str:
+        url = f"{self._base_url}/{page}/{token(self._secret, purpose, id)}"
+        if purpose == "unsubscribe":
+            self._signed = (id, url)  # asked for again in the same breath, for the header of one click
+        return url
 
-    def _extras(self, row: Message, wanted: frozenset[str]) -> dict[str, Any]:
-        """What the renderer takes beside the values. Only the `wanted` links are made: a signature costs more than a
-        text."""
-        base, secret = self._base_url, self._secret
-        extras: dict[str, Any] = {"timezone": row.zone}
-        for name in _LINKS:
-            if name in wanted:
-                extras[name] = self._link(name, row)
+    def _add_odd(self, extras: dict[str, Any], row: Message, wanted: frozenset[str]) -> None:
         if "message" in wanted:
             extras["message"] = {"id": row.id, "channel": row.channel}
         if row.survey is not None and "survey" in wanted:
-            url = f"{base}/s/{token(secret, 'survey', row.id)}"
+            url = f"{self._base_url}/s/{token(self._secret, 'survey', row.id)}"
             links = [{"score": score, "url": f"{url}?score={score}"} for score in range(11)]
             extras["survey"] = {"name": row.survey, "url": url, "links": links}
-        if row.subject is not None:
-            extras["subject"] = row.subject
-        if row.channel == "email":
-            own = (("from", row.sender), ("reply_to", row.reply_to))
-            extras.update((name, value) for name, value in own if value is not None)
-        return extras
 
 
 def _text(value: object) -> str | None:

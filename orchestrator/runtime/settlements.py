@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 from orchestrator.channels.protocol import Answer
 from orchestrator.core.claim import Claimed, ClaimVerdict, normal_of
 from orchestrator.core.inbox import Body, Receipt
 from orchestrator.core.ledger import UNSENT, Message
-from orchestrator.core.transition import Transition
+from orchestrator.core.transition import Transition, transition
 from orchestrator.stores.protocol import Settlement, Store
+
+_settlement: Callable[[tuple[Any, ...]], Settlement] = partial(tuple.__new__, Settlement)
+"""A settlement from all its fields in their order, without the calls that `Settlement(...)` takes."""
 
 
 class Rendered(Protocol):
@@ -100,7 +104,9 @@ class Settler:
             lines.append(line_of_row(row, at, "retried", {"channel": row.channel, "reason": "unknown_outcome"}, 1))
         if answer.outcome == "accepted":
             if not answer.receipts and not self._tell_sent:  # as nearly always
-                return Settlement(row.id, row.customer_id, "sent", lines, None, True, (), None, None, fence)
+                return _settlement(
+                    (row.id, row.customer_id, "sent", lines, None, True, (), None, None, fence, None, False, False)
+                )
             receipts = _receipts(row, answer)
             if self._tell_sent:
                 receipts.insert(0, Receipt("sent", row.channel, row.id))
@@ -180,16 +186,18 @@ def line_of_row(
     values: Mapping[str, Any] | None = None,
 ) -> Transition:
     """A line about a message, in its place (`after` counts from the decision's own line)."""
-    return Transition(
-        at,
-        row.customer_id,
-        row.seq + after,
-        type_,
-        row.journey,
-        row.version,
-        row.key,
-        row.step,
-        data,
-        row.enrollment_id,
-        values or {},
+    return transition(
+        (
+            at,
+            row.customer_id,
+            row.seq + after,
+            type_,
+            row.journey,
+            row.version,
+            row.key,
+            row.step,
+            data,
+            row.enrollment_id,
+            values or {},
+        )
     )

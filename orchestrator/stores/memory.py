@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from heapq import heappop, heappush, nlargest, nsmallest
+from heapq import heapify, heappop, heappush, nlargest
 from typing import Any
 
 from orchestrator.core.changes import Changes, CustomerChanges
@@ -66,6 +66,10 @@ class MemoryStore:
         self._known_journeys: set[str] = set()
         self._records: dict[str, CustomerRecord] = {}
         self._ready: set[str] = set()
+        self._backlog: list[tuple[datetime, str]] | None = None
+        """While more are ready than one turn takes: a heap of their places, those of long ago included."""
+        self._taken: list[tuple[datetime, str]] = []
+        """What the last load took out of it."""
         self._due: list[tuple[datetime, str]] = []
         self._seen: dict[str, Arrival] = {}
         self._seen_in_order: deque[Arrival] = deque()
@@ -175,7 +179,12 @@ class MemoryStore:
         self._seq += 1
         record.inbox.append(Item(self._seq, at, body))
         if record.parked is None:
-            self._ready.add(record.customer.id)
+            self._get_ready(record)
+
+    def _get_ready(self, record: CustomerRecord) -> None:
+        self._ready.add(record.customer.id)
+        if self._backlog is not None:
+            heappush(self._backlog, _place(record))
 
     # --- turns -----------------------------------------------------------------------------------------------------
 
@@ -185,7 +194,7 @@ class MemoryStore:
             at, customer = heappop(self._due)
             record = self._records[customer]
             if record.next_due_at == at and record.parked is None:
-                self._ready.add(customer)
+                self._get_ready(record)
         chosen = self._longest_due(budget) if only is None else sorted(self._ready.intersection(only))[:budget]
         self._ordinal += 1
         return View(
@@ -201,18 +210,29 @@ class MemoryStore:
         )
 
     def _longest_due(self, budget: int) -> list[str]:
-        """At most `budget` of those who are ready, in the order of their ids."""
+        """At most `budget` of those who are ready, in the order of their ids.
+
+        A backlog of many turns is put in order once. A place in it may have been left since, or have become an earlier
+        one, which stands in it, too.
+        """
         if len(self._ready) <= budget:
+            self._backlog = None
             return sorted(self._ready)
-
-        def place(customer: str) -> tuple[datetime, str]:
-            record = self._records[customer]
-            instants = [record.inbox[0].received_at] if record.inbox else []
-            if record.next_due_at is not None:
-                instants.append(record.next_due_at)
-            return min(instants), customer
-
-        return sorted(nsmallest(budget, self._ready, key=place))
+        if self._backlog is None:
+            self._backlog = [_place(self._records[customer]) for customer in self._ready]
+            heapify(self._backlog)
+        else:
+            for place in self._taken:  # as far as nothing came of that turn
+                if place[1] in self._ready:
+                    heappush(self._backlog, place)
+        backlog, chosen = self._backlog, dict[str, tuple[datetime, str]]()
+        while len(chosen) < budget:
+            place = heappop(backlog)
+            customer = place[1]
+            if customer in self._ready and place == _place(self._records[customer]):
+                chosen[customer] = place
+        self._taken = list(chosen.values())
+        return sorted(chosen)
 
     def abandon(self) -> None:
         """Nothing was begun."""
@@ -282,7 +302,7 @@ class MemoryStore:
         if change.next_due_at is not None:
             heappush(self._due, (change.next_due_at, record.customer.id))
         if record.inbox:
-            self._ready.add(record.customer.id)
+            self._get_ready(record)
 
     def _mark_message(self, record: CustomerRecord, message_id: str, mark: str, at: datetime) -> None:
         for message in record.messages:
@@ -440,7 +460,7 @@ class MemoryStore:
                     record.next_due_at = now
                     heappush(self._due, (now, record.customer.id))
                     if record.inbox:
-                        self._ready.add(record.customer.id)
+                        self._get_ready(record)
         inside = [r for r in self._records.values() if any(e.journey == journey for e in r.enrollments.values())]
         for record in inside:
             self._put(record, now, JourneyOperated(journey, action))
@@ -585,3 +605,13 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _place(record: CustomerRecord) -> tuple[datetime, str]:
+    """Since when a customer who is ready has been so, and the id, which decides between customers of one instant."""
+    inbox, due_at = record.inbox, record.next_due_at
+    if not inbox:
+        assert due_at is not None  # else nothing made the customer ready
+        return due_at, record.customer.id
+    at = inbox[0].received_at
+    return (at if due_at is None or at <= due_at else due_at), record.customer.id

@@ -361,7 +361,7 @@ OUTBOX = Table(
     "outbox",
     METADATA,
     Column("seq", _SERIAL, primary_key=True),
-    _needed("id", String(200), unique=True),
+    _needed("id", String(200)),
     _needed("shard", Integer),
     _needed("customer", _ID),
     _needed("journey", String(200)),
@@ -384,7 +384,11 @@ ledger grows. `available_at` is journey time, `retry_at` and `lease_until` are r
 
 `throttled`: 1 it waits for the room of its journey, 2 an operator cancelled it and it waits for nothing. `frozen`: 1
 its journey is paused, 2 its provider refused it until `retry_at`. `told`: 1 people know that it waits for room, 2 they
-will be told. `uncertain`: a hand-over was begun and not settled."""
+will be told. `uncertain`: a hand-over was begun and not settled.
+
+That ids are unique is the ledger's promise. A row is found by its customer, because customers of one turn are
+neighbours and their ids are not: an index of ids would write a page of its own for every message that leaves."""
+Index("ix_outbox_customer", OUTBOX.c.shard, OUTBOX.c.customer)
 Index("ix_outbox_ready", OUTBOX.c.klass, OUTBOX.c.throttled, OUTBOX.c.frozen, OUTBOX.c.available_at)
 Index("ix_outbox_retry", OUTBOX.c.retry_at, sqlite_where=OUTBOX.c.frozen == 2, postgresql_where=OUTBOX.c.frozen == 2)
 _QUEUED: Final = and_(OUTBOX.c.throttled == 1, OUTBOX.c.frozen == 0)

@@ -68,16 +68,20 @@ class Asset:
     @property
     def address(self) -> str:
         """``<first 12 digits of the hash>/<name>``, ready for a URL: where it is served below ``/assets/``."""
-        return f"{self.content_hash[:12]}/{quote(self.name)}"
+        return f"{self.content_hash[:12]}/{quote(self.name, errors='replace')}"
 
 
 AssetUrl: TypeAlias = Callable[[Asset], str]
 """What a message says where its template names an asset."""
 
 
+def _quoted(name: str) -> str:
+    return quote(name, errors="replace")  # names of files are not always text
+
+
 def as_written(asset: Asset) -> str:
     """The path as it stands in templates."""
-    return f"assets/{quote(asset.name)}"
+    return f"assets/{quote(asset.name, errors='replace')}"
 
 
 def served_from(base_url: str) -> AssetUrl:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import NamedTuple
 
+from jinja2 import nodes
+
 from orchestrator.errors import EvaluationError
 from orchestrator.templating.assets import AssetUrl, as_written, with_urls
 from orchestrator.templating.binding import Binding
@@ -17,18 +19,22 @@ from orchestrator.templating.html_parts import Html, finish_html
 from orchestrator.templating.missing import Missing, missing
 from orchestrator.templating.pieces import Data, Piece
 from orchestrator.templating.positions import SourceMap
+from orchestrator.templating.straight import Making, Straight, straight_of
 from orchestrator.templating.templates import Parts, TemplateVariant
+
+_END = "</body>"
 
 
 class Part:
     """One part of a message: text that is always the same, or code."""
 
-    __slots__ = ("_code", "_path", "_sources", "constant")
+    __slots__ = ("_code", "_path", "_sources", "constant", "tree")
 
     def __init__(
         self, pieces: list[Piece], environment: TemplateEnvironment, binding: Binding, sources: SourceMap, path: str
     ) -> None:
         self.constant: str | None = None
+        self.tree: nodes.Template | None = None
         self._path, self._sources = path, sources
         if all(isinstance(piece, Data) for piece in pieces):
             self.constant = "".join(piece.text for piece in pieces if isinstance(piece, Data))
@@ -36,6 +42,7 @@ class Part:
         tree = binding.bind(parse(pieces, environment))
         if binding.findings:  # the author's tags were checked before: only our own could be wrong
             raise AssertionError(binding.findings)
+        self.tree = tree
         try:
             self._code = Code(tree, environment, path)
         except (SyntaxError, RecursionError, MemoryError, ValueError) as error:
@@ -75,24 +82,35 @@ class Slot(NamedTuple):
 
 
 class Compiled:
-    """All parts of one variant, compiled. Raises RenderError where the file has problems that lint reports."""
+    """All parts of one variant, compiled. Raises RenderError where the file has problems that lint reports.
+
+    `bodied`: the HTML may hold the end of a body. `late`: something is done to each finished HTML. `tidied`: the text
+    part was made from the HTML, with values in it. `plain`: there is no sender, reply address or field. `straight`: all
+    of it as one function, where that is possible.
+    """
 
     __slots__ = (
+        "bodied",
         "fields",
         "finish",
         "html",
+        "late",
+        "plain",
         "preheader",
         "reply_to",
         "sender",
         "slots",
         "specials",
+        "straight",
         "subject",
         "text",
-        "text_derived",
+        "tidied",
         "variant",
     )
 
-    def __init__(self, variant: TemplateVariant, asset_url: AssetUrl = as_written) -> None:
+    def __init__(
+        self, variant: TemplateVariant, asset_url: AssetUrl = as_written, making: Making | None = None
+    ) -> None:
         parts: Parts = variant.parts
         assets = {asset.name: asset for asset in variant.assets}
         binding = Binding(internal=frozenset({"_preheader"}))
@@ -110,8 +128,10 @@ class Compiled:
         self.reply_to = part(parts.reply_to)
         self.finish = html
         self.html = part(html.pieces if html else None, HTML)
-        self.text_derived = parts.text_derived
+        self.late = html is not None and (html.compile_late or html.inline_late)
+        self.bodied = html is not None and (html.compile_late or _may_end_body(html.pieces))
         self.text = part(html.text if html and parts.text_derived else parts.text)
+        self.tidied = parts.text_derived and self.text is not None and self.text.constant is None
         fields = dict(parts.fields)
         if "image" in fields:
             fields["image"] = with_urls(fields["image"], assets, asset_url, link=True)
@@ -120,6 +140,27 @@ class Compiled:
         }
         self.slots = tuple(Slot(f"_u{number}", key, missing(key)) for key, number in binding.slots.items())
         self.specials = frozenset(binding.specials)
+        self.plain = self.sender is None and self.reply_to is None and not self.fields
+        self.straight = self._straight(making) if making is not None else None
+
+    def _straight(self, making: Making) -> Straight | None:
+        """The whole variant as one function, where its parts allow it. Their trees are not needed afterwards."""
+        parts = {"subject": self.subject, "preheader": self.preheader, "html": self.html, "text": self.text}
+        aside = [self.sender, self.reply_to, *self.fields.values()]
+        found: Straight | None = None
+        if all(part is None or part.constant is not None for part in aside):
+            trees = {name: None if part is None else part.constant or part.tree or "" for name, part in parts.items()}
+            found = straight_of(trees, {slot.name: (slot.key, slot.absent) for slot in self.slots}, making)
+        for part in (*parts.values(), *aside):
+            if part is not None:
+                part.tree = None
+        return found
+
+
+def _may_end_body(pieces: list[Piece]) -> bool:
+    """Whether ``</body>`` stands there, or could when values are in place."""
+    text = "".join([piece.text if isinstance(piece, Data) else "\0" for piece in pieces]).lower()
+    return _END in text or any(f"{_END[:cut]}\0" in text for cut in range(1, len(_END)))
 
 
 def _finished(variant: TemplateVariant, body: list[Piece]) -> Html:

@@ -89,7 +89,7 @@ def _default(context: Context, value: Any, fallback: Any) -> Any:
 
 
 @lru_cache(maxsize=4096)
-def _day(day: date, form: str) -> Any:
+def written_day(day: date, form: str) -> Any:
     """A day by a format: no zone has a part in it, and customers share their days."""
     return INTO["date"](day, (form,), _UTC, 0)
 
@@ -97,7 +97,7 @@ def _day(day: date, form: str) -> Any:
 def _date(name: str, context: Context, value: Any, form: Any) -> Any:
     chinese = is_chinese(context.parent["_locale"])
     if not chinese and name == "date" and type(value) is date and type(form) is str:
-        return _day(value, form)
+        return written_day(value, form)
     if not (isinstance(form, str) and chinese) or value is None or isinstance(value, Undefined):
         return _language_filter(name, context, value, form)
     zone = _zone_of(context)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import NamedTuple
 
 from markupsafe import escape
 
 from orchestrator.templating.locales import is_chinese, is_traditional
-
-_special = re.compile(r"[&<>'\"]").search
 
 
 class Footer(NamedTuple):
@@ -36,15 +33,22 @@ def footer_of(brand: str, address: str, locale: str | None) -> Footer:
     )
 
 
-def with_footer(html: str, text: str, footer: Footer, url: str) -> tuple[str, str]:
-    """HTML and text with the footer below each that does not hold the link already."""
-    escaped = url if _special(url) is None else str(escape(url))
-    if escaped not in html and url not in html:
-        line = f"{footer.html[0]}{escaped}{footer.html[1]}"
-        end = html.rfind("</body>")
-        if end < 0:
-            end = html.lower().rfind("</body>")
-        html = f"{html[:end]}{line}{html[end:]}" if end >= 0 else html + line
+def with_footer(html: str | None, text: str, footer: Footer, url: str, bodied: bool = True) -> tuple[str | None, str]:
+    """HTML and text with the footer below each that does not hold the link already. Without `bodied` the HTML certainly
+    has no end of a body."""
+    escaped = url
+    if "&" in url or "'" in url or '"' in url or "<" in url or ">" in url:
+        escaped = str(escape(url))
+    if html is not None and url not in html and (escaped is url or escaped not in html):
+        before, after = footer.html
+        end = _end_of_body(html) if bodied else -1
+        html = f"{html[:end]}{before}{escaped}{after}{html[end:]}" if end >= 0 else f"{html}{before}{escaped}{after}"
     if url not in text:
-        text = f"{text.rstrip()}\n\n{footer.text[0]}{url}{footer.text[1]}"
+        before, after = footer.text
+        text = f"{text.rstrip()}\n\n{before}{url}{after}"
     return html, text
+
+
+def _end_of_body(html: str) -> int:
+    end = html.rfind("</body>")
+    return end if end >= 0 else html.lower().rfind("</body>")

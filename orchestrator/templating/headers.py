@@ -13,6 +13,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import getaddresses
+from functools import lru_cache
 
 LONGEST_SUBJECT = 500
 MOST_ADDRESSES = 10
@@ -39,8 +40,10 @@ def one_line(text: str) -> str:
     return line
 
 
+@lru_cache(maxsize=1024)
 def address_line(text: str, several: bool = False) -> str:
-    """A sender or reply address such as ``Blue Harbour <hello@example.com>``, as it was written.
+    """A sender or reply address such as ``Blue Harbour <hello@example.com>``, as it was written. Brands have few of
+    them, so they are remembered.
 
     Raises HeaderRefused for line breaks, control characters and whatever is no address (or, without `several`, more
     than one).

@@ -78,6 +78,13 @@ class _Writer(HTMLParser):
         if not self.hidden:
             self._words(data)
 
+    def parse_marked_section(self, i: int, report: bool = True) -> int:
+        """See HTMLParser, which takes ``<![`` with anything odd behind it for a mistake of its own."""
+        try:
+            return super().parse_marked_section(i, report)
+        except AssertionError:
+            return self.parse_bogus_comment(i)
+
     def _apart(self, tag: str) -> None:
         if tag in _APART:
             self.breaks = max(self.breaks, 2)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -18,10 +18,10 @@ from orchestrator.templating.compiled import Compiled, Part
 from orchestrator.templating.failure import RenderError, ValueRefused
 from orchestrator.templating.footer import footer_of, with_footer
 from orchestrator.templating.headers import HeaderRefused, address_line, one_line
-from orchestrator.templating.html_parts import Html
 from orchestrator.templating.inlining import inline_rendered
 from orchestrator.templating.mjml import compile_rendered
 from orchestrator.templating.plain_text import text_of, tidy
+from orchestrator.templating.straight import Making
 from orchestrator.templating.templates import TemplateLibrary, TemplateVariant
 
 _UTC = ZoneInfo("UTC")
@@ -46,6 +46,10 @@ class Rendered(NamedTuple):
     from_: str | None
     reply_to: str | None
     fields: tuple[tuple[str, str], ...] = ()
+
+
+rendered_of: Callable[[tuple[Any, ...]], Rendered] = partial(tuple.__new__, Rendered)
+"""A message's texts from all fields in their order, without the calls that `Rendered(...)` takes."""
 
 
 class Renderer:
@@ -74,7 +78,8 @@ class Renderer:
         key = (variant.channel, variant.name, variant.locale, variant.content_hash)
         found = self._compiled.get(key)
         if found is None:
-            found = self._compiled[key] = Compiled(variant, self._asset_url)
+            making = Making(_zone, _one_line, _hidden, self._brand, variant.locale or self._locale)
+            found = self._compiled[key] = Compiled(variant, self._asset_url, making)
         return found
 
     def render(
@@ -93,27 +98,76 @@ class Renderer:
         brand's address and extras['unsubscribe_url'] go below an email that does not show the link itself.
         Raises RenderError.
         """
-        extras = extras or {}
-        code = self.compiled(variant)
-        language = variant.locale or self._locale
-        values = self._values(code, frozen, extras, language)
-        subject = self._header(code, "subject", code.subject, values, extras)
+        return self.fill(self.compiled(variant), frozen, extras or {}, append_footer)
+
+    def fill(
+        self,
+        code: Compiled,
+        frozen: Mapping[str, Any],
+        extras: Mapping[str, Any],
+        append_footer: bool = False,
+        standing: tuple[str | None, str | None] = (None, None),
+    ) -> Rendered:
+        """See `render`, for those who kept what `compiled` gave. `standing` are the sender and the reply addresses of
+        messages that have none of their own; they are taken as they are."""
+        straight = code.straight
+        if straight is None or "brand" in extras or "locale" in extras:
+            return self._fill_by_parts(code, frozen, extras, append_footer, standing)
+        try:
+            subject, preheader, html, text = straight(frozen, extras)
+        except Exception:  # what is wrong, and where in the file, is known to the parts' own code
+            return self._fill_by_parts(code, frozen, extras, append_footer, standing)
+        given = extras.get("subject")
+        subject = _in_header(code, "subject", subject if given is None else given)
+        if html is not None and code.late:
+            html = _finished_late(code, html, preheader)
+        text = _plain(code, html, text)
+        if append_footer and code.variant.channel == "email":
+            html, text = self._footed(code, html, text, extras)
+        if code.plain and "from" not in extras and "reply_to" not in extras:
+            return rendered_of((subject, preheader, text, html, *standing, ()))
+        return self._addressed(code, (subject, preheader, text, html), Named(), extras, standing)
+
+    def _fill_by_parts(
+        self,
+        code: Compiled,
+        frozen: Mapping[str, Any],
+        extras: Mapping[str, Any],
+        append_footer: bool,
+        standing: tuple[str | None, str | None],
+    ) -> Rendered:
+        values = self._values(code, frozen, extras)
+        subject = _header(code, "subject", code.subject, values, extras)
         preheader = code.preheader.render(values, LONGEST_TEXT) if code.preheader is not None else None
         preheader = _one_line(preheader) if preheader else None
-        html, text = self._bodies(code, values, preheader)
-        if append_footer and variant.channel == "email":
-            html, text = self._footed(code, html, text, extras, language)
-        sender = reply_to = None
-        if code.sender is not None or "from" in extras:
-            sender = self._header(code, "from", code.sender, values, extras)
-        if code.reply_to is not None or "reply_to" in extras:
-            reply_to = self._header(code, "reply_to", code.reply_to, values, extras)
-        if not code.fields:
-            return Rendered(subject, preheader, text, html, sender, reply_to)
-        fields = tuple((key, part.render(values, LONGEST_TEXT)) for key, part in code.fields.items())
-        return Rendered(subject, preheader, text, html, sender, reply_to, fields)
+        html = written = None
+        if code.html is not None:
+            values["_preheader"] = _hidden(preheader) if preheader else _NOTHING
+            html = code.html.render(values, LONGEST_HTML)
+            if code.late:
+                html = _finished_late(code, html, preheader)
+        if code.text is not None:
+            written = code.text.render(values, LONGEST_TEXT)
+        text = _plain(code, html, written)
+        if append_footer and code.variant.channel == "email":
+            html, text = self._footed(code, html, text, extras)
+        return self._addressed(code, (subject, preheader, text, html), values, extras, standing)
 
-    def _values(self, code: Compiled, frozen: Mapping[str, Any], extras: Mapping[str, Any], language: str) -> Named:
+    def _addressed(
+        self,
+        code: Compiled,
+        texts: tuple[str | None, str | None, str, str | None],
+        values: Named,
+        extras: Mapping[str, Any],
+        standing: tuple[str | None, str | None],
+    ) -> Rendered:
+        sender = _header(code, "from", code.sender, values, extras)
+        reply_to = _header(code, "reply_to", code.reply_to, values, extras)
+        fields = tuple((key, part.render(values, LONGEST_TEXT)) for key, part in code.fields.items())
+        return rendered_of((*texts, sender or standing[0], reply_to or standing[1], fields))
+
+    def _values(self, code: Compiled, frozen: Mapping[str, Any], extras: Mapping[str, Any]) -> Named:
+        language = code.variant.locale or self._locale
         values = Named(_budget=Budget(), _zone=_zone(extras.get("timezone")), _locale=language)
         for name, key, absent in code.slots:
             value = frozen.get(key, _ABSENT)
@@ -139,46 +193,41 @@ class Renderer:
                 values[name] = language
         return values
 
-    def _header(
-        self, code: Compiled, name: str, part: Part | None, values: Named, extras: Mapping[str, Any]
-    ) -> str | None:
-        given = extras.get(name)
-        if given is None:
-            if part is None:
-                return None
-            given = part.render(values, LONGEST_TEXT)
-        try:
-            if name == "subject" or code.variant.channel != "email":  # an SMS is sent by a name or a number
-                return one_line(str(given))
-            return address_line(str(given), several=name == "reply_to")
-        except HeaderRefused as error:
-            raise RenderError(f"{name}: {error}", code.variant.path) from None
-
-    def _bodies(self, code: Compiled, values: Named, preheader: str | None) -> tuple[str | None, str]:
-        html: str | None = None
-        finish = code.finish
-        if code.html is not None and finish is not None:
-            hidden = values["_preheader"] = _hidden(preheader) if preheader else _NOTHING
-            html = code.html.render(values, LONGEST_HTML)
-            if finish.compile_late or finish.inline_late:
-                html = _finished_late(html, code.variant, finish, str(hidden))
-        if code.text is None:
-            return html, text_of(html or "")
-        text = code.text.render(values, LONGEST_TEXT)
-        return html, tidy(text) if code.text_derived and code.text.constant is None else text
-
-    def _footed(
-        self, code: Compiled, html: str | None, text: str, extras: Mapping[str, Any], language: str
-    ) -> tuple[str | None, str]:
+    def _footed(self, code: Compiled, html: str | None, text: str, extras: Mapping[str, Any]) -> tuple[str | None, str]:
         url = extras.get("unsubscribe_url")
         if not url:
             raise RenderError(
                 "there is no unsubscribe link for this message; it is not sent without one", code.variant.path
             )
         brand = extras.get("brand") or self._brand
+        language = code.variant.locale or self._locale
         footer = footer_of(str(brand.get("name") or ""), str(brand.get("address") or ""), language)
-        with_html, with_text = with_footer(html or "", text, footer, str(url))
-        return (None if html is None else with_html), with_text
+        return with_footer(html, text, footer, str(url), code.bodied)
+
+
+def _header(code: Compiled, name: str, part: Part | None, values: Named, extras: Mapping[str, Any]) -> str | None:
+    given = extras.get(name)
+    if given is None and part is not None:
+        given = part.render(values, LONGEST_TEXT)
+    return _in_header(code, name, given)
+
+
+def _in_header(code: Compiled, name: str, given: Any) -> str | None:
+    if given is None:
+        return None
+    try:
+        if name == "subject" or code.variant.channel != "email":  # an SMS is sent by a name or a number
+            return one_line(str(given))
+        return address_line(str(given), several=name == "reply_to")
+    except HeaderRefused as error:
+        raise RenderError(f"{name}: {error}", code.variant.path) from None
+
+
+def _plain(code: Compiled, html: str | None, text: str | None) -> str:
+    """The text part: as it was written, or made from the HTML, now or once for all."""
+    if text is None:
+        return text_of(html or "")
+    return tidy(text) if code.tidied else text
 
 
 @lru_cache(maxsize=1024)
@@ -192,14 +241,17 @@ def _hidden(preheader: str) -> Markup:
     return Markup(f'<div style="{_PREHEADER_STYLE}">{escape(preheader)}</div>')
 
 
-def _finished_late(source: str, variant: TemplateVariant, finish: Html, hidden: str) -> str:
+def _finished_late(code: Compiled, source: str, preheader: str | None) -> str:
     """What could not be done before: MJML with the preheader's place, and styles."""
+    variant, finish = code.variant, code.finish
+    assert finish is not None
     try:
         html = source
         if finish.compile_late:
             language = f' lang="{variant.locale}"' if variant.locale else ""
             html = compile_rendered(source).replace(' lang="und"', language)
-            if hidden and not finish.own_preview:
+            if preheader and not finish.own_preview:
+                hidden = str(_hidden(preheader))
                 html = re.sub(r"<body\b[^>]*>", lambda body: body.group() + hidden, html, count=1)
         if finish.inline_late:
             html = inline_rendered(html)

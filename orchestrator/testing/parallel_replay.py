@@ -20,6 +20,7 @@ from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
+from operator import itemgetter
 from typing import Any, Final
 
 from orchestrator.core.index import Index
@@ -41,8 +42,13 @@ _FORK: Final = get_context("fork")
 """So that project and table are there without being sent."""
 _Pipe = tuple[Connection, Connection]
 """(to read from, to write to)"""
+_Placed = tuple[str, str, Any, tuple[str, str] | None]
+"""(instant as text that sorts, customer, the line or what was made of it, journey and version of a text that could not
+be rendered)"""
 
 Line = dict[str, Any]
+Prepare = Callable[[Line], Any]
+"""Makes of a line, in the process where it arose, what is handed on instead: plain values, such as finished text."""
 Run = Callable[[ReplayTable, Emit, Progress | None], Summary]
 """Replays a table, or a part of one, in this process."""
 
@@ -67,16 +73,23 @@ def customers_are_strangers(index: Index) -> bool:
     )
 
 
-def replay_shared(run: Run, table: ReplayTable, emit: Emit, progress: Progress | None, parts: int) -> Summary:
+def replay_shared(
+    run: Run,
+    table: ReplayTable,
+    emit: Callable[[Any], None],
+    progress: Progress | None,
+    parts: int,
+    prepare: Prepare | None = None,
+) -> Summary:
     """Replay the parts of a table in processes of their own. Lines, order and counts are those of `run` on all of it.
 
-    Only the reasons in `refused` stand part by part.
+    `emit` gets the lines, or what `prepare` makes of them. Only the reasons in `refused` stand part by part.
     """
     joined = _Joined(emit, progress, len(table), parts)
     processes: list[ForkProcess] = []
     pipes = [_FORK.Pipe(duplex=False) for _ in range(parts)]
     try:
-        _start(processes, pipes, run, table)
+        _start(processes, pipes, run, table, prepare)
         return joined.read([reader for reader, _ in pipes])
     except _CannotShare:
         pass
@@ -86,15 +99,23 @@ def replay_shared(run: Run, table: ReplayTable, emit: Emit, progress: Progress |
             process.join()
         for reader, _ in pipes:
             reader.close()
-    return run(table, _without_first(joined.printed, emit), progress)
+    return run(table, _without_first(joined.printed, prepared(emit, prepare)), progress)
 
 
-def _start(processes: list[ForkProcess], pipes: list[_Pipe], run: Run, table: ReplayTable) -> None:
+def prepared(emit: Callable[[Any], None], prepare: Prepare | None) -> Emit:
+    """Hands on what is made of each line."""
+    return emit if prepare is None else lambda line: emit(prepare(line))
+
+
+def _start(
+    processes: list[ForkProcess], pipes: list[_Pipe], run: Run, table: ReplayTable, prepare: Prepare | None
+) -> None:
     """Start a process for each pipe, which is then open in this process for reading only. Raises _CannotShare."""
     ends = [end for pipe in pipes for end in pipe]
     try:
         for number, (_, writer) in enumerate(pipes):
-            share = (run, table, number, len(pipes), writer, [end for end in ends if end is not writer])
+            others = [end for end in ends if end is not writer]
+            share = (run, table, number, len(pipes), writer, others, prepare)
             process = _FORK.Process(target=_replay_part, args=share, daemon=True)
             process.start()
             processes.append(process)
@@ -127,17 +148,26 @@ class _CannotShare(Exception):
 
 
 def _replay_part(
-    run: Run, table: ReplayTable, number: int, parts: int, writer: Connection, others: list[Connection]
+    run: Run,
+    table: ReplayTable,
+    number: int,
+    parts: int,
+    writer: Connection,
+    others: list[Connection],
+    prepare: Prepare | None,
 ) -> None:
     """Send the lines of one part in frames of (events done, lines, None), and at last the summary."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process ends this one
     for other in others:
         other.close()  # so that writing fails when nobody reads any more
-    lines: list[Line] = []
+    lines: list[_Placed] = []
     done = 0
 
     def emit(line: Line) -> None:
-        lines.append(line)
+        failed = line["type"] == "suppressed" and line["reason"] == "render_error"
+        error = (line["journey"], line["version"]) if failed else None
+        # The instant without its Z, which would come after a fraction of a second.
+        lines.append((line["at"][:-1], line["customer"], line if prepare is None else prepare(line), error))
         if len(lines) >= AT_ONCE:
             send(None)
 
@@ -166,7 +196,7 @@ class _Part:
     """What came from one process: lines that were not printed yet, in their order."""
 
     def __init__(self) -> None:
-        self.lines: list[Line] = []
+        self.lines: list[_Placed] = []
         self.last = ""
         self.done = 0
         self.summary: Summary | None = None
@@ -175,11 +205,11 @@ class _Part:
         self.done, lines, summary = marshal.loads(frame)
         if lines:
             self.lines += lines
-            self.last = _at(lines[-1])
+            self.last = lines[-1][0]
         if summary is not None:
             self.summary = pickle.loads(summary)
 
-    def before(self, at: str | None) -> list[Line]:
+    def before(self, at: str | None) -> list[_Placed]:
         """The lines before an instant (None: all), which are taken out."""
         count = len(self.lines) if at is None else bisect_left(self.lines, at, key=_at)
         ready, self.lines = self.lines[:count], self.lines[count:]
@@ -189,7 +219,7 @@ class _Part:
 class _Joined:
     """Joins the lines of all parts. `printed` counts those handed on."""
 
-    def __init__(self, emit: Emit, progress: Progress | None, total: int, parts: int) -> None:
+    def __init__(self, emit: Callable[[Any], None], progress: Progress | None, total: int, parts: int) -> None:
         self._emit = emit
         self._progress = progress
         self._total = total
@@ -225,18 +255,17 @@ class _Joined:
         """Print what nothing can precede any more: the lines before an instant that every process has reached."""
         ready = [line for part in self._parts for line in part.before(before)]
         ready.sort(key=_place)  # within a customer and instant they stand in their order already
-        for line in ready:
-            if line["type"] == "suppressed" and line["reason"] == "render_error":
-                self._count_render_error(line)
-        for line in ready:
+        for _, _, _, error in ready:
+            if error is not None:
+                self._count_render_error(error)
+        for _, _, line, _ in ready:
             self.printed += 1
             self._emit(line)
 
-    def _count_render_error(self, line: Line) -> None:
+    def _count_render_error(self, journey: tuple[str, str]) -> None:
         """So many that the breaker pauses the journey would change what becomes of everyone in it."""
-        key = (line["journey"], line["version"])
-        self._render_errors[key] += 1
-        if self._render_errors[key] >= MOST_RENDER_ERRORS:
+        self._render_errors[journey] += 1
+        if self._render_errors[journey] >= MOST_RENDER_ERRORS:
             raise _CannotShare
 
     def _summary(self) -> Summary:
@@ -254,10 +283,5 @@ class _Joined:
         return whole
 
 
-def _at(line: Line) -> str:
-    """The line's instant as text that sorts: without the Z, which would come after a fraction of a second."""
-    return str(line["at"])[:-1]
-
-
-def _place(line: Line) -> tuple[str, str]:
-    return (_at(line), line["customer"])
+_at: Final = itemgetter(0)
+_place: Final = itemgetter(0, 1)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from orchestrator.definitions.event_tables import ReplayEvent, ReplayTable
 from orchestrator.definitions.load import LoadedProject
 from orchestrator.stores.protocol import Store
 from orchestrator.testing.collector import seldom_collected
-from orchestrator.testing.parallel_replay import PARTS, may_share, replay_shared
+from orchestrator.testing.parallel_replay import PARTS, Prepare, may_share, prepared, replay_shared
 from orchestrator.testing.simulation import Emit, Progress, Simulation, Summary, longest_after
 
 
 def simulate_events(
     loaded: LoadedProject,
     table: ReplayTable,
-    emit: Emit,
+    emit: Callable[[Any], None],
     progress: Progress | None = None,
     *,
+    prepare: Prepare | None = None,
     with_values: bool = False,
     forget_messages: bool = True,
     store: Store | None = None,
@@ -28,6 +30,9 @@ def simulate_events(
 
     A large table is shared between processes where no customer can feel another: the lines and their order are the
     same. `emit` and `progress` are called in this process only. With a `store` of its own there is one process.
+
+    `prepare`: `emit` gets what it makes of each line, in whatever process the line arises. Who only writes lines has
+    their text made there, which is then not taken apart and made again on its way.
     """
     loaded.require_valid()
     first_at, last_at = table.first_at, table.last_at
@@ -36,8 +41,8 @@ def simulate_events(
     replay = Replay(loaded, first_at, longest_after(last_at), with_values, forget_messages)
     with seldom_collected():
         if store is None and may_share(loaded.project, table):
-            return replay_shared(replay.run, table, emit, progress, PARTS)
-        return replay.run(table, emit, progress, store)
+            return replay_shared(replay.run, table, emit, progress, PARTS, prepare)
+        return replay.run(table, prepared(emit, prepare), progress, store)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,18 @@ from orchestrator.core import decide as deciding
 from orchestrator.core.addresses import email_address
 from orchestrator.core.changes import CustomerChanges
 from orchestrator.core.customer import Customer, Timer
-from orchestrator.core.enrollment import Enrollment
+from orchestrator.core.enrollment import Enrollment, EntryRecord, entry_record
+from orchestrator.core.identity import enrollment_id, stable_hash
 from orchestrator.core.inbox import Event, Item, Occurred
 from orchestrator.core.index import Index
+from orchestrator.core.ledger import Message, message
 from orchestrator.core.pools import WorkingPools
-from orchestrator.core.time.durations import parse_duration
+from orchestrator.core.time.durations import parse_duration, shift_days
 from orchestrator.core.time.iso import format_instant
+from orchestrator.core.time.quiet import QuietHours, next_quiet_start, quiet_and_next, quiet_until
 from orchestrator.core.time.waits import date_end
+from orchestrator.core.time.zones import local, to_utc
+from orchestrator.core.transition import Transition, transition
 from orchestrator.core.view import Pools, View
 from orchestrator.stores.memory_record import CustomerRecord
 from orchestrator.testing.collector import seldom_collected
@@ -99,6 +104,19 @@ def test_an_event_that_nobody_listens_to_changes_what_a_whole_turn_would(
     assert index.hearers(event).only_remembered is (event == "ping")
 
 
+def test_who_enters_anew_is_remembered_with_the_exit_that_made_room(tmp_path: Path) -> None:
+    journey = {"topic": "care", "enter": {"event": "go", "overlap": "restart"}, "steps": [{"wait": "1d"}]}
+    index = Index(project_of(tmp_path, {"one": journey}).project)
+    record = CustomerRecord(Customer("u1", NOW))
+    record.customer.fresh = False
+    for number in range(2):
+        record.inbox.append(Item(number, NOW, Occurred(Event("go", NOW, {}, f"m{number}"))))
+    versions = {(j.id, j.version): j for j in index.journeys}
+    view = View(1, "0", index, versions, [record.view()])
+    changes = deciding.decide_customer(view, WorkingPools(Pools(), "0"), view.customers[0], NOW)
+    assert changes.entries == {("one", "u1"): EntryRecord((NOW, NOW), NOW)}
+
+
 def test_equal_local_times_on_both_sides_of_a_fold_are_written_as_the_two_instants_they_are() -> None:
     first = datetime(2026, 10, 25, 1, 30, tzinfo=LISBON)
     second = first.replace(fold=1)
@@ -119,6 +137,97 @@ def test_a_remembered_day_ends_where_its_text_does(
     by_date = date_end(day, LISBON, offset=moved, at=at, days=days)
     assert by_date == date_end(day.isoformat(), LISBON, offset=moved, at=at, days=days)
     assert by_date == date_end(day, LISBON, offset=moved, at=at, days=days)
+
+
+ODD_ZONES = [ZoneInfo(n) for n in ("Europe/Lisbon", "Pacific/Apia", "Australia/Lord_Howe", "America/Caracas")]
+INSTANTS = st.datetimes(datetime(1990, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC))
+
+
+@given(INSTANTS, st.integers(-400, 400), st.sampled_from(ODD_ZONES))
+def test_days_between_clocks_that_stand_alike_are_shifted_as_all_others_are(
+    base: datetime, days: int, zone: ZoneInfo
+) -> None:
+    shifted = to_utc(shift_days(local(base, zone), 0, days), zone)
+    assert parse_duration(f"{days}d").after(base, zone) == shifted
+    assert parse_duration(f"{days}d").after(base, zone, times=2) == to_utc(
+        shift_days(local(base, zone), 0, 2 * days), zone
+    )
+
+
+@given(INSTANTS, st.lists(st.sampled_from(ODD_ZONES), min_size=1, max_size=2), st.times(), st.times())
+def test_quiet_hours_asked_at_once_are_those_asked_one_by_one(
+    at: datetime, zones: list[ZoneInfo], start: time, end: time
+) -> None:
+    quiet = QuietHours(start, end)
+    until_at, next_at = quiet_and_next(at, tuple(zones), quiet)
+    assert until_at == quiet_until(at, tuple(zones), quiet)
+    assert next_at == (next_quiet_start(at, tuple(zones), quiet) if until_at is None else None)
+
+
+@given(st.text(), st.text(), st.text(), st.text())
+def test_the_id_of_an_enrollment_is_the_stable_hash_in_hexadecimal(j: str, customer: str, key: str, what: str) -> None:
+    assert enrollment_id(j, customer, key, what) == f"{stable_hash(j, customer, key, what):016x}"
+
+
+def test_rows_made_of_their_fields_in_order_are_rows() -> None:
+    assert transition(tuple(range(len(Transition._fields)))) == Transition(*range(len(Transition._fields)))
+    assert type(transition(tuple(range(len(Transition._fields))))) is Transition
+    assert entry_record(((NOW,), None, NOW)) == EntryRecord((NOW,), None, NOW)
+    row = message(tuple(range(len(Message._fields))))
+    assert isinstance(row, Message) and row.survey == Message._fields.index("survey")
+
+
+def test_a_message_says_in_each_field_what_the_field_is_called(tmp_path: Path) -> None:
+    """The row is made of its fields in their order: this is what one is like."""
+    journey = {
+        "topic": "care",
+        "timezone": "Europe/Lisbon",
+        "enter": {"event": "go", "key": "event.n"},
+        "steps": [
+            {
+                "id": "hi",
+                "email": {"template": "hello", "valid_for": "2h", "on_quiet": "skip", "reply_to": "r@example.com"},
+            }
+        ],
+    }
+    index = Index(project_of(tmp_path, {"one": journey}).project)
+    record = CustomerRecord(Customer("u1", NOW))
+    record.customer.fresh = False
+    record.customer.email = "u1@example.com"
+    record.inbox.append(Item(7, NOW, Occurred(Event("go", NOW, {"n": "k1"}, "m1"))))
+    versions = {(j.id, j.version): j for j in index.journeys}
+    view = View(1, "0", index, versions, [record.view()])
+    changes = deciding.decide_customer(view, WorkingPools(Pools(), "0"), view.customers[0], NOW + timedelta(minutes=1))
+    (row,) = changes.messages
+    (e,) = changes.enrollments
+    template = index.project.templates.pick("email", "hello", None)
+    assert template is not None
+    assert row._replace(values={}) == Message(
+        id=f"{e.id}.hi.1",
+        customer_id="u1",
+        enrollment_id=e.id,
+        journey="one",
+        version=index.journeys[0].version,
+        key="k1",
+        step="hi",
+        visit=1,
+        channel="email",
+        topic="care",
+        klass=index.project.topics["care"].klass,
+        template="hello",
+        template_hash=template.hash,
+        locale=template.locale,
+        to="u1@example.com",
+        values={},
+        at=NOW,
+        decided_at=NOW + timedelta(minutes=1),
+        seq=100_002,
+        reply_to="r@example.com",
+        expires_at=NOW + timedelta(hours=2),
+        on_quiet="skip",
+        zone="Europe/Lisbon",
+        fixed_zone="Europe/Lisbon",
+    )
 
 
 @given(st.from_regex(r"[a-z0-9._-]{1,12}@[a-z0-9.-]{1,12}\.[a-z]{1,4}", fullmatch=True))

@@ -144,3 +144,15 @@ def test_what_was_committed_is_flushed_to_the_disk_unless_told_otherwise(path: P
             assert c.execute("PRAGMA synchronous").fetchone() == (level,)
             assert c.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         db.close()
+
+
+def test_a_file_that_only_simulated_can_be_made_durable(path: Path) -> None:
+    db = Database(path, durable=False)
+    put(db, 1)
+    with db.write() as c:
+        assert c.execute("PRAGMA synchronous").fetchone() == (0,)
+    db.make_durable()
+    with db.write() as c:
+        assert c.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert db.durable and seen(db) == [1]
+    db.close()

@@ -249,3 +249,9 @@ def test_headers_and_the_text_of_an_email_are_not_escaped() -> None:
 def test_blocks_on_lines_of_their_own_leave_no_line() -> None:
     text = "a\n{% if x %}\n  {% for i in x %}\n{{ i }}\n  {% endfor %}\n{% endif %}\nb\n"
     assert render(text, {"x": [1, 2]}).text == "a\n1\n2\nb"
+
+
+@pytest.mark.parametrize("odd", ["<![1", "<![1]>", "<![if x]>", "<![", "<!x", "</!", "<![cdata[x]]>"])
+def test_odd_declarations_are_no_text_and_no_crash(odd: str) -> None:
+    assert text_of(f"<p>before</p>{odd}").startswith("before")
+    assert text_of(f"<p>before</p>{odd}><p>after</p>").endswith("after\n")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.advance import STOP, is_late, leave, release_coupon, stand
-from orchestrator.core.enrollment import Enrollment, EntryRecord
-from orchestrator.core.guard import NoReach, Reach, Verdict, expires_at, not_after, reach, timing
-from orchestrator.core.ledger import Message, effect_id
+from orchestrator.core.enrollment import Enrollment, entry_record
+from orchestrator.core.guard import NoReach, Reach, Verdict, expires_at, reach, timing
+from orchestrator.core.ledger import effect_id, message
 from orchestrator.core.program import ChannelTemplate, Journey, MessageOptions, Send, Step
 from orchestrator.core.view import LoadedMessage
 
@@ -62,7 +63,7 @@ def _decide(
 ) -> int | None:
     verdict = timing(turn, e, journey, step, found, options)
     if verdict.action == "send":
-        write(turn, e, journey, step, found, options, survey)
+        write(turn, e, journey, step, found, options, survey, verdict.not_after)
         return None
     if verdict.action == "hold":
         hold(turn, e, step, verdict)
@@ -93,7 +94,7 @@ def _send_all(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Send) -
             held.append(verdict)
             continue
         if verdict.action == "send":
-            write(turn, e, journey, step, found, step.options, None)
+            write(turn, e, journey, step, found, step.options, None, verdict.not_after)
         else:
             assert verdict.reason is not None
             suppress(turn, e, step, way.channel, verdict.reason)
@@ -129,11 +130,17 @@ def _let_go_of_coupon(turn: CustomerTurn, e: Enrollment, step: Step) -> None:
         release_coupon(turn, e, coupon_id, step.id)
 
 
+def _coupon_carried(turn: CustomerTurn, e: Enrollment, step: Step, many: bool) -> str | None:
+    """The coupon whose code this message carries."""
+    coupon_id = e.pending.pop(step.id, None) if e.pending else None
+    return coupon_id or (_coupon_on_another_way(turn, e, step) if many else None)
+
+
 def _coupon_on_another_way(turn: CustomerTurn, e: Enrollment, step: Step) -> str | None:
     """The coupon that the same visit's message on another channel carries: it is taken back when all are unsent."""
     visit = e.visits.get(step.id, 1)
-    for message in reversed(turn.messages):
-        row = message.row
+    for loaded in reversed(turn.messages):
+        row = loaded.row
         if row.enrollment_id == e.id and row.step == step.id and row.visit == visit:
             return row.coupon
     return None
@@ -147,54 +154,58 @@ def write(
     found: Reach,
     options: MessageOptions,
     survey: str | None,
+    not_after: datetime | None,
 ) -> None:
     """Write the ledger row with exactly the values that the template uses, frozen."""
-    scope = turn.scope_of(e)
+    zone = turn.zone_at(e, journey, step)
+    scope = turn.scope_of(e, None, zone.zone if step.timezone is None else None)
+    template, topic, way = found.template, found.topic, found.way
     if options.values or journey.vars:
-        asked = frozenset[str]().union(*(expr.needs.results for _, expr in found.template.uses))
+        asked = frozenset[str]().union(*(expr.needs.results for _, expr in template.uses))
         results = dict(e.results)
         results.update((name, expr.evaluate(scope)) for name, expr in journey.vars if name in asked)
         results.update((name, template.value(scope)) for name, template in options.values)
         scope.results = results
-    values: dict[str, Any] = {key: expr.evaluate(scope) for key, expr in found.template.uses}
+    values: dict[str, Any] = {key: expr.evaluate(scope) for key, expr in template.uses}
     subject = options.subject.text(scope) if options.subject is not None else None
     visit = e.visits.get(step.id, 1)
     many = isinstance(step, Send) and step.every_way
-    zone = turn.zone_of(e, step.timezone)
     seq = turn.next_seq(2)  # the second for what becomes of it
-    row = Message(
-        id=effect_id(e.id, step.id, visit, found.way.channel if many else ""),
-        customer_id=e.customer_id,
-        enrollment_id=e.id,
-        journey=e.journey,
-        version=e.version,
-        key=e.key,
-        step=step.id,
-        visit=visit,
-        channel=found.way.channel,
-        topic=found.topic.id,
-        klass=found.topic.klass,
-        template=found.way.template,
-        template_hash=found.template.hash,
-        locale=found.template.locale,
-        to=found.address.text,
-        values=values,
-        at=turn.t,
-        decided_at=turn.now,
-        seq=seq,
-        subject=subject,
-        sender=options.sender,
-        reply_to=options.reply_to,
-        expires_at=None if options.valid_for is None else expires_at(turn, e, step, options),
-        not_after=None if turn.project.quiet is None else not_after(turn, e, step, found),
-        on_quiet=options.on_quiet,
-        survives_exit=step.in_exit,
-        throttled=journey.throttle is not None,
-        coupon=e.pending.pop(step.id, None) or (_coupon_on_another_way(turn, e, step) if many else None),
-        survey=survey,
-        zone=zone.zone.key,
-        fixed_zone=zone.zone.key if zone.link == "step" else None,
+    row = message(
+        (
+            effect_id(e.id, step.id, visit, way.channel if many else ""),
+            e.customer_id,
+            e.id,
+            e.journey,
+            e.version,
+            e.key,
+            step.id,
+            visit,
+            way.channel,
+            topic.id,
+            topic.klass,
+            way.template,
+            template.hash,
+            template.locale,
+            found.address.text,
+            values,
+            turn.t,
+            turn.now,
+            seq,
+            subject,
+            options.sender,
+            options.reply_to,
+            None if options.valid_for is None else expires_at(turn, e, step, options),
+            not_after,
+            options.on_quiet,
+            step.in_exit,
+            journey.throttle is not None,
+            _coupon_carried(turn, e, step, many),
+            survey,
+            zone.zone.key,
+            zone.zone.key if zone.link == "step" else None,
+        )
     )
     turn.append_message(LoadedMessage(row))
     record = turn.entry_record(e.journey, e.key)
-    turn.out.entries[e.journey, e.key] = EntryRecord(record.entered_at, record.exited_at, turn.t)
+    turn.out.entries[e.journey, e.key] = entry_record((record.entered_at, record.exited_at, turn.t))

@@ -71,7 +71,7 @@ def _ask(
     asked = f"{step.id}/asked"  # a retry, and a step that someone resumed, is another request
     e.visits[asked] = count = e.visits.get(asked, 0) + 1
     request_id = effect_id(e.id, step.id, visit, str(count) if count > 1 else "")
-    turn.out.requests.append(
+    turn.put_request(
         Request(
             request_id,
             e.customer_id,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def run_wait_time(turn: CustomerTurn, e: Enrollment, journey: Journey, step: WaitTime) -> int:
     """Stand until an instant."""
-    return begin_wait(turn, e, step, turn.t)
+    return begin_wait(turn, e, journey, step, turn.t)
 
 
 def run_wait_something(turn: CustomerTurn, e: Enrollment, journey: Journey, step: WaitSomething) -> int:

@@ -17,7 +17,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from orchestrator.core.time.duration_text import LONGEST_DAYS, MONTH_DAYS, read_parts, spell_elapsed
-from orchestrator.core.time.zones import local, to_utc
+from orchestrator.core.time.zones import local, same_offset, to_utc
 from orchestrator.errors import BadDate
 
 _ZERO = timedelta(0)
@@ -81,6 +81,10 @@ class Duration:
         31 January + 2 x `1mo` is 31 March. Raises BadDate outside the years 1 to 9999.
         """
         try:
+            if not self.months and self.days:
+                moved = base + timedelta(self.days * times)
+                if same_offset(base, moved, zone):
+                    return moved + self.elapsed * times if self.elapsed else moved
             if self.months or self.days:
                 base = to_utc(shift_days(local(base, zone), self.months * times, self.days * times), zone)
             return base + self.elapsed * times

@@ -61,6 +61,21 @@ def next_quiet_start(at: datetime, zones: tuple[ZoneInfo, ...], quiet: QuietHour
     return min(_next_start_in(at, zone, quiet) for zone in zones)
 
 
+def quiet_and_next(
+    at: datetime, zones: tuple[ZoneInfo, ...], quiet: QuietHours
+) -> tuple[datetime | None, datetime | None]:
+    """(`quiet_until`, `next_quiet_start`) of an instant: every message asks for both. While it is quiet the second is
+    None, because nobody needs it then."""
+    if len(zones) == 1 and quiet.start != quiet.end:  # as nearly always
+        for starts_at, ends_at in _hours_around(at.toordinal(), zones[0], quiet.start, quiet.end):
+            if at < starts_at:
+                return None, starts_at
+            if at < ends_at:
+                break
+    free_at = quiet_until(at, zones, quiet)
+    return free_at, next_quiet_start(at, zones, quiet) if free_at is None else None
+
+
 def _free_from(at: datetime, zones: tuple[ZoneInfo, ...], quiet: QuietHours) -> datetime | None:
     """The first instant from `at` on at which it is quiet in none of `zones`; None where none comes."""
     free_at = at

@@ -87,6 +87,15 @@ def to_utc(wall: datetime, zone: ZoneInfo) -> datetime:
     return _end_of_gap(wall, zone, before)
 
 
+def same_offset(one: datetime, other: datetime, zone: ZoneInfo) -> bool:
+    """Whether the clocks of a zone surely stand alike at two instants, with no change near them.
+
+    Then days between them are days of 24 hours.
+    """
+    offset = _steady_offset(zone, one.toordinal())
+    return offset is not None and offset == _steady_offset(zone, other.toordinal())
+
+
 def second_of_fold(wall: datetime, zone: ZoneInfo) -> datetime | None:
     """The later of two instants that share this local time, or None where the local time does not happen twice."""
     if _steady_offset(zone, wall.toordinal()) is not None:

@@ -9,15 +9,15 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from orchestrator.core.inbox import Receipt, SurveyAnswered
 from orchestrator.core.index import Index
 from orchestrator.core.ledger import Message
 from orchestrator.core.program import MessageClass
-from orchestrator.core.state import from_json
 from orchestrator.core.view import CustomerView, LoadedMessage
 from orchestrator.stores.instants import instant, instant_or_none, micros
+from orchestrator.stores.records import MESSAGE, message_of
 from orchestrator.stores.sqlite.choosing import ID_OF, SHARD_OF, Chosen, packed
 
 _FATE: Final = "t.status, t.opened_at, t.clicked_at"
@@ -28,12 +28,12 @@ FROM json_each(?) AS j CROSS JOIN messages AS t ON t.shard = {SHARD_OF} AND t.cu
 WHERE t.at > ? OR t.status = 'queued'
 """
 WHOLE: Final = f"""
-SELECT j.key, t.row, {_FATE}
-FROM json_each(?) AS j CROSS JOIN messages AS t ON t.shard = {SHARD_OF} AND t.customer = {ID_OF}
+SELECT j.key, m.status, m.opened_at, m.clicked_at, {MESSAGE}
+FROM json_each(?) AS j CROSS JOIN messages AS m ON m.shard = {SHARD_OF} AND m.customer = {ID_OF}
 """
 NAMED: Final = f"""
-SELECT t.row, {_FATE}
-FROM json_each(?) AS j CROSS JOIN messages AS t INDEXED BY ix_messages_id ON t.id = j.value
+SELECT m.status, m.opened_at, m.clicked_at, {MESSAGE}
+FROM json_each(?) AS j CROSS JOIN messages AS m INDEXED BY ix_messages_id ON m.id = j.value
 """
 _EVER: Final = -(1 << 62)
 
@@ -84,8 +84,8 @@ def _keep(found: dict[str, LoadedMessage], message: LoadedMessage) -> None:
     found[message.row.id] = message
 
 
-def _message(row: str, status: str, opened_at: int | None, clicked_at: int | None) -> LoadedMessage:
-    return LoadedMessage(from_json(Message, row), status, instant_or_none(opened_at), instant_or_none(clicked_at))
+def _message(status: str, opened_at: int | None, clicked_at: int | None, *columns: Any) -> LoadedMessage:
+    return LoadedMessage(message_of(*columns), status, instant_or_none(opened_at), instant_or_none(clicked_at))
 
 
 def _counted(

@@ -139,6 +139,13 @@ class Database:
                 raise StoreBusy(_told(error)) from error
             raise
 
+    def make_durable(self) -> None:
+        """From now on what is committed survives a power cut, and so does all that was committed before."""
+        with self._lock:
+            self.durable = True
+            self._writer.execute("PRAGMA synchronous=FULL")
+            self._writer.execute("PRAGMA wal_checkpoint(FULL)")
+
     def close(self) -> None:
         """Close every connection."""
         with self._lock:

@@ -9,15 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from orchestrator.core.customer import Customer
 from orchestrator.core.inbox import Deployed
 from orchestrator.core.index import Index
 from orchestrator.core.program import Journey
 from orchestrator.core.project import Project
-from orchestrator.core.state import from_json
 from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.stores.instants import micros
 from orchestrator.stores.protocol import Snapshot
+from orchestrator.stores.records import customer_of
 from orchestrator.stores.sqlite.base import SqliteBase
 from orchestrator.stores.sqlite.fanout import begin_fan_out
 
@@ -103,7 +102,7 @@ def _move_to_zone(c: sqlite3.Connection, project: Project) -> None:
         return
     moved = []
     for shard, id, state in c.execute(_IN_ZONE, (before,)):
-        who = from_json(Customer, state)
+        who = customer_of("", 0, state, None)
         own = zone_in_force(None, who.timezone, who.phone, who.country, project.timezone).zone.key
         if own != before:
             moved.append((own, shard, id))

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from orchestrator.core.inbox import Body
 from orchestrator.core.state import body_to_json
 from orchestrator.stores.instants import micros
+from orchestrator.stores.records import SEGMENTS
 from orchestrator.stores.sqlite.inbox import put_items
 
 AT_ONCE: Final = 5_000
@@ -27,12 +28,12 @@ _ADD: Final = (
 _PENDING: Final = (
     "SELECT id, at, body, zone, segment, cursor FROM fanout INDEXED BY ix_fanout_pending WHERE done = 0 ORDER BY at, id"
 )
-_NEXT: Final = """
+_NEXT: Final = f"""
 SELECT c.shard, c.id, c.external_id,
     c.known_from <= :known_by AND (:segment IS NULL
-        OR EXISTS (SELECT 1 FROM json_each(c.state, '$.segments') AS s WHERE s.value = :segment)
+        OR EXISTS (SELECT 1 FROM json_each(c.state, '{SEGMENTS}') AS s WHERE s.value = :segment)
         OR EXISTS (SELECT 1 FROM inbox AS i INDEXED BY ix_inbox_customer WHERE i.shard = c.shard AND i.customer = c.id))
-FROM customers AS c INDEXED BY {index} WHERE {zone} c.external_id > :cursor ORDER BY c.external_id LIMIT :n
+FROM customers AS c INDEXED BY {{index}} WHERE {{zone}} c.external_id > :cursor ORDER BY c.external_id LIMIT :n
 """
 _EVERYWHERE: Final = _NEXT.format(index="ix_customers_external_id", zone="")
 _IN_ZONE: Final = _NEXT.format(index="ix_customers_zone", zone="c.zone = :zone AND")

@@ -10,13 +10,15 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from orchestrator.core.customer import Customer
-from orchestrator.core.inbox import ConsentChanged, Event
-from orchestrator.core.state import body_to_json, dumps
+from orchestrator.core.identity import stable_hash
+from orchestrator.core.inbox import ConsentChanged, Event, Occurred
+from orchestrator.core.state import dumps
 from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.protocol import Arrival, Ingested, content_of
+from orchestrator.stores.records import body_text, event_text, state_of
 from orchestrator.stores.shards import shard_of
-from orchestrator.stores.sqlite.saving import EVENT, SEQS_A_TURN, consents_of, state_of
+from orchestrator.stores.sqlite.saving import EVENT, SEQS_A_TURN, consents_of
 from orchestrator.stores.sqlite.turns import SqliteTurns
 
 _SEEN: Final = """
@@ -235,13 +237,20 @@ class SqliteIngest(SqliteTurns):
 
 
 def _prepared(arrival: Arrival) -> _Prepared:
-    body = arrival.body
+    customer, received_at, body, message_id = arrival
+    if type(body) is Occurred:  # as nearly always: its properties are written once, for the inbox and for the hash
+        name, at, properties, id = body.event
+        text = dumps(properties)
+        received = micros(received_at)
+        happened = received if at is received_at else micros(at)
+        content = _signed(stable_hash(customer, name, text)) if message_id is not None else 0
+        return _Prepared(customer, received, event_text(name, happened, text, id), message_id, content, None)
     return _Prepared(
-        arrival.customer,
-        micros(arrival.received_at),
-        body_to_json(body),
-        arrival.message_id,
-        _signed(content_of(arrival)) if arrival.message_id is not None else 0,
+        customer,
+        micros(received_at),
+        body_text(body),
+        message_id,
+        _signed(content_of(arrival)) if message_id is not None else 0,
         (body.topic, body.channel) if isinstance(body, ConsentChanged) and body.state == "out" else None,
     )
 

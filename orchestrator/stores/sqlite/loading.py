@@ -6,25 +6,24 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from orchestrator.core.enrollment import Enrollment, EntryRecord
 from orchestrator.core.expression.scope import PastEvent
 from orchestrator.core.inbox import Item
 from orchestrator.core.ledger import Coupon, Task
-from orchestrator.core.state import body_from_json, from_json, loads
+from orchestrator.core.state import from_json, loads
 from orchestrator.core.view import CustomerView
 from orchestrator.stores.instants import instant
+from orchestrator.stores.records import ENROLLMENT, body_of, customer_of, enrollment_of, entries_of
 from orchestrator.stores.sqlite.choosing import ID_OF, SHARD_OF, Chosen, packed
-from orchestrator.stores.sqlite.customers import customer_of
 from orchestrator.stores.sqlite.database import Database
 
 _EACH: Final = "FROM json_each(?) AS j CROSS JOIN"
 _MINE: Final = f"ON t.shard = {SHARD_OF} AND t.customer = {ID_OF}"
 CUSTOMERS: Final = f"""
-SELECT j.key, t.state, t.next_due_at, k.state {_EACH} customers AS t ON t.shard = {SHARD_OF} AND t.id = {ID_OF}
+SELECT t.created_at, t.state, k.state, t.next_due_at {_EACH} customers AS t ON t.shard = {SHARD_OF} AND t.id = {ID_OF}
 LEFT JOIN consents AS k ON k.shard = t.shard AND k.customer = t.id
 """
 INBOX: Final = f"SELECT j.key, t.seq, t.received_at, t.body {_EACH} inbox AS t INDEXED BY ix_inbox_customer {_MINE}"
-ENROLLMENTS: Final = f"SELECT j.key, t.seq, t.state {_EACH} enrollments AS t {_MINE} WHERE t.live = 1"
+ENROLLMENTS: Final = f"SELECT j.key, t.seq, {ENROLLMENT} {_EACH} enrollments AS t {_MINE} WHERE t.live = 1"
 ENTRIES: Final = f"SELECT j.key, t.journey, t.key, t.state {_EACH} entries AS t {_MINE}"
 COUPONS: Final = f"SELECT j.key, t.seq, t.row {_EACH} coupons AS t {_MINE}"
 TASKS: Final = f"SELECT j.key, t.seq, t.row {_EACH} tasks AS t {_MINE}"
@@ -106,20 +105,22 @@ def load_customers(
     histories = Histories(db, customers)
     views: list[CustomerView] = []
     due: list[int | None] = []
-    for place, state, next_due_at, consents in c.execute(CUSTOMERS, (customers,)):
-        views.append(CustomerView(customer_of(state, consents), (), (), {}, LoadedHistory(histories, place)))
+    for place, (created_at, state, consents, next_due_at) in enumerate(c.execute(CUSTOMERS, (customers,)).fetchall()):
+        customer = customer_of(chosen[place].external_id, created_at, state, consents)
+        views.append(CustomerView(customer, (), (), {}, LoadedHistory(histories, place)))
         due.append(next_due_at)
-    for place, items in _grouped(c.execute(INBOX, (customers,))):
-        views[place].inbox = [Item(seq, instant(at), body_from_json(body)) for _, seq, at, body in _in_order(items)]
-    for place, rows in _grouped(c.execute(ENROLLMENTS, (customers,))):
-        views[place].enrollments = [from_json(Enrollment, state) for _, _, state in _in_order(rows)]
-    for place, rows in _grouped(c.execute(ENTRIES, (customers,))):
-        views[place].entries = {(journey, key): from_json(EntryRecord, state) for _, journey, key, state in rows}
+    for place, items in _grouped(c.execute(INBOX, (customers,)).fetchall()):
+        views[place].inbox = [Item(seq, instant(at), body_of(body)) for _, seq, at, body in _in_order(items)]
+    for place, rows in _grouped(c.execute(ENROLLMENTS, (customers,)).fetchall()):
+        external = chosen[place].external_id
+        views[place].enrollments = [enrollment_of(external, *columns) for _, _, *columns in _in_order(rows)]
+    for place, rows in _grouped(c.execute(ENTRIES, (customers,)).fetchall()):
+        views[place].entries = {(journey, key): entries_of(state) for _, journey, key, state in rows}
     if c.execute(ANY_COUPONS).fetchone()[0]:
-        for place, rows in _grouped(c.execute(COUPONS, (customers,))):
+        for place, rows in _grouped(c.execute(COUPONS, (customers,)).fetchall()):
             views[place].coupons = [from_json(Coupon, row) for _, _, row in _in_order(rows)]
     if c.execute(ANY_TASKS).fetchone()[0]:
-        for place, rows in _grouped(c.execute(TASKS, (customers,))):
+        for place, rows in _grouped(c.execute(TASKS, (customers,)).fetchall()):
             views[place].tasks = [from_json(Task, row) for _, _, row in _in_order(rows)]
     return views, due
 
@@ -129,7 +130,7 @@ def load_suppressions(c: sqlite3.Connection, db: Database) -> Suppressions:
     return Suppressions(db, not c.execute(ANY_SUPPRESSIONS).fetchone()[0])
 
 
-def _grouped(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
+def _grouped(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
     """Rows that stand together by their first column."""
     place = -1
     group: list[tuple[Any, ...]] = []

@@ -63,10 +63,14 @@ def expand_fan_outs(c: sqlite3.Connection, now: datetime, budget: int) -> int:
 
 
 class SuppressionList(Mapping[tuple[str, str], frozenset[str]]):
-    """The suppression list as it is now: an address is looked up when it is asked for, for there may be millions."""
+    """The suppression list as it is now: an address is looked up when it is asked for, for there may be millions.
+
+    An installation that suppressed nobody yet is asked that once for the list, not for each message.
+    """
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._any: bool | None = None
 
     def __getitem__(self, key: tuple[str, str]) -> frozenset[str]:
         with self._db.read() as c:
@@ -86,8 +90,10 @@ class SuppressionList(Mapping[tuple[str, str], frozenset[str]]):
         return int(count)
 
     def __bool__(self) -> bool:
-        with self._db.read() as c:
-            return c.execute("SELECT 1 FROM suppressions LIMIT 1").fetchone() is not None
+        if self._any is None:
+            with self._db.read() as c:
+                self._any = c.execute("SELECT 1 FROM suppressions LIMIT 1").fetchone() is not None
+        return self._any
 
 
 class SqliteOperations(SqliteBase):

@@ -12,12 +12,11 @@ from typing import Any, Final
 from orchestrator.core.claim import Claimed
 from orchestrator.core.customer import Customer
 from orchestrator.core.ledger import Message
-from orchestrator.core.state import from_json
 from orchestrator.core.view import Switches
 from orchestrator.stores.instants import instant_or_none, micros
+from orchestrator.stores.records import MESSAGE, customer_of, message_of
 from orchestrator.stores.sqlite import switches, tallies
-from orchestrator.stores.sqlite.customers import customer_of
-from orchestrator.stores.sqlite.settlements import SqliteSettlements
+from orchestrator.stores.sqlite.settlements import Leased, SqliteSettlements
 from orchestrator.stores.sqlite.throttles import SqliteThrottles
 
 LEASE: Final = timedelta(seconds=60)
@@ -33,9 +32,9 @@ SELECT seq FROM outbox INDEXED BY ix_outbox_retry WHERE frozen = 2 AND retry_at 
 """
 _WOKEN: Final = "UPDATE outbox SET frozen = 0 WHERE seq IN (SELECT value FROM json_each(?))"
 _CLAIM: Final = "UPDATE outbox SET fence = fence + 1, lease_until = ? WHERE seq IN (SELECT value FROM json_each(?))"
-_CLAIMED: Final = """
-SELECT m.row, c.state, k.state, CASE WHEN e.ended_by_rule THEN e.reason END,
-       o.fence, o.begun, o.uncertain, o.first_tried_at, c.id
+_CLAIMED: Final = f"""
+SELECT c.id, c.external_id, c.created_at, c.state, k.state, CASE WHEN e.ended_by_rule THEN e.reason END,
+       o.seq, o.shard, o.fence, o.throttled, o.begun, o.uncertain, o.first_tried_at, {MESSAGE}
 FROM json_each(?) AS j
 CROSS JOIN outbox AS o ON o.seq = j.value
 CROSS JOIN messages AS m ON m.shard = o.shard AND m.customer = o.customer AND m.id = o.id
@@ -48,23 +47,26 @@ ORDER BY j.key
 _BEGIN: Final = """
 UPDATE outbox SET begun = begun + 1, uncertain = 1, lease_until = :until,
     first_tried_at = coalesce(first_tried_at, :real)
-FROM (SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS fence FROM json_each(:ours)) AS ours
-WHERE outbox.id = ours.id AND outbox.fence = ours.fence
-RETURNING outbox.id
+WHERE seq IN (
+    SELECT o.seq FROM json_each(:ours) AS ours
+    CROSS JOIN messages AS m INDEXED BY ix_messages_id ON m.id = json_extract(ours.value, '$[0]')
+    CROSS JOIN outbox AS o INDEXED BY ix_outbox_customer
+        ON o.shard = m.shard AND o.customer = m.customer AND o.id = m.id
+    WHERE o.fence = json_extract(ours.value, '$[1]'))
+RETURNING id
 """
 
 
-def queue_messages(c: sqlite3.Connection, messages: Sequence[Message], internal: Mapping[str, tuple[int, int]]) -> None:
-    """Put new ledger rows on their way. `internal`: (shard, id) by the customer's external id."""
+def queue_messages(c: sqlite3.Connection, messages: Sequence[tuple[Message, tuple[int, int]]]) -> None:
+    """Put new ledger rows on their way, each with its customer's (shard, id)."""
     c.executemany(
         _QUEUE,
         [
-            (m.id, *internal[m.customer_id], m.journey, m.channel, m.klass, int(m.throttled), micros(m.at),
-             micros(m.decided_at))
-            for m in messages
+            (m.id, *key, m.journey, m.channel, m.klass, m.throttled, micros(m.at), micros(m.decided_at))
+            for m, key in messages
         ],
-    )  # fmt: skip
-    tallies.count_messages(c, Counter((message.channel, "queued") for message in messages))
+    )
+    tallies.count_messages(c, Counter((message.channel, "queued") for message, _ in messages))
 
 
 def read_switches(c: sqlite3.Connection) -> Switches:
@@ -96,7 +98,7 @@ class SqliteOutbox(SqliteThrottles, SqliteSettlements):
             chosen = json_text(found)
             c.execute(_CLAIM, (micros(real + LEASE), chosen))
             rows = c.execute(_CLAIMED, (chosen,)).fetchall()
-        return _claims(rows)
+        return self._claims(rows)
 
     def _anything(self, c: sqlite3.Connection, now: datetime, at: Mapping[str, int], klass: str | None) -> bool:
         return (
@@ -114,17 +116,21 @@ class SqliteOutbox(SqliteThrottles, SqliteSettlements):
             found = c.execute(_BEGIN, {"until": micros(real_at + LEASE), "real": micros(real_at), "ours": ours})
             return frozenset(id for (id,) in found.fetchall())
 
-
-def _claims(rows: Sequence[tuple[Any, ...]]) -> list[Claimed]:
-    customers: dict[int, Customer] = {}
-    found = []
-    for row, state, consents, ended_by, fence, begun, uncertain, first_at, customer_id in rows:
-        customer = customers.get(customer_id)
-        if customer is None:
-            customer = customers[customer_id] = customer_of(state, consents)
-        message = from_json(Message, row)
-        found.append(Claimed(message, customer, ended_by, fence, begun, bool(uncertain), instant_or_none(first_at)))
-    return found
+    def _claims(self, rows: Sequence[tuple[Any, ...]]) -> list[Claimed]:
+        customers: dict[int, Customer] = {}
+        found, leases = [], []
+        for (
+            id, external, created_at, state, consents, ended_by, seq, shard, fence, throttled, begun, uncertain,
+            first_at, *columns,
+        ) in rows:  # fmt: skip
+            customer = customers.get(id)
+            if customer is None:
+                customer = customers[id] = customer_of(external, created_at, state, consents)
+            m = message_of(*columns)
+            found.append(Claimed(m, customer, ended_by, fence, begun, uncertain == 1, instant_or_none(first_at)))
+            leases.append(Leased(m.id, seq, shard, id, fence, throttled, m.journey, m.channel, "queued"))
+        self.remember(leases)
+        return found
 
 
 def _ready(klass: str | None) -> str:

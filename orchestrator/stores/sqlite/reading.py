@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.ledger import UNSENT, Coupon, Message, Task
 from orchestrator.core.state import from_json, loads
 from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage
 from orchestrator.stores.instants import instant, instant_or_none, micros
 from orchestrator.stores.protocol import CustomerCard, Overview, RefusedItem
-from orchestrator.stores.sqlite.customers import customer_of
+from orchestrator.stores.records import ENROLLMENT, MESSAGE, customer_of, enrollment_of, message_of
 from orchestrator.stores.sqlite.due import SqliteDue
 from orchestrator.stores.sqlite.inbox import internal_ids
 from orchestrator.stores.sqlite.overview import read_overview
@@ -21,21 +20,21 @@ from orchestrator.stores.sqlite.overview import read_overview
 CONTENT: Final = 2_000
 """Characters of a refused item that are kept."""
 _UNSENT: Final = ", ".join(f"'{status}'" for status in sorted(UNSENT))
-_FATE: Final = "row, status, opened_at, clicked_at"
+_FATE: Final = f"m.status, m.opened_at, m.clicked_at, {MESSAGE}"
 _MINE: Final = "WHERE shard = ? AND customer = ?"
-_MESSAGES: Final = f"SELECT {_FATE} FROM messages {_MINE} ORDER BY seq, id"
+_MESSAGES: Final = f"SELECT {_FATE} FROM messages AS m {_MINE} ORDER BY seq, id"
 _LATEST_OF: Final = (
-    f"SELECT row FROM messages {_MINE} AND channel = ?3 AND (?4 IS NULL OR step = ?4) "
+    f"SELECT {MESSAGE} FROM messages AS m {_MINE} AND channel = ?3 AND (?4 IS NULL OR step = ?4) "
     f"AND status NOT IN ({_UNSENT}) ORDER BY seq DESC LIMIT 1"
 )
-_BY_ID: Final = f"SELECT {_FATE} FROM messages INDEXED BY ix_messages_id WHERE id = ?"
-_LATEST: Final = f"SELECT {_FATE} FROM messages INDEXED BY ix_messages_at ORDER BY at DESC, id DESC LIMIT ?"
+_BY_ID: Final = f"SELECT {_FATE} FROM messages AS m INDEXED BY ix_messages_id WHERE id = ?"
+_LATEST: Final = f"SELECT {_FATE} FROM messages AS m INDEXED BY ix_messages_at ORDER BY at DESC, id DESC LIMIT ?"
 _COUPONS: Final = f"SELECT row FROM coupons {_MINE} ORDER BY seq"
 _TASKS: Final = f"SELECT row FROM tasks {_MINE} ORDER BY seq"
 _OPEN_TASKS: Final = f"SELECT row FROM tasks {_MINE} AND closed_at IS NULL ORDER BY seq DESC"
-_ENROLLMENTS: Final = f"SELECT state FROM enrollments {_MINE} AND live = 1 ORDER BY seq"
+_ENROLLMENTS: Final = f"SELECT {ENROLLMENT} FROM enrollments AS t {_MINE} AND live = 1 ORDER BY seq"
 _CUSTOMER: Final = """
-SELECT c.parked, c.state, k.state FROM customers AS c
+SELECT c.parked, c.created_at, c.state, k.state FROM customers AS c
 LEFT JOIN consents AS k ON k.shard = c.shard AND k.customer = c.id WHERE c.shard = ? AND c.id = ?
 """
 _JOURNAL: Final = f"""
@@ -52,7 +51,7 @@ class SqliteReading(SqliteDue):
         with self.db.read() as c:
             place = internal_ids(c, [customer]).get(customer)
             found = c.execute(_LATEST_OF, (*place, channel, step)).fetchone() if place is not None else None
-        return None if found is None else from_json(Message, found[0])
+        return None if found is None else message_of(*found)
 
     def open_task(self, customer: str, step: str | None) -> Task | None:
         """The latest open task of a customer."""
@@ -67,15 +66,15 @@ class SqliteReading(SqliteDue):
             place = internal_ids(c, [customer]).get(customer)
             if place is None:
                 return None
-            parked, state, consents = c.execute(_CUSTOMER, place).fetchone()
+            parked, created_at, state, consents = c.execute(_CUSTOMER, place).fetchone()
             return CustomerCard(
                 customer,
                 parked,
                 [_message(*row) for row in c.execute(_MESSAGES, place)],
                 _all(Coupon, c.execute(_COUPONS, place).fetchall()),
                 _all(Task, c.execute(_TASKS, place).fetchall()),
-                customer_of(state, consents),
-                _all(Enrollment, c.execute(_ENROLLMENTS, place).fetchall()),
+                customer_of(customer, created_at, state, consents),
+                [enrollment_of(customer, *columns) for columns in c.execute(_ENROLLMENTS, place)],
             )
 
     def drain_journal(self) -> list[Transition]:
@@ -136,8 +135,8 @@ def _all(kind: type[Any], rows: Sequence[tuple[str]]) -> list[Any]:
     return [from_json(kind, text) for (text,) in rows]
 
 
-def _message(row: str, status: str, opened_at: int | None, clicked_at: int | None) -> LoadedMessage:
-    return LoadedMessage(from_json(Message, row), status, instant_or_none(opened_at), instant_or_none(clicked_at))
+def _message(status: str, opened_at: int | None, clicked_at: int | None, *columns: Any) -> LoadedMessage:
+    return LoadedMessage(message_of(*columns), status, instant_or_none(opened_at), instant_or_none(clicked_at))
 
 
 def _transition(

@@ -13,9 +13,11 @@ from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.ledger import Coupon, Message, Request
 from orchestrator.core.program import Journey
 from orchestrator.core.project import Project
-from orchestrator.core.state import dumps, to_json
+from orchestrator.core.state import dumps
 from orchestrator.core.time.zone_in_force import zone_in_force
+from orchestrator.core.view import CustomerView
 from orchestrator.stores.instants import instant, micros, micros_or_none
+from orchestrator.stores.records import enrollment_state, entries_state, message_row, state_of
 from orchestrator.stores.sqlite import outbox, pools, requests, tallies, writing
 
 SEQS_A_TURN: Final = 100_000
@@ -41,10 +43,17 @@ ON CONFLICT (shard, customer, id) DO UPDATE
 SET status = excluded.status, reason = excluded.reason, ended_by_rule = excluded.ended_by_rule, step = excluded.step,
     ended_at = excluded.ended_at, due_at = excluded.due_at, live = excluded.live, state = excluded.state
 """
+_WENT_ON: Final = """
+UPDATE enrollments
+SET status = ?, reason = ?, ended_by_rule = ?, step = ?, ended_at = ?, due_at = ?, live = ?, state = ?
+WHERE shard = ? AND customer = ? AND id = ?
+"""
+"""Of an enrollment that the turn was given."""
 _ENTRY: Final = """
 INSERT INTO entries (shard, customer, journey, key, state) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (shard, customer, journey, key) DO UPDATE SET state = excluded.state
 """
+_ENTERED_AGAIN: Final = "UPDATE entries SET state = ? WHERE shard = ? AND customer = ? AND journey = ? AND key = ?"
 EVENT: Final = "INSERT INTO events (shard, customer, name, at, seq, id, properties) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _MESSAGE: Final = """
 INSERT INTO messages (shard, customer, id, journey, enrollment, step, channel, topic, class, template, address, at, seq,
@@ -63,7 +72,7 @@ class Claimed:
 
     shard: int
     id: int
-    customer: Customer
+    view: CustomerView
     next_due_at: int | None
     opted_out: set[tuple[str, str]] = field(default_factory=set)
     """(topic, channel) of opt-outs that came since."""
@@ -83,10 +92,12 @@ class Rows:
         self.consents: list[tuple[Any, ...]] = []
         self.consumed: list[tuple[int]] = []
         self.enrollments: list[tuple[Any, ...]] = []
+        self.went_on: list[tuple[Any, ...]] = []
         self.entries: list[tuple[Any, ...]] = []
+        self.entered_again: list[tuple[Any, ...]] = []
         self.events: list[tuple[Any, ...]] = []
         self.ledger: list[tuple[Any, ...]] = []
-        self.messages: list[Message] = []
+        self.messages: list[tuple[Message, tuple[int, int]]] = []
         self.marks: list[tuple[str, int, tuple[int, int, str]]] = []
         self.requests: list[Request] = []
         self.coupons: list[tuple[Any, ...]] = []
@@ -106,15 +117,24 @@ class Rows:
         if change.consumed:
             self.consumed += [(seq,) for seq in change.consumed]
         self._customer(change, claimed, key)
-        for n, e in enumerate(change.enrollments):
-            self.enrollments.append(self._enrollment(e, key, self._base + n))
+        if change.enrollments:
+            known = [e.id for e in claimed.view.enrollments]
+            for n, e in enumerate(change.enrollments):
+                if e.id in known:
+                    self._go_on(e, key)
+                else:
+                    self._enter(e, key, self._base + n)
         for place, record in change.entries.items():
-            self.entries.append((*key, *place, to_json(record)))
+            if place in claimed.view.entries:
+                self.entered_again.append((entries_state(record), *key, *place))
+            else:
+                self.entries.append((*key, *place, entries_state(record)))
         for n, past in enumerate(change.events):
             properties = dumps(past.properties)
             self.events.append((*key, past.name, micros(past.at), self._base + n, past.id, properties))
-        if change.messages:
-            self.ledger += [_ledger_row(m, key) for m in change.messages]
+        for m in change.messages:
+            self.ledger.append(_ledger_row(m, key))
+            self.messages.append((m, key))
         for mark in change.marks:
             self.marks.append((mark.mark, micros(mark.at), (*key, mark.message_id)))
         for n, coupon in enumerate(change.coupons):
@@ -130,7 +150,7 @@ class Rows:
 
     def _customer(self, change: CustomerChanges, claimed: Claimed, key: tuple[int, int]) -> None:
         due_at = micros_or_none(change.next_due_at)
-        customer, before = change.customer, claimed.customer
+        customer, before = change.customer, claimed.view.customer
         if customer is None:
             if due_at != claimed.next_due_at:
                 self.due.append((due_at, *key))
@@ -148,15 +168,28 @@ class Rows:
     def _zone(self, c: Customer) -> str:
         return zone_in_force(None, c.timezone, c.phone, c.country, self._project.timezone).zone.key
 
-    def _enrollment(self, e: Enrollment, key: tuple[int, int], seq: int) -> tuple[Any, ...]:
-        live = True
-        if e.ended:
-            goal = self._versions[e.journey, e.version].goal
-            live = not ((goal is None or e.converted_at is not None) and e.standing != "reply")
-        return (
-            *key, e.id, e.journey, e.version, e.key, e.status, e.reason, e.ended_by_rule, e.step, micros(e.entered_at),
-            micros_or_none(e.ended_at), micros_or_none(e.due_at), live, seq, to_json(e),
+    def _enter(self, e: Enrollment, key: tuple[int, int], seq: int) -> None:
+        self.enrollments.append(
+            (
+                *key, e.id, e.journey, e.version, e.key, e.status, e.reason, e.ended_by_rule, e.step,
+                micros(e.entered_at), micros_or_none(e.ended_at), micros_or_none(e.due_at), self._live(e), seq,
+                enrollment_state(e),
+            )
         )  # fmt: skip
+
+    def _go_on(self, e: Enrollment, key: tuple[int, int]) -> None:
+        self.went_on.append(
+            (
+                e.status, e.reason, e.ended_by_rule, e.step, micros_or_none(e.ended_at), micros_or_none(e.due_at),
+                self._live(e), enrollment_state(e), *key, e.id,
+            )
+        )  # fmt: skip
+
+    def _live(self, e: Enrollment) -> bool:
+        if not e.ended:
+            return True
+        goal = self._versions[e.journey, e.version].goal
+        return not ((goal is None or e.converted_at is not None) and e.standing != "reply")
 
     def write(self, c: sqlite3.Connection, internal: Mapping[str, tuple[int, int]]) -> None:
         """Write everything, in the transaction of the claim."""
@@ -169,7 +202,9 @@ class Rows:
             (_PARK_ITEMS, [row[3:] for row in self.parked]),
             (_CONSENTS, self.consents),
             (_ENROLLMENT, self.enrollments),
+            (_WENT_ON, self.went_on),
             (_ENTRY, self.entries),
+            (_ENTERED_AGAIN, self.entered_again),
             (EVENT, self.events),
             (_MESSAGE, self.ledger),
             (writing.COUPON, self.coupons),
@@ -178,7 +213,7 @@ class Rows:
             if rows:
                 c.executemany(sql, rows)
         if self.messages:
-            outbox.queue_messages(c, self.messages, internal)
+            outbox.queue_messages(c, self.messages)
         for mark in self.marks:
             _mark(c, *mark)
         if self.requests:
@@ -197,14 +232,17 @@ def rows_of(
     claimed: Mapping[str, Claimed],
     versions: Mapping[tuple[str, str], Journey],
     project: Project,
+    together: bool,
 ) -> Rows:
-    """The rows of a turn."""
+    """The rows of a turn. `together`: messages are queued as their customers lie in the file, so that their deliveries
+    write neighbours; else in the order of the customers' ids, as in memory."""
     rows = Rows(changes.ordinal, versions, project)
     keyed = [(claimed[change.customer_id], change) for change in changes.customers]
     for place, change in sorted(keyed, key=lambda pair: (pair[0].shard, pair[0].id)):  # as the rows lie in the file
         rows.add(change, place)
+    if not together:
+        rows.messages.sort(key=lambda queued: queued[0].customer_id)
     for change in changes.customers:
-        rows.messages += change.messages
         rows.requests += change.requests
     return rows
 
@@ -215,15 +253,6 @@ def park(c: sqlite3.Connection, key: tuple[int, int], reason: str, detail: str, 
     c.execute(_PARK_ITEMS, key)
 
 
-def state_of(customer: Customer) -> str:
-    """A customer's record as its row keeps it: consents have a row of their own."""
-    consents, customer.consents = customer.consents, {}
-    try:
-        return to_json(customer)
-    finally:
-        customer.consents = consents
-
-
 def consents_of(consents: Mapping[tuple[str, str], str]) -> str:
     """A customer's choices as their row keeps them."""
     return dumps([[*place, state] for place, state in consents.items()])
@@ -232,7 +261,7 @@ def consents_of(consents: Mapping[tuple[str, str], str]) -> str:
 def _ledger_row(m: Message, key: tuple[int, int]) -> tuple[Any, ...]:
     return (
         *key, m.id, m.journey, m.enrollment_id, m.step, m.channel, m.topic, m.klass, m.template, m.to, micros(m.at),
-        m.seq, to_json(m),
+        m.seq, message_row(m),
     )  # fmt: skip
 
 

@@ -9,8 +9,8 @@ from typing import Final
 
 from orchestrator.core.ledger import Message
 from orchestrator.core.program import Throttle
-from orchestrator.core.state import from_json
 from orchestrator.stores.instants import instant, micros
+from orchestrator.stores.records import MESSAGE, message_of
 from orchestrator.stores.sqlite.base import SqliteBase
 
 UNSEEN: Final = 0
@@ -60,7 +60,7 @@ _FROM: Final = f"""
 SELECT seq, told, shard, customer, id FROM outbox INDEXED BY ix_outbox_throttled
 WHERE {_QUEUED} AND journey = :journey AND available_at <= :now AND (at, seq) >= (:at, :seq) ORDER BY at, seq
 """
-_ROW: Final = "SELECT row FROM messages WHERE shard = ? AND customer = ? AND id = ?"
+_ROW: Final = f"SELECT {MESSAGE} FROM messages AS m WHERE shard = ? AND customer = ? AND id = ?"
 _TOLD: Final = f"UPDATE outbox SET told = {TOLD} WHERE seq = ?"
 _WAITS: Final = f"""
 UPDATE outbox SET told = {SEEN} WHERE seq IN (
@@ -160,4 +160,4 @@ class SqliteThrottles(SqliteBase):
             if at > now and known != TOLD:
                 told.append((seq, key, at))
         c.executemany(_TOLD, [(seq,) for seq, _, _ in told])
-        return [(from_json(Message, c.execute(_ROW, key).fetchone()[0]), at) for _, key, at in told]
+        return [(message_of(*c.execute(_ROW, key).fetchone()), at) for _, key, at in told]

@@ -90,7 +90,7 @@ class SqliteTurns(SqliteBase):
         view.customers, due = load_customers(c, self.db, chosen)
         load_messages(c, chosen, view.customers, view.index, now)
         for place, record, due_at in zip(chosen, view.customers, due, strict=True):
-            self._claim.customers[place.external_id] = Claimed(place.shard, place.id, record.customer, due_at)
+            self._claim.customers[place.external_id] = Claimed(place.shard, place.id, record, due_at)
 
     def save(self, changes: Changes) -> None:
         """Apply a turn. Raises SaveRefused and StoreBusy; nothing was done then, and the claim is over."""
@@ -112,7 +112,7 @@ class SqliteTurns(SqliteBase):
                 self._drained += change.transitions
 
     def _save(self, c: sqlite3.Connection, changes: Changes, claimed: Mapping[str, Claimed]) -> None:
-        rows = rows_of(changes, claimed, self._versions, self.index.project)
+        rows = rows_of(changes, claimed, self._versions, self.index.project, together=self.db.durable)
         c.execute("SAVEPOINT turn")
         try:
             rows.write(c, {external: (place.shard, place.id) for external, place in claimed.items()})

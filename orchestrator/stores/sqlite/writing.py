@@ -44,16 +44,27 @@ def transition_rows(transitions: Iterable[Transition], shard: int, customer: int
     rows = []
     said_at: datetime | None = None
     at = 0
-    for t in transitions:
-        if t.at is not said_at:
-            said_at, at = t.at, micros(t.at)
+    for instant, _, seq, type_, journey, version, key, step, data, enrollment, values in transitions:
+        if instant is not said_at:
+            said_at, at = instant, micros(instant)
+        if type_ == "message":
+            data = _without_texts(data)
         rows.append(
             (
-                shard, customer, at, t.seq, 0, t.type, t.journey, t.version, t.key, t.step, t.enrollment,
-                dumps(t.data) if t.data else "{}", dumps(t.values) if t.values else None,
+                shard, customer, at, seq, 0, type_, journey, version, key, step, enrollment,
+                dumps(data) if data else "{}", dumps(values) if values else None,
             )
         )  # fmt: skip
     return rows
+
+
+def _without_texts(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What the journal keeps of a message: its texts are made again from the ledger's frozen values whenever somebody
+    asks. Where nothing else names it, the plain one is kept."""
+    kept = {name: value for name, value in data.items() if name != "html"}
+    if kept.get("subject"):
+        kept.pop("text", None)
+    return kept
 
 
 def insert_transitions(c: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:

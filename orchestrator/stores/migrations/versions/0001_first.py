@@ -410,8 +410,8 @@ def _outbox() -> None:
         sa.Column("uncertain", sa.Integer(), nullable=False),
         sa.Column("first_tried_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_outbox")),
-        sa.UniqueConstraint("id", name=op.f("uq_outbox_id")),
     )
+    op.create_index("ix_outbox_customer", "outbox", ["shard", "customer"], unique=False)
     op.create_index(
         "ix_outbox_leased",
         "outbox",
