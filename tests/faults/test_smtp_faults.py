@@ -159,7 +159,7 @@ def test_refused_for_now_and_taken_later(shop: Shop, server: MailServer, command
 @pytest.mark.parametrize("fault", ["drop", "hang"])
 def test_lost_before_the_last_dot(shop: Shop, server: MailServer, command: str, fault: str) -> None:
     server.replies[command] = fault
-    shop.use(server.port, timeout=1.0)
+    shop.use(server.port, timeout=2.5)
     shop.run(meanwhile=lambda number: server.replies.clear() if number == 4 else None)
     assert shop.check(server) == {"sent": CUSTOMERS}
     assert len(server.accepted) == CUSTOMERS
