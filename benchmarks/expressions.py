@@ -32,7 +32,8 @@ def scope_with_facts() -> Scope:
     for number in range(40):
         record.history.add(PastEvent(now - timedelta(days=2 * number), "order_placed", {"total": 10}, str(number)))
     view = View(1, "0", Index(Project(ZoneInfo("Europe/Lisbon"))), {}, [])
-    turn = CustomerTurn(view, WorkingPools(Pools(), "0"), record.view(), now)
+    turn = CustomerTurn(view, WorkingPools(Pools(), "0"), now)
+    turn.begin(record.view())
     assert isinstance(turn.facts, TurnFacts)
     return turn.scope_of(None)
 

@@ -1,0 +1,30 @@
+"""The benchmarks still run: their figures are read by people, so nothing else would notice that one broke."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.expressions import scope_with_facts
+from benchmarks.sql_floor import floor
+from benchmarks.workload import KINDS, maker, run
+from orchestrator.stores.sqlite.store import open_store
+
+
+def test_the_scope_of_the_expressions_has_its_facts() -> None:
+    scope = scope_with_facts()
+    assert scope.customer["tier"] == "gold"
+    assert len(scope.facts.events("order_placed")) == 40
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_workload_runs_through(kind: str, tmp_path: Path) -> None:
+    figures = run(maker(kind, tmp_path), customers=60)
+    assert 0 < figures["decide"] < figures["total"]
+
+
+def test_the_floor_writes_the_rows_of_the_workload(tmp_path: Path) -> None:
+    filled = tmp_path / "filled.db"
+    run(lambda: open_store(filled, salt="0", drains=True), customers=60)
+    assert floor(filled, tmp_path / "floor.db") > 0
