@@ -18,6 +18,8 @@ from orchestrator.stores.protocol import StoreBusy
 BUSY_FOR: Final = 5.0
 """Seconds to wait for another process's write before giving up."""
 _CACHE_KIB: Final = 65_536
+_READER_CACHE_KIB: Final = 4_096
+"""Every thread that reads has a connection of its own, and a server has dozens of threads."""
 _PAGES_BEFORE_CHECKPOINT: Final = 8_000
 """Some 32 MB of log: a full turn writes a thousand pages, and writing each of them back at once doubles its cost."""
 _BUSY_CODES: Final = frozenset(
@@ -32,17 +34,17 @@ class Database:
         self.path = path
         self.durable = durable
         self._lock = threading.RLock()
-        self._writer = self._connect()
+        self._writer = self._connect(_CACHE_KIB)
         self._readers = threading.local()
         self._all_readers: list[sqlite3.Connection] = []
         self._holder: int | None = None
         """The thread that has begun a transaction and goes on with it in later calls (a turn)."""
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, cache_kib: int) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_FOR, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={'FULL' if self.durable else 'OFF'}")
-        connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        connection.execute(f"PRAGMA cache_size=-{cache_kib}")
         connection.execute(f"PRAGMA wal_autocheckpoint={_PAGES_BEFORE_CHECKPOINT}")
         connection.execute("PRAGMA temp_store=MEMORY")
         return connection
@@ -129,7 +131,7 @@ class Database:
             return
         reader: sqlite3.Connection | None = getattr(self._readers, "connection", None)
         if reader is None:
-            reader = self._readers.connection = self._connect()
+            reader = self._readers.connection = self._connect(_READER_CACHE_KIB)
             reader.execute("PRAGMA query_only=ON")
             self._all_readers.append(reader)
         try:
