@@ -133,8 +133,7 @@ class _Delivery:
         name, to = claimed.row.channel, claimed.row.to
         channel = self.channels.get(name)
         if channel is None:
-            self.counts[1] += 1
-            self._settle([self.settler.suppressed(claimed, "no_address")])
+            self._settle([self._without_channel(claimed)])
             return
         if channel.width == 1:
             self._deliver(name, channel, [claimed])
@@ -226,6 +225,13 @@ class _Delivery:
             rendered = None
         return self.settler.answered(claimed, rendered, Answer("unknown", _AGAIN))
 
+    def _without_channel(self, claimed: Claimed) -> Settlement:
+        """Nothing sends on its channel any more."""
+        if claimed.uncertain:
+            return self._unknown(claimed)
+        self.counts[1] += 1
+        return self.settler.suppressed(claimed, "no_address")
+
     def _given_back(self, claimed: Claimed, seconds: float) -> Settlement:
         self.counts[4] += 1
         self.untried += 1
@@ -268,14 +274,14 @@ class _Delivery:
             # The channel's circuit says when, and nobody is given up for what is not about them.
             self.counts[4] += 1
             wait = self.gates.gate(name).come_again(self.gates.clock())
-            return self.settler.refused_for_now(claimed, answer, real_at + timedelta(seconds=wait))
+            return self.settler.refused_for_now(claimed, answer, real_at + timedelta(seconds=wait), each.again)
         if given_up(claimed.first_tried_at, real_at) and not answer.down:
             self.counts[0] += 1
             last = answer if answer.outcome == "unknown" else answer._replace(outcome="rejected", receipts=())
             return self.settler.answered(claimed, each.rendered, last, each.again)
         self.counts[4] += 1
         at = retry_at(claimed.row.id, claimed.first_tried_at, real_at, answer.after)
-        return self.settler.refused_for_now(claimed, answer, at)
+        return self.settler.refused_for_now(claimed, answer, at, each.again)
 
     def _settle(self, settlements: list[Settlement]) -> None:
         settle(self.store, settlements, self.now, self.gates)

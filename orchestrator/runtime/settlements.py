@@ -66,9 +66,9 @@ class Settler:
             row.id, row.customer_id, "queued", fence=claimed.fence, retry_at=retry_at, uncertain=claimed.uncertain
         )
 
-    def refused_for_now(self, claimed: Claimed, answer: Answer, retry_at: datetime) -> Settlement:
-        """The provider refused it for now, or its answer was lost and it knows our id. The journal hears of the first
-        time only: a day has many."""
+    def refused_for_now(self, claimed: Claimed, answer: Answer, retry_at: datetime, again: bool = False) -> Settlement:
+        """The provider refused it for now, or its answer was lost and it knows our id. `again`: it may have gone
+        before, which stays so. The journal hears of the first time only: a day has many."""
         row = claimed.row
         lines = []
         if claimed.first_tried_at is None:
@@ -82,7 +82,7 @@ class Settler:
             lines,
             fence=claimed.fence,
             retry_at=retry_at,
-            uncertain=lost or claimed.uncertain,
+            uncertain=lost or again or claimed.uncertain,
             untaken=not lost,
         )
 
@@ -96,7 +96,11 @@ class Settler:
 
     def answered(self, claimed: Claimed, rendered: Rendered | None, answer: Answer, again: bool = False) -> Settlement:
         """It was handed over, and this is final. `rendered` None: its texts are not known any more. `again`: it may
-        have gone before, which is counted."""
+        have gone before, which is counted.
+
+        Whoever may have a message is never said not to have it: what is refused after that is unknown, with its slot
+        and its coupon; that there is no such mailbox is believed all the same.
+        """
         row, fence = claimed.row, claimed.fence
         at = said_at(row, self._now)
         lines = [] if rendered is None else [line_of_row(row, at, "message", _texts(row, rendered))]
@@ -112,11 +116,11 @@ class Settler:
                 receipts.insert(0, Receipt("sent", row.channel, row.id))
             cause = _cause(claimed, answer)
             return Settlement(row.id, row.customer_id, "sent", lines, None, True, receipts, None, cause, fence)
-        if answer.outcome == "unknown":
+        if answer.outcome == "unknown" or again or claimed.uncertain:
             data = {"channel": row.channel, "status": "unknown", "reason": "unknown_outcome"}
             lines.append(line_of_row(row, at, "outcome", data, 1, {"answer": answer.reason} if answer.reason else None))
-            receipts = _receipts(row, answer)
-            return Settlement(row.id, row.customer_id, "unknown", lines, None, True, receipts, None, None, fence)
+            receipts, cause = _receipts(row, answer), _cause(claimed, answer)
+            return Settlement(row.id, row.customer_id, "unknown", lines, None, True, receipts, None, cause, fence)
         return self._rejected(claimed, answer, at, lines)
 
     def _rejected(self, claimed: Claimed, answer: Answer, at: datetime, lines: list[Transition]) -> Settlement:
