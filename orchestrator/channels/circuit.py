@@ -1,34 +1,32 @@
-"""A channel's circuit: while the provider or our account is out of order, nothing is tried but a probe now and then.
+"""A channel's circuit in one process: the state machine of orchestrator.core.circuit, kept safely for several threads.
 
-closed      messages go
-open        nothing goes until the rest is over
-half_open   one message goes, as a probe; what becomes of it closes the circuit, or opens it again for twice as long
-
-The state is this process's: each process learns for itself.
+Where several processes hand over, they share the state through the store; see orchestrator.runtime.gates.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final
 
-FAILURES: Final = 3
-"""Answers in a row that say `down` after which the circuit opens."""
-FIRST_REST: Final = 15.0
-LONGEST_REST: Final = 300.0
-"""Real seconds."""
+from orchestrator.core.circuit import (
+    CLOSED,
+    FAILURES,
+    FIRST_REST,
+    LONGEST_REST,
+    CircuitRecord,
+    CircuitState,
+    State,
+    failed,
+    probed,
+    state_of,
+    worked,
+)
 
+__all__ = ["FAILURES", "FIRST_REST", "LONGEST_REST", "Circuit", "CircuitState", "State", "told"]
+
+_ME: Final = "this process"
 log = logging.getLogger(__name__)
-State: TypeAlias = Literal["closed", "open", "half_open"]
-
-
-class CircuitState(NamedTuple):
-    """What people are shown: the state, why it is not closed, and the seconds until the next probe."""
-
-    state: State
-    reason: str | None = None
-    probe_in: float = 0.0
 
 
 class Circuit:
@@ -36,52 +34,35 @@ class Circuit:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._failures = 0
-        self._rest = 0.0
-        self._probe_at: float | None = None
-        self._probing = False
-        self._reason: str | None = None
+        self._record = CLOSED
         self._lock = threading.Lock()
 
     def state(self, now: float) -> CircuitState:
         """How it stands."""
-        with self._lock:
-            if self._probe_at is None:
-                return CircuitState("closed")
-            if now < self._probe_at:
-                return CircuitState("open", self._reason, self._probe_at - now)
-            return CircuitState("half_open", self._reason)
+        return state_of(self._record, now)
 
     def take(self, count: int, now: float) -> int:
         """How many of `count` messages may go. A probe keeps the others waiting until it is noted, or for a rest."""
         with self._lock:
-            if self._probe_at is None:
+            before = self._record
+            if before.probe_at is None:
                 return count
-            if now < self._probe_at or not count:
+            if not count:
                 return 0
-            self._probe_at = now + self._rest
-            self._probing = True
-            return 1
+            self._record = probed(before, now, _ME)
+            return 1 if self._record is not before else 0
 
     def note(self, down: str | None, count: int, now: float) -> None:
         """What became of `count` messages: None: the provider is there; else why it is out of order."""
         with self._lock:
-            if down is None:
-                if self._probe_at is not None:
-                    log.warning("the channel '%s' works again", self._name)
-                self._failures, self._rest, self._probe_at, self._reason = 0, 0.0, None, None
-                self._probing = False
-                return
-            self._failures += count
-            self._reason = down
-            if self._probe_at is None:
-                if self._failures < FAILURES:
-                    return
-                log.error("the channel '%s' is out of order; its messages wait: %s", self._name, down)
-                self._rest = FIRST_REST
-            elif self._probing:
-                self._rest = min(self._rest * 2, LONGEST_REST)
-            else:
-                return  # sent before the circuit opened
-            self._probing = False
-            self._probe_at = now + self._rest
+            before = self._record
+            self._record = worked(before) if down is None else failed(before, down, count, now, _ME)
+            told(self._name, before, self._record)
+
+
+def told(name: str, before: CircuitRecord, after: CircuitRecord) -> None:
+    """Say in the log when a circuit opened or closed."""
+    if before.probe_at is None and after.probe_at is not None:
+        log.error("the channel '%s' is out of order; its messages wait: %s", name, after.reason)
+    elif before.probe_at is not None and after.probe_at is None:
+        log.warning("the channel '%s' works again", name)

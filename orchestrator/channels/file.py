@@ -17,7 +17,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from orchestrator.channels.mime import MimeRefused, build_mime
+from orchestrator.channels.mime import build_mime
+from orchestrator.channels.mime_headers import MimeRefused
 from orchestrator.channels.protocol import Answer, Outgoing
 
 WIDTH: Final = 50

@@ -8,15 +8,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Final
 
-from orchestrator.channels.mime import Mime, MimeRefused, build_mime
+from orchestrator.channels.mime import Mime, build_mime
+from orchestrator.channels.mime_headers import MimeRefused
 from orchestrator.channels.protocol import Answer, Outgoing
 from orchestrator.channels.smtp_session import CannotStart, SmtpSession
 from orchestrator.channels.smtp_wire import Clock, SmtpServer
+from orchestrator.records import dataclass
 
 WIDTH: Final = 8
 IDLE: Final = 60.0
@@ -56,8 +57,14 @@ class SmtpChannel:
     def send(self, messages: Sequence[Outgoing]) -> Sequence[Answer]:
         """Each over a connection of its own, `width` at once."""
         if len(messages) == 1 or self.width == 1:
-            return [self._send_one(message) for message in messages]
-        return list(self._pool().map(self._send_one, messages))
+            return [self._send_one(message, self._deadline()) for message in messages]
+        # For all from now on: a process that is frozen on the way to a thread has no time left when it wakes, and
+        # sends nothing that another one may have taken over.
+        deadline = self._deadline()
+        return list(self._pool().map(lambda message: self._send_one(message, deadline), messages))
+
+    def _deadline(self) -> float:
+        return self._clock() + self._server.timeout
 
     def close(self) -> None:
         """Say goodbye on every connection."""
@@ -76,7 +83,7 @@ class SmtpChannel:
                 self._threads = ThreadPoolExecutor(self.width, thread_name_prefix="smtp")
             return self._threads
 
-    def _send_one(self, out: Outgoing) -> Answer:
+    def _send_one(self, out: Outgoing, deadline: float) -> Answer:
         try:
             mail = build_mime(out, self._options.default_sender, datetime.now(UTC))
         except MimeRefused as error:
@@ -84,12 +91,11 @@ class SmtpChannel:
         if self._options.bounces_to is not None:
             mail = mail._replace(sender=self._options.bounces_to)
         try:
-            return self._hand_over(mail)
+            return self._hand_over(mail, deadline)
         except Exception as error:  # our bug, or a library's: what became of the message is not known
             return Answer("unknown", f"{type(error).__name__}: {error}")
 
-    def _hand_over(self, mail: Mime) -> Answer:
-        deadline = self._clock() + self._server.timeout
+    def _hand_over(self, mail: Mime, deadline: float) -> Answer:
         while (session := self._take_idle()) is not None:
             answer = session.hand_over(mail, deadline)
             self._give_back(session)

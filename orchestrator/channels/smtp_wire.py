@@ -10,10 +10,10 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from orchestrator.channels.smtp_reply import Reply, reply_of
+from orchestrator.records import dataclass
 
 LONGEST_REPLY: Final = 64 * 1024
 

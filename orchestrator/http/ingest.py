@@ -11,11 +11,11 @@ from typing import Any, Final, NamedTuple
 
 from starlette.responses import Response
 
+from orchestrator.http.json_reading import ITEMS, Reading, read_document
 from orchestrator.http.problems import HttpRefusal, busy, json_response, problem
 from orchestrator.http.raw_body import unpacked
 from orchestrator.http.segment_items import Alias, ItemRefused, read_item, sending_of
 from orchestrator.http.service import Service
-from orchestrator.http.strict_json import read_json
 from orchestrator.http.write_key import check_key
 from orchestrator.runtime.ingest import Incoming, Told, ingest_once
 from orchestrator.stores.protocol import RefusedItem, Store, StoreBusy
@@ -23,6 +23,8 @@ from orchestrator.stores.protocol import RefusedItem, Store, StoreBusy
 LARGEST_BATCH: Final = 500 * 1024
 LARGEST_ITEM: Final = 32 * 1024
 """Bytes, unpacked; the limits of Segment's API."""
+MOST_BYTES: Final = 4
+"""Bytes of a character in UTF-8."""
 MOST_TOLD: Final = 100
 """Refused items of one request that are listed and kept; the others are counted."""
 SOURCE: Final = "http"
@@ -57,17 +59,17 @@ def take(service: Service, request: Request) -> Response:
     """Answers only after the store has committed. Raises HttpRefusal for a request of which nothing can be read."""
     body = unpacked(request.body, request.encoding, LARGEST_BATCH)
     try:
-        document = read_json(body)
+        reading = read_document(body)
     except HttpRefusal as refusal:
         check_key(service.write_keys, request.authorization, None)
         now = service.journey_now()
         _keep(service.store, [RefusedItem(now, SOURCE, refusal.code, body[:2000].decode("ascii", "backslashreplace"))])
         raise
-    check_key(service.write_keys, request.authorization, document)
-    items = _items(request.kind, document)
+    check_key(service.write_keys, request.authorization, reading.document)
+    items = _items(request.kind, reading.document)
     try:
         with service.arrival() as now:
-            wrong, taken = _take_items(service, request.kind, items, document, len(body), now)
+            wrong, taken = _take_items(service, request.kind, items, reading, len(body), now)
     except StoreBusy:
         raise busy() from None
     if taken:
@@ -79,7 +81,7 @@ def take(service: Service, request: Request) -> Response:
 def _items(kind: str | None, document: Any) -> Sequence[Any]:
     if kind is not None:
         return [document]
-    items = document.get("batch") if isinstance(document, dict) else None
+    items = document.get(ITEMS) if isinstance(document, dict) else None
     if not isinstance(items, list):
         detail = "a batch is an object with the list of its items under 'batch'"
         raise HttpRefusal(400, "no_batch", detail)
@@ -87,18 +89,20 @@ def _items(kind: str | None, document: Any) -> Sequence[Any]:
 
 
 def _take_items(
-    service: Service, kind: str | None, items: Sequence[Any], document: Any, size: int, now: datetime
+    service: Service, kind: str | None, items: Sequence[Any], reading: Reading, size: int, now: datetime
 ) -> tuple[list[Wrong], int]:
     """What was not taken, and how many items were taken (or known already)."""
     store = service.store
-    sending = sending_of(document, now, frozenset(stage.name for stage in store.index.project.stages))
+    stages = frozenset(stage.name for stage in store.index.project.stages)
+    sending = sending_of(reading.document, now, stages, reading.fit)
+    measured = size > LARGEST_ITEM and (reading.longest is None or reading.longest * MOST_BYTES > LARGEST_ITEM)
     wrong: list[Wrong] = []
     good: list[Incoming | Told] = []
     places: list[int] = []
     aliases: list[tuple[int, Alias]] = []
     for position, item in enumerate(items):
         try:
-            if size > LARGEST_ITEM:
+            if measured:
                 _check_size(item)
             read = read_item(item, kind, sending)
         except ItemRefused as error:
@@ -171,12 +175,20 @@ def _id_of(item: Any) -> str | None:
 def _kept(wrong: Sequence[Wrong], now: datetime) -> list[RefusedItem]:
     kept = []
     for one in wrong[:MOST_TOLD]:
-        content = "" if one.item is None else json.dumps(one.item)  # in ASCII, so that every database can hold it
+        content = "" if one.item is None else _as_kept(one.item)
         reason = f"{one.code}: {one.reason}".encode("ascii", "backslashreplace").decode()
         kept.append(RefusedItem(now, SOURCE, reason, content[:2000]))
     if len(wrong) > MOST_TOLD:
         kept.append(RefusedItem(now, SOURCE, f"and {len(wrong) - MOST_TOLD:,} more items of the same request"))
     return kept
+
+
+def _as_kept(item: Any) -> str:
+    """In ASCII, so that every database can hold it."""
+    try:
+        return json.dumps(item)
+    except RecursionError:  # it was just not too deep to be read
+        return ""
 
 
 def _keep(store: Store, items: Sequence[RefusedItem]) -> None:

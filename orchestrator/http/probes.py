@@ -33,7 +33,11 @@ def add_probe_routes(app: FastAPI, service: Service) -> None:
     def readyz() -> Response:
         checks = {"store": _store_fault(service), "deployed": _deploy_fault(service), "loop": _loop_fault(service)}
         ready = not any(checks.values())
-        body = {"status": "ok" if ready else "not ready", "checks": {name: why or "ok" for name, why in checks.items()}}
+        degraded = dict(service.degraded())  # nothing is lost by it: who sends events must not be turned away
+        status = "not ready" if not ready else "degraded" if degraded else "ok"
+        body: dict[str, Any] = {"status": status, "checks": {name: why or "ok" for name, why in checks.items()}}
+        if degraded:
+            body["degraded"] = degraded
         return json_response(body, 200 if ready else 503, None if ready else {"Retry-After": str(RETRY_AFTER_S)})
 
     def metrics(request: Request) -> Response:

@@ -12,7 +12,7 @@ from orchestrator.core.inbox import Identified
 from orchestrator.core.state import dumps
 from orchestrator.http.segment_times import happened_at, read_instant
 from orchestrator.http.segment_traits import traits_of
-from orchestrator.runtime.ingest import Incoming, Told
+from orchestrator.runtime.ingest import Incoming, Told, incoming
 
 
 class ItemRefused(Exception):
@@ -32,20 +32,22 @@ class Alias(NamedTuple):
 
 
 class Sending(NamedTuple):
-    """What all items of a request share. `now` is their arrival, `sent_at` what the client's clock said."""
+    """What all items of a request share. `now` is their arrival, `sent_at` what the client's clock said; `fit`: every
+    text and number of the request can be stored."""
 
     now: datetime
     sent_at: datetime | None = None
     context: Mapping[str, Any] = {}
     stages: frozenset[str] = frozenset()
+    fit: bool = False
 
 
-def sending_of(body: Any, now: datetime, stages: frozenset[str] = frozenset()) -> Sending:
+def sending_of(body: Any, now: datetime, stages: frozenset[str] = frozenset(), fit: bool = False) -> Sending:
     """From a request's body. A `sentAt` that cannot be read corrects nothing."""
     if not isinstance(body, dict):
-        return Sending(now, stages=stages)
+        return Sending(now, stages=stages, fit=fit)
     context = body.get("context")
-    return Sending(now, _sent_at(body.get("sentAt")), context if isinstance(context, dict) else {}, stages)
+    return Sending(now, _sent_at(body.get("sentAt")), context if isinstance(context, dict) else {}, stages, fit)
 
 
 def read_item(item: Any, kind: str | None, sending: Sending) -> Incoming | Told | Alias:
@@ -94,7 +96,7 @@ def _identify(item: dict[str, Any], sending: Sending) -> Told:
     if stage is not None and not (isinstance(stage, str) and stage in sending.stages):
         known = ", ".join(sorted(sending.stages)) or "none"
         raise ItemRefused("unknown_stage", f"the trait 'stage' names no stage of project.yaml; there is {known}")
-    return Told(_customer(item), Identified(traits), _message_id(item, "identify"))
+    return Told(_customer(item), Identified(traits), _message_id(item, "identify"), sending.fit)
 
 
 def _group(item: dict[str, Any], sending: Sending) -> Told:
@@ -102,7 +104,7 @@ def _group(item: dict[str, Any], sending: Sending) -> Told:
     if group is None:
         raise ItemRefused("no_group", "a group needs the group's id under 'groupId'")
     traits = {"group": {**_object(item, "traits"), "id": group}}
-    return Told(_customer(item), Identified(traits), _message_id(item, "group"))
+    return Told(_customer(item), Identified(traits), _message_id(item, "group"), sending.fit)
 
 
 def _alias(item: dict[str, Any], sending: Sending) -> Alias:
@@ -126,18 +128,18 @@ _PAGE: Final = ("url", "path", "title", "referrer", "search")
 
 
 def _occurred(item: dict[str, Any], sending: Sending, name: str, properties: dict[str, Any]) -> Incoming:
-    customer = _customer(item)
+    at = None
     given = item.get("originalTimestamp") or item.get("timestamp")
-    if given is None:
-        return Incoming(customer, name, properties, None, _message_id(item, name))
-    try:
-        own = read_instant(given)
-    except ValueError as error:
-        raise ItemRefused("bad_timestamp", f"the timestamp: {error}") from None
-    sent_at = sending.sent_at
-    if item.get("sentAt") is not None:
-        sent_at = _sent_at(item["sentAt"]) or sent_at
-    return Incoming(customer, name, properties, happened_at(own, sent_at, sending.now), _message_id(item, name))
+    if given is not None:
+        try:
+            own = read_instant(given)
+        except ValueError as error:
+            raise ItemRefused("bad_timestamp", f"the timestamp: {error}") from None
+        sent_at = sending.sent_at
+        if item.get("sentAt") is not None:
+            sent_at = _sent_at(item["sentAt"]) or sent_at
+        at = happened_at(own, sent_at, sending.now)
+    return incoming((_customer(item), name, properties, at, _message_id(item, name), sending.fit))
 
 
 def _sent_at(given: Any) -> datetime | None:

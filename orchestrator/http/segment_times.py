@@ -26,7 +26,7 @@ def read_instant(value: Any) -> datetime:
     else, and for what lies before 1970.
     """
     if isinstance(value, str):
-        at = _from_text(value)
+        at = _from_text(value) if value[4:5] != "-" else _from_iso(value)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         at = _from_epoch(value)
     else:
@@ -39,6 +39,10 @@ def read_instant(value: Any) -> datetime:
 def _from_text(text: str) -> datetime:
     if _EPOCH.fullmatch(text):
         return _from_epoch(float(text))
+    return _from_iso(text)
+
+
+def _from_iso(text: str) -> datetime:
     try:
         return _in_utc(datetime.fromisoformat(text))
     except ValueError:
@@ -56,6 +60,8 @@ def _from_text(text: str) -> datetime:
 
 
 def _in_utc(at: datetime) -> datetime:
+    if at.tzinfo is UTC:  # as nearly always
+        return at if at < LATEST else LATEST
     try:
         return min(at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC), LATEST)
     except OverflowError:

@@ -79,6 +79,9 @@ class Service(Protocol):
     def lanes(self) -> Sequence[LaneState]:
         """How the engine's lanes fare."""
 
+    def degraded(self) -> Mapping[str, str]:
+        """What is out of order without keeping this process from its work (the broker, workers), with the reason."""
+
     def circuits(self) -> Mapping[str, CircuitState]:
         """How the channels' circuits stand, by channel."""
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 from math import isinf
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from orchestrator.http.problems import HttpRefusal
 
 
-def read_json(data: bytes) -> Any:
-    """The value. Raises HttpRefusal (400) with a code for each way in which bytes are no JSON."""
+def text_of(data: bytes) -> str:
+    """A body's text. Raises HttpRefusal (400) where it is no UTF-8."""
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         detail = f"byte {error.start} of the body is no UTF-8; send JSON in UTF-8"
         raise HttpRefusal(400, "not_utf8", detail) from None
+
+
+def read_json(text: str) -> Any:
+    """The value. Raises HttpRefusal (400) with a code for each way in which a text is no JSON."""
     try:
-        return _DECODER.decode(text)
+        return DECODER.decode(text)
     except RecursionError:
         raise HttpRefusal(400, "nested_too_deeply", "the JSON is nested too deeply") from None
     except json.JSONDecodeError as error:
@@ -47,4 +51,4 @@ def _no_number(text: str) -> NoReturn:
     raise HttpRefusal(400, "bad_number", f"{text} is no JSON; leave out what has no value")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_float, parse_constant=_no_number)
+DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_float=_float, parse_constant=_no_number)

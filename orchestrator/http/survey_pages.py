@@ -13,6 +13,7 @@ from starlette.responses import Response
 from orchestrator.core.identity import stable_hash
 from orchestrator.core.inbox import SurveyAnswered
 from orchestrator.core.ledger import Message
+from orchestrator.core.program import SURVEY_SCALES
 from orchestrator.http.forms import read_form
 from orchestrator.http.languages import Language
 from orchestrator.http.links import Linked, linked
@@ -23,7 +24,6 @@ from orchestrator.wiring.surveys import SurveyForm
 
 LONGEST_TEXT: Final = 2_000
 """Characters of an answer in words."""
-_SCALES: Final[Mapping[str, range]] = {"nps": range(11), "csat": range(1, 6), "ces": range(1, 8)}
 
 
 class Answer(NamedTuple):
@@ -82,7 +82,7 @@ def _answer(service: Service, request: Request, token: str, form: Mapping[str, s
 
 
 def _question(service: Service, language: Language, asked: SurveyForm, given: Answer, status: int = 200) -> Response:
-    scale, choices = list(_SCALES.get(asked.kind, ())), list(asked.choices if asked.kind == "choice" else ())
+    scale, choices = list(SURVEY_SCALES.get(asked.kind, ())), list(asked.choices if asked.kind == "choice" else ())
     return page(
         "survey", language, service, status, kind=asked.kind, scale=scale, choices=choices, given=given,
         longest=LONGEST_TEXT,
@@ -92,7 +92,7 @@ def _question(service: Service, language: Language, asked: SurveyForm, given: An
 def _read(asked: SurveyForm, form: Mapping[str, str]) -> Answer:
     score, choice = _score(asked.kind, form.get("score")), _choice(asked, form.get("choice"))
     text = _kept_text(form.get("text", ""))
-    if asked.kind in _SCALES:
+    if asked.kind in SURVEY_SCALES:
         return Answer(score, None, text, None if score is not None else "survey_missing")
     if asked.kind == "choice" and asked.choices:
         return Answer(None, choice, text, None if choice is not None else "survey_unchosen")
@@ -106,7 +106,7 @@ def _choice(asked: SurveyForm, given: str | None) -> str | None:
 
 
 def _score(kind: str, given: str | None) -> int | None:
-    known = {str(score): score for score in _SCALES.get(kind, ())}
+    known = {str(score): score for score in SURVEY_SCALES.get(kind, ())}
     return known.get(given or "")
 
 

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from html import unescape
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 
 from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.errors import Problem
+from orchestrator.records import dataclass
 from orchestrator.templating.html_scan import scan
 from orchestrator.templating.pieces import Atom, Data, Piece
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 import yaml
+
+from orchestrator.records import dataclass
 
 LARGEST = 16_000
 MOST_BRACKETS = 40

@@ -7,9 +7,9 @@ comments are left out of the result, with the template tags inside them: what an
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
+from orchestrator.records import dataclass
 from orchestrator.templating.pieces import Atom, Data, Piece
 
 Place: TypeAlias = Literal["text", "tag", "value", "raw"]

@@ -8,9 +8,9 @@ template takes the translated partial where there is one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from orchestrator.core.expression.nearest import did_you_mean
+from orchestrator.records import dataclass
 from orchestrator.templating.locales import fallbacks
 from orchestrator.templating.pieces import Atom, Data, Piece, RawToken
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from orchestrator.errors import Problem
+from orchestrator.records import dataclass
 from orchestrator.templating.assets import Asset
 from orchestrator.templating.locales import fallbacks
 from orchestrator.templating.pieces import Piece

@@ -390,3 +390,16 @@ def test_a_log_in_that_is_not_offered(server: MailServer) -> None:
     channel.close()
     assert (answer.outcome, answer.down) == ("retry", True)
     assert "offers no log-in" in (answer.reason or "")
+
+
+# --- a process that was away ----------------------------------------------------------------------------------------
+
+
+def test_what_was_frozen_on_its_way_to_a_connection_is_not_sent(server: MailServer) -> None:
+    """The process stands still for a minute between the call and the threads: another one may have its messages."""
+    readings = iter([0.0])
+    known = SmtpServer("127.0.0.1", server.port, timeout=30.0, connect_timeout=1.0)
+    channel = SmtpChannel(known, SmtpOptions(width=4), lambda: next(readings, 60.0))
+    assert [answer.outcome for answer in send(channel, *to("a", "b", "c"))] == ["retry"] * 3
+    assert server.accepted == []
+    channel.close()

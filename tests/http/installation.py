@@ -95,6 +95,7 @@ class Installation:
     real: datetime = START
     nudges: int = 0
     lane_states: list[LaneState] = field(default_factory=list)
+    troubles: dict[str, str] = field(default_factory=dict)
     circuit_states: dict[str, CircuitState] = field(default_factory=dict)
     registry: CollectorRegistry | None = field(default_factory=CollectorRegistry)
 
@@ -117,6 +118,9 @@ class Installation:
 
     def circuits(self) -> Mapping[str, CircuitState]:
         return self.circuit_states
+
+    def degraded(self) -> Mapping[str, str]:
+        return self.troubles
 
     def survey(self, journey: str, name: str) -> SurveyForm | None:
         return survey_forms(self.loaded).get((journey, name))
