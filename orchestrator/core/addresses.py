@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from orchestrator.core.customer import Customer
@@ -17,12 +18,15 @@ class Address(NamedTuple):
     normal: str
 
 
+address: Callable[[tuple[str, str]], Address] = partial(tuple.__new__, Address)
+"""An Address from its two forms, without the calls that `Address(...)` takes."""
+
+
 _LOCAL = re.compile(r"[^\s\x00-\x20\x7f()<>@,;:\\\"\[\]]{1,64}\Z")
 _plain = re.compile(r"[a-z0-9_-]{1,30}(?:\.[a-z0-9_-]{1,30})?@(?:[a-z0-9]{1,30}\.){1,3}[a-z]{2,10}").fullmatch
 """What most addresses look like: nothing in them can be written otherwise."""
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)\Z")
 _INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD])
-_CHANNELS_WITH_ADDRESS = {"email", "sms"}
 
 
 def address_of(customer: Customer, channel: str, to: str | None = None) -> tuple[Address | None, str | None]:
@@ -30,14 +34,17 @@ def address_of(customer: Customer, channel: str, to: str | None = None) -> tuple
 
     `to` stands in for the profile's. Channels without an address of their own yet reach nobody.
     """
-    if channel not in _CHANNELS_WITH_ADDRESS:
+    if channel == "email":
+        text = customer.email if to is None else to
+        if type(text) is str and _plain(text):
+            return address((text, text)), None
+    elif channel == "sms":
+        text = customer.phone if to is None else to
+    else:
         return None, "no_address"
-    text = to if to is not None else (customer.email if channel == "email" else customer.phone)
     if text is None:
         return None, "no_address"
     text = str(text)
-    if channel == "email" and _plain(text):
-        return Address(text, text), None
     if not text.strip():
         return None, "no_address"
     found = email_address(text) if channel == "email" else phone_number(text, customer.country)

@@ -26,51 +26,58 @@ StepFunction = Callable[["CustomerTurn", Enrollment, Journey, Any], int]
 _NOTHING: Final[Mapping[str, Any]] = {}
 MOST_STEPS: Final = 2_000
 """Steps of one enrollment in one turn."""
+_IN_A_CIRCLE: Final = "too many steps without a wait in one turn: the journey runs in a circle"
 STEPS: dict[type[StepBase], StepFunction] = {}
 """Filled by orchestrator.core.steps.table, so that the walk does not import every step and every step the walk."""
 
 
 def advance(turn: CustomerTurn, e: Enrollment, index: int, t: datetime) -> None:
     """Run from the step at `index`, due at `t`, until it stands still or ends. `e` must be the turn's own copy."""
-    journey = turn.program(e)
+    walk(turn, e, turn.program(e), index, t)
+
+
+def walk(turn: CustomerTurn, e: Enrollment, journey: Journey, index: int, t: datetime) -> None:
+    """The same, where the enrollment's journey is at hand."""
     turn.t = t
-    taken = turn.steps_taken.get(e.id, 0) if turn.steps_taken is not None else 0
-    while index != STOP:
-        if index == END:
-            if e.status == "running":
-                complete(turn, e)
-            break
-        step = journey.steps[index]
+    steps, late, visits = journey.steps, journey.late, e.visits
+    taken = turn.steps_taken.get(e.id, 0)
+    _set_out(turn, e, t)
+    while index >= 0:  # neither STOP nor END
+        step = steps[index]
+        id = step.id
         taken += 1
         if taken > MOST_STEPS:
-            fail(
-                turn, e, step, DecisionError("too many steps without a wait in one turn: the journey runs in a circle")
-            )
+            fail(turn, e, step, DecisionError(_IN_A_CIRCLE))
             break
-        e.step = step.id
-        e.standing = e.due_at = e.look_at = e.until_at = e.base_at = e.outcome = None
-        e.attempts = 0
-        e.sent_ways = ()
-        e.first_due_at = turn.lateness_from or t
+        e.step = id
         if e.loops and len(step.loops) < len(e.loops):
-            e.loops = {id: state for id, state in e.loops.items() if id in step.loops or id == step.id}
+            e.loops = {loop: state for loop, state in e.loops.items() if loop in step.loops or loop == id}
         try:
             if step.skip_if is not None and turn.truth(step.skip_if, e):
                 index = step.next
-            elif journey.late is not None and not step.in_exit and leave_if_late(turn, e, journey):
+            elif late is not None and not step.in_exit and leave_if_late(turn, e, journey):
                 index = STOP
             else:
-                visits = e.visits
-                visits[step.id] = visits[step.id] + 1 if step.id in visits else 1
+                visits[id] = visits[id] + 1 if id in visits else 1
                 index = STEPS[type(step)](turn, e, journey, step)
         except DecisionError as error:
             index = fail(turn, e, step, error)
+            if index >= 0:
+                _set_out(turn, e, t)  # whatever the step had begun
         if e.status != "running" and not step.in_exit:
             break  # what the step did to the profile ended this very enrollment
-    if turn.steps_taken is None:
-        turn.steps_taken = {e.id: taken}
     else:
-        turn.steps_taken[e.id] = taken
+        if index == END and e.status == "running":
+            complete(turn, e)
+    turn.steps_taken[e.id] = taken
+
+
+def _set_out(turn: CustomerTurn, e: Enrollment, t: datetime) -> None:
+    """Forget how it stood on the step before: it comes to another one, due at `t`. Steps that go on leave no trace."""
+    e.standing = e.due_at = e.look_at = e.until_at = e.base_at = e.outcome = None
+    e.attempts = 0
+    e.sent_ways = ()
+    e.first_due_at = turn.lateness_from or t
 
 
 def run_again(turn: CustomerTurn, e: Enrollment, t: datetime) -> None:
@@ -86,7 +93,7 @@ def run_again(turn: CustomerTurn, e: Enrollment, t: datetime) -> None:
     except DecisionError as error:
         index = fail(turn, e, step, error)
     if index != STOP:
-        advance(turn, e, index, t)
+        walk(turn, e, journey, index, t)
 
 
 def is_late(turn: CustomerTurn, journey: Journey) -> bool:

@@ -27,6 +27,7 @@ from orchestrator.core.inbox import (
     TaskClosed,
 )
 from orchestrator.core.index import Way
+from orchestrator.core.migrating import move_waiting
 from orchestrator.core.offers import refusal_of
 from orchestrator.core.profile import Moved, apply_traits, bring_up_to_date, remove_stale, set_consent
 from orchestrator.core.program import OnApi, OnAttribute, OnSegment, OnStage, OpenTask, Survey, TriggerBase
@@ -142,7 +143,7 @@ def _survey_answered(turn: CustomerTurn, item: SurveyAnswered) -> None:
         and e is not None
         and e.running
         and e.standing == "wait"
-        and e.step == row.step
+        and e.step == e.name_now(row.version, row.step)
         and e.outcome is None
     ):
         satisfy(turn, e, {"survey": item.survey, "at": turn.t, **answer}, {"survey": item.survey})
@@ -207,7 +208,7 @@ def _resume(turn: CustomerTurn, e: Any) -> None:
             if e.outcome is not None and (e.standing == "wait" or "answered" in e.outcome):
                 e.due_at = turn.t
         else:
-            e.standing = "retry"
+            e.standing = e.standing if e.standing == "before" else "retry"
             e.attempts = 0
             e.due_at = turn.t
     if e.due_at is not None and e.due_at < turn.t:
@@ -217,11 +218,13 @@ def _resume(turn: CustomerTurn, e: Any) -> None:
 
 
 def _deployed(turn: CustomerTurn, item: Deployed) -> None:
-    """New definitions: memberships are computed in silence; journeys new today may take those who qualify already."""
+    """New definitions: memberships are computed in silence; who waits in an older version may be moved; journeys new
+    today may take those who qualify already."""
     remove_stale(turn, item)
     if turn.customer.fresh:
         turn.edit_customer().fresh = False
     bring_up_to_date(turn, silent=True)
+    move_waiting(turn)
     renew_dates(turn)
     renew_inactive(turn, None, item.new_journeys)
     for journey_id in sorted(item.new_journeys):

@@ -18,13 +18,14 @@ from orchestrator.core.changes import Changes, CustomerChanges
 from orchestrator.core.customer import Timer
 from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.events import apply_event, look_at_all, past_event, profile_moved
-from orchestrator.core.firing import fire
+from orchestrator.core.firing import fire, wake
 from orchestrator.core.inbox import Body, Item, JourneyOperated, Occurred
 from orchestrator.core.ledger import Task
 from orchestrator.core.pools import WorkingPools
 from orchestrator.core.profile import apply_stage_rules, look_at_segment
 from orchestrator.core.transition import Transition
-from orchestrator.core.turn import CustomerTurn, next_due_at
+from orchestrator.core.turn import CustomerTurn
+from orchestrator.core.turn_state import next_due_at
 from orchestrator.core.view import CustomerView, View
 
 
@@ -47,6 +48,8 @@ def decide(view: View, now: datetime) -> Changes:
             pools.undo()
             changes = _parked(view, record, now, error)
         decided.append(changes)
+    if turn is not None:
+        turn.leave()
     return Changes(view.ordinal, decided)
 
 
@@ -57,19 +60,21 @@ def decide_customer(view: View, pools: WorkingPools, record: CustomerView, now: 
         turn = CustomerTurn(view, pools, now)
         turn.begin(record)
         changes = _take_due(turn, record)
+        turn.leave()
     return changes
 
 
 def _take_due(turn: CustomerTurn, record: CustomerView) -> CustomerChanges:
     """All that is due, taken in the order of the language reference, section 6."""
-    inbox, enrollments, due = record.inbox, record.enrollments, turn.due
-    if not inbox and len(enrollments) == 1 and not record.customer.timers:
-        _fire_only(turn, enrollments[0])
-    elif len(inbox) == 1 and not enrollments and not record.customer.timers:
-        turn.behind = turn.now - inbox[0].received_at > turn.tolerance
+    inbox, enrollments = record.inbox, record.enrollments
+    if record.customer.timers or len(inbox) + len(enrollments) != 1:
+        _fill(turn, record)
+    elif inbox:
+        turn.behind = inbox[0].received_at < turn.punctual_from
         _take_arrived(turn, inbox[0])
     else:
-        _fill(turn, record)
+        _wake_only(turn, enrollments[0])
+    due = turn.due
     while due:
         taken = heappop(due)[-1]
         if type(taken) is Item:
@@ -81,32 +86,32 @@ def _take_due(turn: CustomerTurn, record: CustomerView) -> CustomerChanges:
         else:
             enrollment_id, due_at = taken
             turn.depth = turn.depth_of(enrollment_id)
-            _begin(turn, due_at)
+            turn.take(due_at)
             fire(turn, enrollment_id, due_at)
     return turn.finish()
 
 
 def _take_arrived(turn: CustomerTurn, item: Item) -> None:
     """One item of the inbox."""
-    body, received_at = item.body, item.received_at
-    turn.out.consumed.append(item.seq)
+    seq, received_at, body = item
+    turn.out.consumed.append(seq)
     turn.depth = 0
-    _begin(turn, received_at)
+    turn.take(received_at)
     if type(body) is Occurred:
         apply_event(turn, body.event, received_at)
     else:
         take_item(turn, body, received_at)
 
 
-def _fire_only(turn: CustomerTurn, e: Enrollment) -> None:
+def _wake_only(turn: CustomerTurn, e: Enrollment) -> None:
     """The timer of the only enrollment, if it is due, where nothing else can come before it: it needs no queue."""
-    due_at, now = e.due_at, turn.now
-    if due_at is None or due_at > now or e.status != "running" or e.journey in turn.paused:
+    due_at = e.due_at
+    if due_at is None or due_at > turn.now or e.status != "running" or e.journey in turn.paused:
         return
-    turn.behind = now - due_at > turn.tolerance
+    turn.behind = due_at < turn.punctual_from
     turn.depth = 0
-    _begin(turn, due_at)
-    fire(turn, e.id, due_at)
+    turn.take(due_at)
+    wake(turn, e, due_at)
 
 
 def _remembered(view: View, record: CustomerView, now: datetime) -> CustomerChanges | None:
@@ -114,16 +119,13 @@ def _remembered(view: View, record: CustomerView, now: datetime) -> CustomerChan
 
     Most of what a busy shop tracks is of this kind, and needs no turn of its own.
     """
-    item = record.inbox[0]
-    body = item.body
-    if type(body) is not Occurred or record.customer.fresh:
-        return None
-    if not view.index.hearers(body.event.name).only_remembered:
+    seq, _, body = record.inbox[0]
+    if type(body) is not Occurred or not view.index.hearers(body.event.name).only_remembered or record.customer.fresh:
         return None
     due_at = next_due_at(view, record.enrollments, record.customer)
     if due_at is not None and due_at <= now:
         return None
-    changes = CustomerChanges(record.customer.id, consumed=[item.seq])
+    changes = CustomerChanges(record.customer.id, consumed=[seq])
     changes.events.append(past_event(body.event))
     changes.next_due_at = due_at
     return changes
@@ -138,8 +140,7 @@ def _fill(turn: CustomerTurn, record: CustomerView) -> None:
     for item in inbox:
         if earliest is None or item.received_at < earliest:
             earliest = item.received_at
-    if earliest is not None and earliest < turn.now:
-        turn.behind = turn.now - earliest > turn.tolerance
+    turn.behind = earliest is not None and earliest < turn.punctual_from
     for item in inbox:
         turn.put_item(item)
     for e in enrollments:
@@ -162,17 +163,10 @@ def _thaws(e: Enrollment, inbox: Sequence[Item]) -> bool:
     return False
 
 
-def _begin(turn: CustomerTurn, at: datetime) -> None:
-    now = turn.now
-    turn.came_from = at
-    turn.t = at if at == now or now - at <= turn.tolerance else now
-    turn.lateness_from = turn.looked_at = None
-
-
 def _take_inner(turn: CustomerTurn, depth: int, body: Body, made_at: datetime) -> None:
     """Something that a decision of this turn made, for the same instant."""
     turn.depth = depth
-    _begin(turn, made_at)
+    turn.take(made_at)
     take_item(turn, body, made_at)
 
 
@@ -181,7 +175,7 @@ def _run_timer(turn: CustomerTurn, kind: str, name: str, timer: Timer) -> None:
     if turn.customer.timers.get((kind, name)) != timer:
         return
     turn.depth = turn.depth_of(kind, name)
-    _begin(turn, timer.due_at)
+    turn.take(timer.due_at)
     match kind:
         case "segment":
             turn.set_timer(kind, name, None)

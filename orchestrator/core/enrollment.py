@@ -7,9 +7,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-Standing: TypeAlias = Literal["wait", "hold", "retry", "reply"]
-"""Why it stands on its step: waiting (for time or for something), a message held, a step to be tried again, or an
-answer from outside (fetch, webhook)."""
+Standing: TypeAlias = Literal["wait", "hold", "retry", "reply", "before"]
+"""Why it stands on its step: waiting (for time or for something), a message held, a step to be tried again, an answer
+from outside (fetch, webhook), or before it: a deploy moved it there."""
 
 Status: TypeAlias = Literal["running", "parked", "completed", "exited"]
 
@@ -37,7 +37,8 @@ class Enrollment:
     is to
     carry them) whose message is not written yet. `outcome` says how a wait was satisfied before its timer ran.
     `ended_by_rule`: ended from outside (an exit rule, goal,
-    stop, restart ...), so that what is queued must not be handed over; not so after `exit:` or the end.
+    stop, restart ...), so that what is queued must not be handed over; not so after `exit:` or the end. `renamed` holds,
+    for each older version that it was moved from, what the steps are called now.
     """
 
     __slots__ = (
@@ -61,6 +62,7 @@ class Enrollment:
         "past",
         "pending",
         "reason",
+        "renamed",
         "results",
         "sent_ways",
         "standing",
@@ -114,6 +116,7 @@ class Enrollment:
         self.converted_at: datetime | None = None
         self.sent_ways: tuple[str, ...] = ()
         self.pending: dict[str, str] = {}
+        self.renamed: dict[str, dict[str, str]] = {}
 
     def copy(self) -> Enrollment:
         """A copy that a turn may change; nested values are replaced, never changed in place, but for those copied
@@ -151,7 +154,12 @@ class Enrollment:
         twin.converted_at = self.converted_at
         twin.sent_ways = self.sent_ways
         twin.pending = self.pending.copy() if self.pending else {}
+        twin.renamed = self.renamed
         return twin
+
+    def name_now(self, version: str, step: str) -> str:
+        """What a step is called now that did something while the enrollment was in `version`."""
+        return self.renamed.get(version, {}).get(step, step) if self.renamed else step
 
     @property
     def running(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.advance import advance, leave
+from orchestrator.core.advance import leave, walk
 from orchestrator.core.enrollment import Enrollment, EntryRecord, entry_record
 from orchestrator.core.expression.scope import Scope
 from orchestrator.core.expression.values import printed
@@ -48,9 +48,8 @@ class Attempt:
 
 def try_to_enter(turn: CustomerTurn, journey: Journey, triggers: Sequence[Trigger], attempt: Attempt) -> None:
     """Let the customer in by the first trigger whose `where` holds, or record the first refusal."""
-    switches = turn.view.switches
-    if journey.id in turn.paused or journey.id in switches.stopped:
-        why = "stopped" if journey.id in switches.stopped else "paused"
+    if journey.id in turn.closed:
+        why = "stopped" if journey.id in turn.view.switches.stopped else "paused"
         refuse(turn, journey, why, _key_or_none(turn, triggers, attempt))
         return
     trigger = None
@@ -191,7 +190,7 @@ def enter(
     outer = turn.lateness_from  # of the step whose change of the profile brought the customer here
     turn.lateness_from = turn.came_from if turn.came_from is not None and turn.came_from < at else None
     if not journey.watches or not look_at_conditions(turn, e):
-        advance(turn, e, journey.first, at)
+        walk(turn, e, journey, journey.first, at)
     turn.t, turn.lateness_from = before, outer
 
 

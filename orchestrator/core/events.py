@@ -16,6 +16,7 @@ from orchestrator.core.calendar_triggers import renew_dates, renew_inactive
 from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.entering import Attempt, entry_due_at, try_to_enter
 from orchestrator.core.expression.scope import PastEvent, event_data
+from orchestrator.core.goals import goal_is_open
 from orchestrator.core.inbox import AttributeMoved, Event
 from orchestrator.core.index import Door, doors_of
 from orchestrator.core.profile import Moved, bring_up_to_date, hear
@@ -115,6 +116,8 @@ def _goals(turn: CustomerTurn, event: Event, data: dict[str, Any]) -> None:
     for e in turn.in_order(turn.enrollments.values()):
         goal = turn.program(e).goal
         if goal is None or goal.event != event.name or e.converted_at is not None or event.at < e.entered_at:
+            continue
+        if not goal_is_open(goal, e, turn.t, turn.project.settings):
             continue
         if goal.within is not None and event.at - e.entered_at > goal.within:
             continue

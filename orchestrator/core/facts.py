@@ -110,7 +110,11 @@ class TurnFacts:
         e = self.enrollment
         if e is None:
             return []
-        return [m for m in self._turn.messages if m.row.enrollment_id == e.id and m.row.step == step]
+        return [
+            m
+            for m in self._turn.messages
+            if m.row.enrollment_id == e.id and e.name_now(m.row.version, m.row.step) == step
+        ]
 
     def redeemed(self, offer: str) -> bool:
         """Whether the customer redeemed a code of this offer."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from orchestrator.core.advance import STOP, advance, fail, leave, leave_if_late, run_again, stand
+from orchestrator.core.advance import STOP, advance, fail, leave, leave_if_late, run_again, stand, walk
 from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.program import (
     Journey,
@@ -36,32 +36,40 @@ _WAITS_FOR_TIME = frozenset({WaitFor, WaitUntilTime, WaitUntilDate, WaitWindow})
 def fire(turn: CustomerTurn, enrollment_id: str, due_at: datetime) -> None:
     """Wake an enrollment, if this timer still stands."""
     e = turn.enrollments.get(enrollment_id)
-    if e is None or e.due_at != due_at or e.step is None:
+    if e is None or e.due_at != due_at:
         return
-    if e.status != "running" and not (e.ended and e.standing == "reply"):  # an exit's `do` may fetch
+    if e.status == "running" or (e.ended and e.standing == "reply"):  # an exit's `do` may fetch
+        wake(turn, e, due_at)
+
+
+def wake(turn: CustomerTurn, e: Enrollment, due_at: datetime) -> None:
+    """An enrollment's timer is due: go on with its step."""
+    if e.step is None:
         return
     e = turn.edit(e)
     if e.look_at is not None and e.look_at <= due_at and e.standing == "wait" and e.outcome is None:
         if look_at_conditions(turn, e):
             return
-        e = turn.edit(turn.enrollments[enrollment_id])
+        e = turn.edit(turn.enrollments[e.id])
         if e.outcome is not None:
             return  # satisfied: its timer is queued
         if e.until_at is None or e.until_at > due_at:
             if e.due_at == due_at:  # nothing to look at any more
                 stand(turn, e, e.standing, e.until_at)
             return
-    journey = turn.program(e)
+    journey, standing = turn.program(e), e.standing
     assert e.step is not None
     step = journey.steps[journey.by_id[e.step]]
-    if e.standing == "wait":
+    if standing == "wait":
         _leave_wait(turn, e, journey, step, due_at)
-    elif e.standing == "reply":
+    elif standing == "reply":
         if e.outcome is not None and "answered" in e.outcome:
             _go(turn, e, take_reply, step)
-    elif e.standing in ("hold", "retry"):
-        turn.lateness_from = e.until_at if e.standing == "hold" else None
-        if e.standing == "hold" and journey.watches and look_at_conditions(turn, e):
+    elif standing == "before":
+        walk(turn, e, journey, step.index, turn.t)
+    elif standing in ("hold", "retry"):
+        turn.lateness_from = e.until_at if standing == "hold" else None
+        if standing == "hold" and journey.watches and look_at_conditions(turn, e):
             return
         if leave_if_late(turn, e, journey):
             return
@@ -70,11 +78,12 @@ def fire(turn: CustomerTurn, enrollment_id: str, due_at: datetime) -> None:
 
 def _leave_wait(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Step, due_at: datetime) -> None:
     """Go on behind a wait. After a pause `due_at` is later than the wait's own end, from which lateness counts."""
-    turn.lateness_from = e.until_at if e.outcome is None and e.until_at is not None else due_at
+    outcome, until_at = e.outcome, e.until_at
+    turn.lateness_from = until_at if outcome is None and until_at is not None else due_at
     if journey.late is not None and leave_if_late(turn, e, journey):
         return
-    if type(step) in _WAITS_FOR_TIME and e.outcome is None and not e.past:
-        advance(turn, e, step.next, turn.t)
+    if outcome is None and not e.past and type(step) in _WAITS_FOR_TIME:
+        walk(turn, e, journey, step.next, turn.t)
     else:
         _go(turn, e, _after_wait, step)
 

@@ -6,30 +6,36 @@ enrollment live -> holdout -> address -> suppression -> consent -> valid_for -> 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from orchestrator.core.addresses import Address, address_of
 from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.identity import smear_for
 from orchestrator.core.ledger import UNSENT
+from orchestrator.core.passage import SEND, FreeTime, Passage, Verdict, passage
 from orchestrator.core.program import ChannelTemplate, Journey, MessageOptions, Step
 from orchestrator.core.project import CapRule, TemplateRef, Topic
 from orchestrator.core.time.quiet import QuietHours, next_quiet_start, quiet_and_next
-from orchestrator.errors import DecisionError
 
 if TYPE_CHECKING:
     from orchestrator.core.turn import CustomerTurn
 
 
 class Reach(NamedTuple):
-    """A channel on which the customer may be written to: the address, the template's variant, the topic."""
+    """A channel on which the customer may be written to: what is known of the message, and the address."""
 
-    way: ChannelTemplate
+    passage: Passage
     address: Address
     template: TemplateRef
     topic: Topic
+
+
+_reached: Callable[[tuple[Passage, Address, TemplateRef, Topic]], Reach] = partial(tuple.__new__, Reach)
+"""A Reach from all its fields in their order, without the calls that `Reach(...)` takes."""
 
 
 class NoReach(NamedTuple):
@@ -37,30 +43,6 @@ class NoReach(NamedTuple):
 
     way: ChannelTemplate
     reason: str
-
-
-class Verdict(NamedTuple):
-    """What the guards of time and number say: send, hold `until_at`, or not (`reason`).
-
-    `not_after`: the start of the next quiet time, when a message that is still queued must not be handed over.
-    """
-
-    action: Literal["send", "hold", "suppress", "exit"]
-    reason: str | None = None
-    until_at: datetime | None = None
-    not_after: datetime | None = None
-
-
-SEND = Verdict("send")
-
-
-def topic_of(turn: CustomerTurn, journey: Journey, options: MessageOptions, template: TemplateRef | None) -> Topic:
-    """The step's topic, else the template's, else the journey's. Raises DecisionError when there is none."""
-    name = options.topic or (template.topic if template is not None else None) or journey.topic
-    topic = turn.project.topics.get(name) if name is not None else None
-    if topic is None:
-        raise DecisionError(f"the message has no topic that exists (found {name!r}); give it one in project.yaml")
-    return topic
 
 
 def locale_of(turn: CustomerTurn, e: Enrollment, options: MessageOptions) -> str:
@@ -79,14 +61,15 @@ def reach(
     told."""
     customer, channel = turn.customer, way.channel
     if options.locale is None and not customer.locale:
-        template = turn.index.template(way)
+        found = turn.index.passage(journey, options, way)
     else:
-        template = turn.project.templates.pick(channel, way.template, locale_of(turn, e, options))
-    topic = topic_of(turn, journey, options, template)
-    sensitive = topic.klass != "transactional"
+        found = passage(turn.project, journey, options, way, locale_of(turn, e, options))
+    topic, template = found.topic, found.template
+    if topic is None:
+        raise found.no_topic()
     if e.status != "running" and not step.in_exit:
         return NoReach(way, "exited")
-    if e.held_out and sensitive:
+    if e.held_out and found.sensitive:
         return NoReach(way, "holdout")
     to = None
     if options.to is not None:
@@ -97,13 +80,15 @@ def reach(
         return NoReach(way, reason or "no_address")
     causes = turn.causes(channel, address.normal)
     refused = forbidden(causes, topic) if causes else None
-    if refused is None and sensitive:
-        refused = no_consent(customer.consents.get((topic.id, channel)), topic)
+    if refused is None and found.sensitive:
+        state = customer.consents.get(found.consent)
+        if state != "in":
+            refused = no_consent(state, topic)
     if refused is not None:
         return NoReach(way, refused)
     if template is None:
         return NoReach(way, "render_error")
-    return Reach(way, address, template, topic)
+    return _reached((found, address, template, topic))
 
 
 def forbidden(causes: frozenset[str], topic: Topic) -> str | None:
@@ -147,20 +132,24 @@ def timing(
     ends_at = None if options.valid_for is None else expires_at(turn, e, step, options)
     if ends_at is not None and turn.t > ends_at:
         return Verdict("suppress", "expired")
-    quiet, caps = turn.index.bounds(found.topic, found.way.channel)
-    not_after = None
-    if quiet is not None:
+    known = found.passage
+    verdict = SEND
+    if known.quiet is not None:
         zones = turn.zone_at(e, journey, step).all_zones
-        free_at, not_after = quiet_and_next(turn.t, zones, quiet)
-        if free_at is not None:
-            return _quiet(turn, e, step, zones, quiet, free_at, options, ends_at)
-    if caps:
-        capped = _capped(turn, caps, options, ends_at, step)
+        free = turn.index.free_times.get(zones)
+        if free is None or not free.since <= turn.t < free.until:
+            free_at, not_after = quiet_and_next(turn.t, zones, known.quiet)
+            if free_at is not None:
+                return _quiet(turn, e, step, zones, known.quiet, free_at, options, ends_at)
+            if not_after is not None:
+                free = turn.index.free_times[zones] = FreeTime(turn.t, not_after, Verdict("send", not_after=not_after))
+        if free is not None:
+            verdict = free.verdict
+    if known.caps and len(turn.record.messages) + len(turn.out.messages) >= known.least_cap:
+        capped = _capped(turn, known.caps, options, ends_at, step)
         if capped is not None:
             return capped
-    if not turn.pools.message(journey.id):
-        return Verdict("suppress", "send_limit")
-    return SEND if not_after is None else Verdict("send", None, None, not_after)
+    return verdict if turn.pools.message(journey.id) else Verdict("suppress", "send_limit")
 
 
 def _quiet(
@@ -193,12 +182,10 @@ def _capped(
     turn: CustomerTurn, caps: tuple[CapRule, ...], options: MessageOptions, ends_at: datetime | None, step: Step
 ) -> Verdict | None:
     room_at: datetime | None = None
-    count = len(turn.messages)
     for rule in caps:
-        if rule.max <= count:
-            free_at = cap_room_at(turn, rule)
-            if free_at is not None and (room_at is None or free_at > room_at):
-                room_at = free_at
+        free_at = cap_room_at(turn, rule)
+        if free_at is not None and (room_at is None or free_at > room_at):
+            room_at = free_at
     if room_at is None:
         return None
     if options.on_cap == "exit":

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from orchestrator.core.expression.expr import Expr
+from orchestrator.core.passage import FreeTime, Passage, passage
 from orchestrator.core.program import (
-    Channel,
     ChannelTemplate,
     Goal,
     IssueCoupon,
     Journey,
+    MessageOptions,
     OnAttribute,
     OnceAt,
     OnDate,
@@ -29,8 +30,9 @@ from orchestrator.core.program import (
     UntilTrue,
     WaitSomething,
 )
-from orchestrator.core.project import CapRule, Project, Segment, TemplateRef, Topic
-from orchestrator.core.time.quiet import QuietHours
+from orchestrator.core.project import Project, Segment
+from orchestrator.core.time.zone_in_force import ZoneInForce
+from orchestrator.records import dataclass
 
 
 class Way(NamedTuple):
@@ -75,13 +77,6 @@ class Hearers:
         return self.goals or self.exits or self.updates or self.waits
 
 
-class Bounds(NamedTuple):
-    """Which guards of time and number can ever bind a message of one topic on one channel."""
-
-    quiet: QuietHours | None
-    caps: tuple[CapRule, ...]
-
-
 class Index:
     """The live project, turned around. Journeys stand by priority (higher first), then by id.
 
@@ -119,8 +114,12 @@ class Index:
             *(expr.needs.events for j in everything for expr in exprs_of(j)),
         )
         named = self.listened | ENTERED_BY_CHANGE
-        self._bounds: dict[tuple[str, str], Bounds] = {}
-        self._templates: dict[ChannelTemplate, TemplateRef | None] = {}
+        self.zones: dict[str, ZoneInForce] = {}
+        """The zones in force of customers by the names that they gave, as far as anybody asked."""
+        self.free_times: dict[tuple[ZoneInfo, ...], FreeTime] = {}
+        """When it was found last to be not quiet, by zones: most messages of a while go out in the same hours."""
+        self._passages: dict[int, Passage] = {}
+        """By the identity of the way, which each of them holds."""
         self._hearers = {event: self._hearers_of(event, everything) for event in named}
         self._others = self._hearers_of("", everything)
 
@@ -128,25 +127,12 @@ class Index:
         """Whom events of this name concern."""
         return self._hearers.get(event, self._others)
 
-    def bounds(self, topic: Topic, channel: Channel) -> Bounds:
-        """The guards of a topic's messages on a channel; worked out once for each."""
-        found = self._bounds.get((topic.id, channel))
-        if found is None:
-            rule = self.project.quiet
-            found = self._bounds[topic.id, channel] = Bounds(
-                rule.hours if rule is not None and rule.binds(topic.klass, channel) else None,
-                tuple(cap for cap in self.project.caps if cap.matches(topic.klass, topic.id, channel)),
-            )
+    def passage(self, journey: Journey, options: MessageOptions, way: ChannelTemplate) -> Passage:
+        """The passage of a step's way for customers without a language of their own; worked out once for each."""
+        found = self._passages.get(id(way))
+        if found is None or found.options is not options or found.journey is not journey:
+            found = self._passages[id(way)] = passage(self.project, journey, options, way, self.project.locale)
         return found
-
-    def template(self, way: ChannelTemplate) -> TemplateRef | None:
-        """The variant for customers without a language of their own; looked up once for each template."""
-        try:
-            return self._templates[way]
-        except KeyError:
-            found = self.project.templates.pick(way.channel, way.template, self.project.locale)
-            self._templates[way] = found
-            return found
 
     def _hearers_of(self, event: str, everything: Sequence[Journey]) -> Hearers:
         """The same, worked out. A segment may also have changed because a journey was entered or left, or another

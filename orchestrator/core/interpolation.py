@@ -8,12 +8,12 @@ ISO 8601, whole floats without `.0`, and a missing value is an error, so that no
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from orchestrator.core.expression.expr import Expr
 from orchestrator.core.expression.scope import Scope, Value
 from orchestrator.core.expression.values import printed
 from orchestrator.errors import EvaluationError
+from orchestrator.records import dataclass
 
 LONGEST_TEXT = 10_000
 

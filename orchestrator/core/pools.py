@@ -14,15 +14,20 @@ _ROUNDING = 1e-6
 
 
 class WorkingPools:
-    """The turn's own copy of the pools. `begin` starts a customer, `taken` says what it took, `undo` gives it back."""
+    """What the turn has taken of the pools. `begin` starts a customer, `taken` says what it took, `undo` gives it back.
+
+    A pool is read when a decision first asks for it: most turns ask for none, and a store may lock what it is asked
+    for.
+    """
 
     def __init__(self, pools: Pools, salt: str) -> None:
         self._salt = salt
-        self._coupons = dict(pools.coupons)
-        self._entries = dict(pools.entries_left)
-        self._messages = dict(pools.messages_left)
-        self._turns = dict(pools.queue_turns)
-        self._open = dict(pools.open_tasks)
+        self._pools = pools
+        self._coupons: dict[str, CouponPool] = {}
+        self._entries: dict[str, int] = {}
+        self._messages: dict[str, int] = {}
+        self._turns: dict[str, int] = {}
+        self._open: dict[tuple[str, str], int] = {}
         self._saved: tuple[dict[str, CouponPool], dict[str, int], dict[str, int], dict[str, int]] | None = None
         self._taken: TakeFromPools | None = None
         self.touched = False
@@ -57,6 +62,8 @@ class WorkingPools:
         """Take one entry; False when the day's limit is reached."""
         left = self._entries.get(journey)
         if left is None:
+            left = self._pools.entries_left.get(journey)
+        if left is None:
             return True
         if left <= 0:
             return False
@@ -69,6 +76,8 @@ class WorkingPools:
         """Take one message of the journey's total; False when the limit is reached."""
         left = self._messages.get(journey)
         if left is None:
+            left = self._pools.messages_left.get(journey)
+        if left is None:
             return True
         if left <= 0:
             return False
@@ -79,7 +88,7 @@ class WorkingPools:
 
     def code(self, offer: Offer) -> str | None:
         """Take one code of the offer; None when total, pool, day or budget is used up."""
-        pool = self._coupons.get(offer.id, CouponPool())
+        pool = self._coupons.get(offer.id) or self._pools.coupons.get(offer.id, CouponPool())
         reserve = offer.limits.budget_per_redemption or 0.0
         if (pool.left is not None and pool.left <= 0) or (pool.left_today is not None and pool.left_today <= 0):
             return None
@@ -110,11 +119,17 @@ class WorkingPools:
         if not members:
             return None
         taken = self._take()
-        turn = self._turns.get(queue, 0)
+        turn = self._turns.get(queue)
+        if turn is None:
+            turn = self._pools.queue_turns.get(queue, 0)
         self._turns[queue] = turn + 1
         self._taken = taken._replace(queues=(*taken.queues, queue))
         if assign == "round_robin":
             return members[turn % len(members)]
-        chosen = min(members, key=lambda member: (self._open.get((queue, member), 0), members.index(member)))
-        self._open[(queue, chosen)] = self._open.get((queue, chosen), 0) + 1
+        chosen = min(members, key=lambda member: (self._open_of(queue, member), members.index(member)))
+        self._open[(queue, chosen)] = self._open_of(queue, chosen) + 1
         return chosen
+
+    def _open_of(self, queue: str, member: str) -> int:
+        taken = self._open.get((queue, member))
+        return taken if taken is not None else self._pools.open_tasks.get((queue, member), 0)

@@ -8,7 +8,7 @@ first step of each branch. So "where does it go from here" is one look-up, and a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, time, timedelta
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ from orchestrator.core.interpolation import Template
 from orchestrator.core.time.cron import Cron
 from orchestrator.core.time.durations import Duration
 from orchestrator.core.time.waits import Window
+from orchestrator.records import dataclass
 
 END = -1
 """Pseudo index: the flow has reached the end of the journey (or of an exit's `do` list)."""
@@ -274,6 +275,10 @@ class Survey(StepBase):
     as_name: str | None = None
     then: int
     otherwise: int
+
+
+SURVEY_SCALES: Mapping[str, range] = {"nps": range(11), "csat": range(1, 6), "ces": range(1, 8)}
+"""The scores of the kinds of surveys that have some."""
 
 
 # --- everything else ------------------------------------------------------------------------------------------------
@@ -544,6 +549,23 @@ class Late:
 
 
 @dataclass(frozen=True, slots=True)
+class Migration:
+    """`migrate`: who waits in an older version goes on in this one. `versions` None: any of them.
+
+    `names` maps ids of their steps to those of this file; ids that are not named are the same. `removed`: what becomes
+    of those whose step is in neither.
+    """
+
+    versions: frozenset[str] | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    removed: Literal["next", "exit"] = "next"
+
+    def concerns(self, version: str) -> bool:
+        """Whether those in this version move."""
+        return self.versions is None or version in self.versions
+
+
+@dataclass(frozen=True, slots=True)
 class Journey:
     """One version of one journey file. `version` is the first 12 hex digits of the hash of its content.
 
@@ -570,6 +592,7 @@ class Journey:
     throttle: Throttle | None = None
     limits: Limits = Limits()
     late: Late | None = None
+    migrate: Migration | None = None
     events: frozenset[str] = frozenset()
     vars: tuple[tuple[str, Expr], ...] = ()
     by_id: Mapping[str, int] = field(default_factory=dict)

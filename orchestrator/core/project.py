@@ -7,7 +7,7 @@ templates are those last deployed (the language reference, section 6).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from orchestrator.core.expression.expr import Expr
 from orchestrator.core.program import Channel, Journey, MessageClass
 from orchestrator.core.time.durations import Duration
 from orchestrator.core.time.quiet import QuietHours
+from orchestrator.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

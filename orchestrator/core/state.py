@@ -5,8 +5,9 @@ Plain JSON stays as it is. What JSON has no word for is an object of one key: `{
 `$` gets a second one, so that no data can pass for one of these. Fields that hold their default are left out, so that
 old rows can be read after a field was added.
 
-`dumps` and `loads` are for values; `to_json` and `from_json` for the records of the engine. Most values hold none of
-the above, and are then written and read by the C code of the json module alone.
+`dumps` and `loads` are for values; `to_json` and `from_json` for records that are seldom read or written: those of
+every turn stand in rows of their own, see orchestrator.stores.records. Most values hold none of the above, and are then
+written and read by the C code of the json module alone.
 """
 
 from __future__ import annotations
@@ -14,15 +15,14 @@ from __future__ import annotations
 import json
 import math
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from json import encoder
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
-from orchestrator.core.customer import Customer, Timer
-from orchestrator.core.enrollment import Enrollment, EntryRecord, LoopState
-from orchestrator.core.expression.scope import PastEvent
 from orchestrator.core.inbox import (
     AttributeMoved,
     Body,
@@ -40,7 +40,7 @@ from orchestrator.core.inbox import (
     SurveyAnswered,
     TaskClosed,
 )
-from orchestrator.core.ledger import Coupon, Message, Request, Task
+from orchestrator.core.ledger import Coupon, Request, Task
 
 Record = TypeVar("Record")
 
@@ -51,45 +51,52 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 def dumps(value: Any) -> str:
     """A value as JSON text without spaces. Raises TypeError for what is no data (a set, an object)."""
+    before = _counted.tags
     try:
         text = "".join(_plain(value, 0))
-    except (_Odd, ValueError):  # it holds what JSON has no word for, or a number that is none
-        return _tagged_text(value)
-    return text if '"$' not in text else _tagged_text(value)
-
-
-def _tagged_text(value: Any) -> str:
-    tags = 0
-
-    def tagged(odd: Any) -> Any:
-        nonlocal tags
-        if isinstance(odd, Mapping):
-            return dict(odd)
-        tags += 1
-        return _tagged(odd)
-
-    try:
-        text = "".join(_encoder(tagged)(value, 0))
     except ValueError:  # a number that is none
         return _written(value)
-    # Any other `"$` is a text or a key that begins so; a key has to be told from a tag.
-    return text if text.count('"$') == tags else _written(value)
+    # Any `"$` that is no tag is a text or a key that begins so; a key has to be told from a tag.
+    return text if '"$' not in text or text.count('"$') == _counted.tags - before else _written(value)
 
 
 def loads(text: str) -> Any:
     """The value that was written. Raises ValueError for text that `dumps` did not write."""
     if '"$' in text:
         return json.loads(text, object_hook=_untagged)
-    value, end = _read(text)
-    return value if end == len(text) else json.loads(text)  # which says what is wrong with it
+    try:
+        value, end = _scanned(text, 0)
+    except StopIteration:
+        return json.loads(text)  # which says what is wrong with it
+    return value if end == len(text) else json.loads(text)
 
 
-class _Odd(Exception):
-    """A value that JSON has no word for."""
+class _Counted(threading.local):
+    """How many tags this thread has written."""
+
+    tags = 0
+
+
+_counted: Final = _Counted()
 
 
 def _odd(value: Any) -> Any:
-    raise _Odd
+    """What stands for a value that JSON has no word for."""
+    kind = type(value)
+    if kind is datetime and value.tzinfo is UTC:
+        _counted.tags += 1
+        return _utc_tag(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    _counted.tags += 1
+    return _tagged(value)
+
+
+@lru_cache(maxsize=1_024)
+def _utc_tag(at: datetime) -> dict[str, str]:
+    """The tag of an instant in UTC: decisions of one turn name few of them. (Those of other zones may be equal and not
+    the same, in the hour that a clock shows twice.)"""
+    return {"$t": at.isoformat()}
 
 
 def _encoder(default: Callable[[Any], Any]) -> Callable[[Any, int], Iterable[str]]:
@@ -106,7 +113,7 @@ def _encoder(default: Callable[[Any], Any]) -> Callable[[Any, int], Iterable[str
 
 
 _plain: Final = _encoder(_odd)
-_read: Final = json.JSONDecoder().raw_decode
+_scanned: Final[Callable[[str, int], tuple[Any, int]]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
 def _tagged(odd: Any) -> dict[str, Any]:
@@ -198,16 +205,14 @@ class _Codec:
         fields: tuple[str, ...],
         defaults: Mapping[str, Any],
         shapes: Mapping[str, _Shape],
-        settable: tuple[str, ...] = (),
     ) -> None:
         self._make = make
-        self._given = fields
-        instants = {name: _INSTANT for name in (*fields, *settable) if name == "not_after" or _AT.search(name)}
+        self._names = fields
+        instants = {name: _INSTANT for name in fields if name == "not_after" or _AT.search(name)}
         shaped = {**instants, **shapes}
-        self._names = (*fields, *settable)
-        self._values = attrgetter(*self._names, self._names[0])  # one twice: a single one comes without a tuple
-        self._defaults = tuple(defaults.get(name, _NEVER) for name in self._names)
-        told_by_value = zip(self._names, self._defaults)
+        self._values = attrgetter(*fields, fields[0])  # one twice: a single one comes without a tuple
+        self._defaults = tuple(defaults.get(name, _NEVER) for name in fields)
+        told_by_value = zip(fields, self._defaults)
         self._compared = tuple((name, default) for name, default in told_by_value if default not in _ONLY)
         self._write = tuple((name, shape[0]) for name, shape in shaped.items())
         self._read = tuple((name, shape[1]) for name, shape in shaped.items())
@@ -233,17 +238,14 @@ class _Codec:
 
     def filled(self, fields: dict[str, Any]) -> Any:
         """The record of these values."""
-        record = self._make(**{name: fields.pop(name) for name in self._given if name in fields})
-        for name, value in fields.items():
-            setattr(record, name, value)
-        return record
+        return self._make(**fields)
 
 
 class _TupleCodec(_Codec):
     """Of a tuple with names, which takes its values in their order."""
 
-    def __init__(self, kind: Any, shapes: Mapping[str, _Shape]) -> None:
-        super().__init__(kind._make, kind._fields, kind._field_defaults, shapes)
+    def __init__(self, kind: Any) -> None:
+        super().__init__(kind._make, kind._fields, kind._field_defaults, {})
         self._blank = dict(zip(self._names, self._defaults))
 
     def filled(self, fields: dict[str, Any]) -> Any:
@@ -252,135 +254,6 @@ class _TupleCodec(_Codec):
         if _NEVER in values:
             raise ValueError(f"a field is missing: {sorted(self._blank.keys() - fields.keys())}")
         return self._make(values)
-
-
-class _EnrollmentCodec(_Codec):
-    """Written out field by field, because every turn reads and writes enrollments.
-
-    `entry` repeats the properties and what the enrollment knows itself: only its properties and name are written.
-    """
-
-    def fields_of(self, e: Enrollment) -> dict[str, Any]:
-        """The fields, with `entry` cut down to [name, properties] where the rest follows."""
-        name, properties = e.entry.get("name"), e.entry.get("properties")
-        known = isinstance(properties, dict) and isinstance(name, str) and e.entry == _entry(e, name, properties)
-        entered_at = e.entered_at.isoformat()
-        out: dict[str, Any] = {
-            "id": e.id,
-            "customer_id": e.customer_id,
-            "journey": e.journey,
-            "version": e.version,
-            "key": e.key,
-            "trigger": e.trigger,
-            "entered_at": entered_at,
-            "entry": [name, properties] if known else e.entry,
-            "updated_at": entered_at if e.updated_at is e.entered_at else e.updated_at.isoformat(),
-        }
-        if e.status != "running":
-            out["status"] = e.status
-        if e.step is not None:
-            out["step"] = e.step
-        if e.standing is not None:
-            out["standing"] = e.standing
-        if e.visits:
-            out["visits"] = e.visits
-        if e.base_at is not None:
-            out["base_at"] = e.base_at.isoformat()
-        if e.until_at is not None:
-            out["until_at"] = e.until_at.isoformat()
-        if e.due_at is not None:
-            out["due_at"] = out["until_at"] if e.due_at is e.until_at else e.due_at.isoformat()
-        if e.first_due_at is not None:
-            out["first_due_at"] = entered_at if e.first_due_at is e.entered_at else e.first_due_at.isoformat()
-        if e.look_at is not None:
-            out["look_at"] = e.look_at.isoformat()
-        if e.results:
-            out["results"] = e.results
-        if e.outcome is not None:
-            out["outcome"] = e.outcome
-        if e.past:
-            out["past"] = True
-        if e.held_out:
-            out["held_out"] = True
-        if e.ended_at is not None:
-            out["ended_at"] = e.ended_at.isoformat()
-        if e.reason is not None:
-            out["reason"] = e.reason
-        if e.ended_by_rule:
-            out["ended_by_rule"] = True
-        if e.converted_at is not None:
-            out["converted_at"] = e.converted_at.isoformat()
-        if e.attempts:
-            out["attempts"] = e.attempts
-        if e.loops:
-            out["loops"] = _LOOPS[0](e.loops)
-        if e.sent_ways:
-            out["sent_ways"] = list(e.sent_ways)
-        if e.pending:
-            out["pending"] = e.pending
-        return out
-
-    def made_of(self, fields: dict[str, Any]) -> Enrollment:
-        """The record."""
-        get, instant = fields.get, datetime.fromisoformat
-        e = Enrollment(
-            fields["id"],
-            fields["customer_id"],
-            fields["journey"],
-            fields["version"],
-            fields["key"],
-            fields["trigger"],
-            instant(fields["entered_at"]),
-            fields["entry"],
-        )
-        for name in fields.keys() & _LATER_INSTANTS:
-            setattr(e, name, instant(fields[name]))
-        e.status = get("status", "running")
-        e.step = get("step")
-        e.standing = get("standing")
-        e.outcome = get("outcome")
-        e.past = get("past", False)
-        e.held_out = get("held_out", False)
-        e.reason = get("reason")
-        e.ended_by_rule = get("ended_by_rule", False)
-        e.attempts = get("attempts", 0)
-        e.visits = get("visits") or {}
-        e.results = get("results") or {}
-        e.pending = get("pending") or {}
-        if "loops" in fields:
-            e.loops = _LOOPS[1](fields["loops"])
-        if "sent_ways" in fields:
-            e.sent_ways = tuple(fields["sent_ways"])
-        if isinstance(entry := fields["entry"], list):
-            e.entry = _entry(e, *entry)
-        return e
-
-
-_LATER_INSTANTS: Final = frozenset(
-    {
-        "updated_at",
-        "base_at",
-        "until_at",
-        "due_at",
-        "first_due_at",
-        "look_at",
-        "ended_at",
-        "converted_at",
-    }
-)
-
-
-def _entry(e: Enrollment, name: str, properties: dict[str, Any]) -> dict[str, Any]:
-    """What `enter` and `update` make of a trigger's values."""
-    return {
-        **properties,
-        "at": e.entered_at,
-        "name": name,
-        "key": e.key,
-        "trigger": e.trigger,
-        "updated_at": e.updated_at,
-        "properties": properties,
-    }
 
 
 def _text_of(at: datetime | None) -> str | None:
@@ -396,32 +269,11 @@ _ONLY: Final = (None, False, True, (), _NEVER)
 """Defaults of which there is only one, so that identity tells."""
 _AT: Final = re.compile(r"(^|_)at$")
 _INSTANT: Final[_Shape] = (_text_of, _instant_of)
-_INSTANTS: Final[_Shape] = (
-    lambda instants: [at.isoformat() for at in instants],
-    lambda texts: tuple(map(datetime.fromisoformat, texts)),
-)
-_TUPLE: Final[_Shape] = (list, tuple)
 _NAMES: Final[_Shape] = (sorted, frozenset)
-_PAIRS: Final[_Shape] = (
-    lambda pairs: [[*pair, value] for pair, value in pairs.items()],
-    lambda rows: {(row[0], row[1]): row[2] for row in rows},
-)
-_TIMERS: Final[_Shape] = (
-    lambda timers: [[*place, timer.due_at.isoformat(), timer.data] for place, timer in timers.items()],
-    lambda rows: {(row[0], row[1]): Timer(datetime.fromisoformat(row[2]), row[3]) for row in rows},
-)
-_LOOPS: Final[_Shape] = (
-    lambda loops: [[id, state.number, state.anchor_at.isoformat(), state.since] for id, state in loops.items()],
-    lambda rows: {row[0]: LoopState(row[1], datetime.fromisoformat(row[2]), row[3]) for row in rows},
-)
 _EVENT: Final[_Shape] = (
     lambda event: [event.name, event.at.isoformat(), event.properties, event.id],
     lambda row: Event(row[0], datetime.fromisoformat(row[1]), row[2], row[3]),
 )
-
-
-def _tuple_codec(kind: Any, **shapes: _Shape) -> _Codec:
-    return _TupleCodec(kind, shapes)
 
 
 def _body_codec(kind: Any, **shapes: _Shape) -> _Codec:
@@ -432,32 +284,10 @@ def _body_codec(kind: Any, **shapes: _Shape) -> _Codec:
     return _Codec(kind, tuple(kind.__dataclass_fields__), defaults, shapes)
 
 
-def _object_codec(codec: type[_Codec], kind: Any, given: tuple[str, ...], **shapes: _Shape) -> _Codec:
-    """A class whose other slots are set after it was made. Their defaults are those of a new object."""
-    new = kind(**dict.fromkeys(given))
-    settable = tuple(name for name in kind.__slots__ if name not in given)
-    return codec(kind, given, {name: getattr(new, name) for name in settable}, shapes, settable)
-
-
 _CODECS: Final[dict[type, _Codec]] = {
-    Customer: _object_codec(
-        _Codec, Customer, ("id", "created_at"), tags=_TUPLE, consents=_PAIRS, segments=_NAMES, timers=_TIMERS
-    ),
-    Enrollment: _object_codec(
-        _EnrollmentCodec,
-        Enrollment,
-        ("id", "customer_id", "journey", "version", "key", "trigger", "entered_at", "entry"),
-        loops=_LOOPS,
-        sent_ways=_TUPLE,
-    ),
-    EntryRecord: _tuple_codec(EntryRecord, entered_at=_INSTANTS),
-    Message: _tuple_codec(Message),
-    Coupon: _tuple_codec(Coupon),
-    Task: _tuple_codec(Task),
-    Request: _tuple_codec(Request),
-    Timer: _tuple_codec(Timer),
-    PastEvent: _tuple_codec(PastEvent),
-    Event: _tuple_codec(Event),
+    Coupon: _TupleCodec(Coupon),
+    Task: _TupleCodec(Task),
+    Request: _TupleCodec(Request),
     Occurred: _body_codec(Occurred, event=_EVENT),
     Identified: _body_codec(Identified),
     ConsentChanged: _body_codec(ConsentChanged),

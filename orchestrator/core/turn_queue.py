@@ -25,13 +25,32 @@ class TurnQueue:
     engine is further behind than `late_tolerance`, so that events come before all timers.
     """
 
-    __slots__ = ("_depths", "_n", "_occasions", "behind", "depth", "due", "now", "paused", "t", "tolerance", "view")
+    __slots__ = (
+        "_depths",
+        "_n",
+        "_occasions",
+        "behind",
+        "closed",
+        "depth",
+        "due",
+        "now",
+        "paused",
+        "punctual_from",
+        "t",
+        "tolerance",
+        "view",
+    )
 
     def __init__(self, view: View, now: datetime) -> None:
         self.view = view
         self.now = now
         self.tolerance = view.index.project.settings.late_tolerance
-        self.paused = view.switches.paused
+        self.punctual_from = now - self.tolerance
+        """What was due before this instant comes late."""
+        switches = view.switches
+        self.paused = switches.paused
+        self.closed = switches.paused | switches.stopped if switches.stopped else switches.paused
+        """The journeys that nobody may enter."""
         self.t = now
         self.depth = 0
         self.due: list[tuple[Any, ...]] = []
@@ -115,7 +134,7 @@ class TurnQueue:
 
     def instant(self, due_at: datetime) -> datetime:
         """The instant at which a thing due at `due_at` is decided: its own, unless the engine came too late."""
-        return due_at if self.now - due_at <= self.tolerance else self.now
+        return due_at if due_at >= self.punctual_from else self.now
 
     def program(self, e: Enrollment) -> Journey:
         """The version that this enrollment is pinned to."""

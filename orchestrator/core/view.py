@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from orchestrator.core.index import Index
 from orchestrator.core.ledger import Coupon, Message, Task
 from orchestrator.core.program import Journey
 from orchestrator.core.project import Project
+from orchestrator.records import dataclass
 
 
 class History(Protocol):

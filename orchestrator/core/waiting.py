@@ -231,7 +231,7 @@ def compute_anew(turn: CustomerTurn, e: Enrollment) -> None:
     e = turn.edit(e)
     assert e.base_at is not None
     try:
-        end = _end_of_any(turn, e, step)
+        end = end_of_any(turn, e, step)
     except DecisionError as error:
         fail_wait(turn, e, step, error)
         return
@@ -247,7 +247,8 @@ def compute_anew(turn: CustomerTurn, e: Enrollment) -> None:
     stand(turn, e, "wait", e.until_at, look_ahead(turn, e))
 
 
-def _end_of_any(turn: CustomerTurn, e: Enrollment, step: Step) -> datetime | None:
+def end_of_any(turn: CustomerTurn, e: Enrollment, step: Step) -> datetime | None:
+    """When what it stands on ends, computed from its base; None: it has no end. Raises DecisionError."""
     assert e.base_at is not None
     if isinstance(step, (WaitFor, WaitUntilTime, WaitUntilDate, WaitWindow)):
         return wait_end(turn, e, step, e.base_at, turn.zone_of(e, step.timezone).zone)

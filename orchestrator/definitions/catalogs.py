@@ -9,12 +9,12 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.definitions.source import Document
 from orchestrator.definitions.text_files import clean_text
 from orchestrator.errors import Problem
+from orchestrator.records import dataclass
 
 LARGEST_CATALOG = 32 * 1024 * 1024
 """Bytes of a catalog in CSV."""

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
+from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.definitions.divided_reading import may_divide, second_process
 from orchestrator.definitions.mapping import TableMapping
 from orchestrator.definitions.mapping_rows import RowMapper, RowUnusable
-from orchestrator.definitions.nearest import did_you_mean
 from orchestrator.definitions.plain_rows import NEEDED, PlainRows
 from orchestrator.definitions.scenario_items import CustomerSpec
 from orchestrator.definitions.table_lines import Progress

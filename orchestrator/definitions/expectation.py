@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 from orchestrator.definitions.scenario_items import Scenario
+from orchestrator.records import dataclass
 
 MAIN_KEYS: Mapping[str, str] = {
     "entered": "trigger",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +21,7 @@ from orchestrator.definitions.expectation_models import (
 )
 from orchestrator.definitions.models.base import FileModel
 from orchestrator.definitions.scenario_findings import Findings, Where
+from orchestrator.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

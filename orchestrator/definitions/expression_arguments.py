@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
-
-from jinja2 import nodes as jinja
 
 from orchestrator.core.expression import nodes as our
 from orchestrator.core.expression.nodes import Node
@@ -25,19 +24,20 @@ from orchestrator.core.expression.signatures import (
     signature_of,
 )
 from orchestrator.core.time.durations import parse_fixed
+from orchestrator.definitions.expression_grammar import Given, Part
 from orchestrator.definitions.expression_tokens import ExpressionSyntax, Token
 
 
 class Arguments:
     """For one expression: `node` translates what stands in the place of an argument."""
 
-    def __init__(self, tokens: list[Token], node: Callable[[jinja.Expr], Node]) -> None:
+    def __init__(self, tokens: list[Token], node: Callable[[Part], Node]) -> None:
         self._tokens = tokens
         self._node = node
 
-    def call(self, name: str, node: jinja.Call, offset: int, bracket: int) -> Node:
-        """The node of a function call; `bracket` is the place of its opening bracket among the tokens."""
-        args = self._bound(name, node, offset, bracket, is_filter=False)
+    def call(self, name: str, given: Given, offset: int) -> Node:
+        """The node of a function call."""
+        args = self._bound(name, given, offset, is_filter=False)
         if name in HISTORY:
             return _history(name, args, offset)
         if name in FACTS:
@@ -47,35 +47,30 @@ class Arguments:
         catalog, key = args
         return our.CatalogRow(catalog, key, offset=offset)
 
-    def of_filter(self, name: str, node: jinja.Filter, offset: int, bracket: int) -> tuple[Node | None, ...]:
+    def of_filter(self, name: str, given: Given, offset: int) -> tuple[Node | None, ...]:
         """The arguments of a filter in the order of its parameters, None for those left out."""
-        return tuple(self._bound(name, node, offset, bracket, is_filter=True))
+        return tuple(self._bound(name, given, offset, is_filter=True))
 
-    def _bound(
-        self, name: str, node: jinja.Call | jinja.Filter, offset: int, bracket: int, *, is_filter: bool
-    ) -> list[Any]:
+    def _bound(self, name: str, given: Given, offset: int, *, is_filter: bool) -> list[Any]:
         """The arguments in the order of the parameters, each as its parameter holds it."""
-        if node.dyn_args is not None or node.dyn_kwargs is not None:
+        if given.starred:
             raise ExpressionSyntax("'*' and '**' cannot stand before arguments", offset)
         try:
             signature = filter_signature(name) if is_filter else signature_of(name)
-            named = [(str(pair.key), pair.value) for pair in node.kwargs if isinstance(pair, jinja.Keyword)]
-            bound = bind(name, signature, list(node.args), named)
+            bound = bind(name, signature, given.positional, given.named)
             return [
                 None if arg is None else self._held(name, param, arg, signature)
                 for param, arg in zip(signature.params, bound, strict=True)
             ]
         except BadCall as error:
-            raise ExpressionSyntax(
-                error.message, self._blamed(error, node, offset, bracket), error.hint, error.code
-            ) from None
+            raise ExpressionSyntax(error.message, self._blamed(error, given, offset), error.hint, error.code) from None
 
-    def _blamed(self, error: BadCall, node: jinja.Call | jinja.Filter, offset: int, bracket: int) -> int:
-        if isinstance(error.at, int) and error.at < len(node.args):
-            return our.start_of(self._node(node.args[error.at]))
+    def _blamed(self, error: BadCall, given: Given, offset: int) -> int:
+        if isinstance(error.at, int) and error.at < len(given.positional):
+            return our.start_of(self._node(given.positional[error.at]))
         if isinstance(error.at, str):
             depth = 0
-            for token, following in zip(self._tokens[bracket:], self._tokens[bracket + 1 :], strict=False):
+            for token, following in pairwise(self._tokens[given.bracket :]):
                 depth += (token.kind in ("(", "[", "{")) - (token.kind in (")", "]", "}"))
                 if depth == 1 and token.text == error.at and following.kind == "=":
                     return token.offset
@@ -83,7 +78,7 @@ class Arguments:
                     break
         return offset
 
-    def _held(self, name: str, param: Param, arg: jinja.Expr, signature: Signature) -> Any:
+    def _held(self, name: str, param: Param, arg: Part, signature: Signature) -> Any:
         node = self._node(arg)
         constant = node.value if isinstance(node, our.Literal) else None
         match param.holds:

@@ -1,29 +1,19 @@
-"""The text of an expression as Jinja's tokens with their offsets, and the bounds that protect its parser.
+"""The text of an expression as tokens with their offsets, and the bounds that protect its grammar.
 
-Jinja numbers its nodes by line. Each token here carries its offset where Jinja keeps the line, so that every node of
-its tree knows where it begins; hence no line is ever reported by Jinja's own errors either, but an offset.
+The tokens are Jinja's, so that an expression reads the same in a file and in a template.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from jinja2 import Environment, TemplateSyntaxError
-from jinja2.lexer import Token as JinjaToken
-from jinja2.lexer import TokenStream, float_re, integer_re, operator_re, operators, string_re
-
-from orchestrator.core.expression.values import LARGEST_INTEGER, LONGEST_TEXT
 from orchestrator.errors import OrchestratorError
 
 LONGEST_SOURCE: Final = 4_000
 DEEPEST: Final = 32
 
-_KNOWN_ESCAPES: Final = frozenset("\\'\"abfnrtvxuUN01234567\n")
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _OPERAND_ENDS: Final = frozenset({"name", "string", "integer", "float", ")", "]", "}"})
 _WAYS_OUT: Final = {
     "&": "write 'and'",
@@ -44,15 +34,18 @@ _WAYS_OUT: Final = {
 }
 
 
+_DIGITS: Final = r"(?:\d+_)*\d+"
 _TOKEN: Final = re.compile(
-    r"(?P<whitespace>\s+)"
-    rf"|(?P<float>(?ix:{float_re.pattern}))"
-    rf"|(?P<integer>(?ix:{integer_re.pattern}))"
-    r"|(?P<name>\w+)"
-    rf"|(?P<string>(?s:{string_re.pattern}))"
-    rf"|(?P<operator>{operator_re.pattern})"
+    r"(\s*)(?:"
+    rf"((?<!\.){_DIGITS}(?:(?:\.{_DIGITS})?[eE][+\-]?{_DIGITS}|\.{_DIGITS}))"
+    r"|(0[bB](?:_?[01])+|0[oO](?:_?[0-7])+|0[xX](?:_?[\da-fA-F])+|[1-9](?:_?\d)*|0(?:_?0)*)"
+    r"|(\w+)"
+    r"""|('[^'\\]*(?:\\(?:.|\n)[^'\\]*)*'|"[^"\\]*(?:\\(?:.|\n)[^"\\]*)*")"""
+    r"|(//|\*\*|==|!=|>=|<=|[-+/*%~[\](){}<>=.:|,;])"
+    r")"
 )
-"""Jinja's own patterns in the order in which its lexer tries them; its names take a few rare characters more."""
+"""White space, then a float, integer, name, string or operator: Jinja's patterns in the order in which its lexer tries
+them. Its names take a few rare characters more."""
 _CLOSED_BY: Final = {"(": ")", "[": "]", "{": "}"}
 _CLOSING: Final = frozenset(_CLOSED_BY.values())
 
@@ -76,7 +69,7 @@ class Token(NamedTuple):
     text: str
 
 
-def tokens_of(source: str, environment: Environment) -> list[Token]:
+def tokens_of(source: str) -> list[Token]:
     """The tokens without white space. Raises ExpressionSyntax: too long, unreadable, braces, unfitting brackets."""
     if len(source) > LONGEST_SOURCE:
         raise ExpressionSyntax(
@@ -88,7 +81,7 @@ def tokens_of(source: str, environment: Environment) -> list[Token]:
     text = _one_kind_of_line_ends(source)
     found = _cut(text)
     if found is None:
-        found = _cut_by_jinja(source, text, environment)
+        found = _cut_by_jinja(source, text)
     if not found:
         raise ExpressionSyntax("an expression is missing", 0, "write one such as customer.tier == 'gold'")
     if "{" in text:
@@ -101,28 +94,33 @@ def _cut(text: str) -> list[Token] | None:
     found: list[Token] = []
     place = 0
     closing: list[str] = []
-    for match in _TOKEN.finditer(text):
-        if match.start() != place:
-            return None
-        kind, word, start, place = match.lastgroup or "", match[0], place, match.end()
-        if kind == "whitespace":
-            continue
-        if kind == "operator":
-            kind = word
-            if word in _CLOSED_BY:
-                closing.append(_CLOSED_BY[word])
-            elif word in _CLOSING and (not closing or closing.pop() != word):
+    for space, decimal, integer, name, string, operator in _TOKEN.findall(text):
+        place += len(space)
+        if name:
+            found.append(Token(place, "name", name))
+            place += len(name)
+        elif operator:
+            if operator in _CLOSED_BY:
+                closing.append(_CLOSED_BY[operator])
+            elif operator in _CLOSING and (not closing or closing.pop() != operator):
                 return None
-        found.append(Token(start, kind, word))
-    return found if place == len(text) else None
+            found.append(Token(place, operator, operator))
+            place += len(operator)
+        else:
+            kind = "string" if string else "integer" if integer else "float"
+            found.append(Token(place, kind, string or integer or decimal))
+            place += len(string or integer or decimal)
+    return found if place == len(text.rstrip()) else None
 
 
-def _cut_by_jinja(source: str, text: str, environment: Environment) -> list[Token]:
+def _cut_by_jinja(source: str, text: str) -> list[Token]:
     """The tokens by Jinja's own lexer, for the sake of its complaints, and of names in rare scripts."""
+    from jinja2 import Environment, TemplateSyntaxError  # needed by mistakes alone
+
     found: list[Token] = []
     place = 0
     try:
-        for _, kind, word in environment.lexer.tokeniter(text, None, state="variable"):
+        for _, kind, word in Environment().lexer.tokeniter(text, None, state="variable"):
             if kind == "variable_end":
                 raise ExpressionSyntax("an expression is written without braces here", place, "leave out {{ and }}")
             if kind != "whitespace":
@@ -167,7 +165,7 @@ def check_levels(tokens: list[Token]) -> None:
     """Counts levels before anything recurses: open brackets, and in each of them what nests without one: the links of
     a chain (`a.b | c`) and signs up to the next operator, `not` up to the next `and`, `else` up to the next comma.
     Raises ExpressionSyntax beyond 32."""
-    if 2 * sum(token.text in _DEEPER for token in tokens) <= DEEPEST:
+    if 2 * len(tokens) <= DEEPEST or 2 * sum(token.text in _DEEPER for token in tokens) <= DEEPEST:
         return
     nested = [[0, 0, 0]]  # chain, nots, elses of each open bracket
     level = 0
@@ -220,46 +218,3 @@ def _nesting(token: Token, after_operand: bool) -> tuple[int, int | None]:
             "else": (2, _ELSES),
         }.get(token.text, (2, None))
     return 0, None
-
-
-def stream_of(tokens: list[Token], environment: Environment) -> TokenStream:
-    """The tokens as Jinja's parser takes them, each with its offset in place of its line."""
-    return TokenStream(_for_jinja(tokens, environment), None, None)
-
-
-def _for_jinja(tokens: list[Token], environment: Environment) -> Iterator[JinjaToken]:
-    for offset, kind, text in tokens:
-        if kind == "name" and text.isidentifier():
-            yield JinjaToken(offset, kind, text)
-        elif kind in operators:
-            yield JinjaToken(offset, operators[kind], text)
-        else:
-            yield JinjaToken(offset, kind, _value(offset, kind, text, environment))
-
-
-def _value(offset: int, kind: str, text: str, environment: Environment) -> Any:
-    """What a text or number stands for, as Jinja's lexer has it. Raises ExpressionSyntax."""
-    if kind == "string" and "\\" not in text:
-        value: Any = text[1:-1]
-    else:
-        raw = iter([(offset, kind, _escaped(text) if kind == "string" else text)])
-        value = next(environment.lexer.wrap(raw)).value
-    if kind == "string":
-        _check_text(value, offset)
-    elif isinstance(value, int) and value > LARGEST_INTEGER + 1:
-        raise ExpressionSyntax("the number is beyond the 64 bits of an integer", offset, code="expression_too_large")
-    elif isinstance(value, float) and value - value != 0:
-        raise ExpressionSyntax("the number is beyond all bounds", offset, code="expression_too_large")
-    return value
-
-
-def _escaped(text: str) -> str:
-    """Unknown escapes stand for themselves (`'\\d'`), as they do in Jinja, but without a warning of Python's."""
-    return _ESCAPE.sub(lambda found: found[0] if found[1] in _KNOWN_ESCAPES else "\\" + found[0], text)
-
-
-def _check_text(text: str, offset: int) -> None:
-    if len(text) > LONGEST_TEXT:
-        raise ExpressionSyntax(f"the text has more than {LONGEST_TEXT} characters", offset, code="expression_too_large")
-    if bad := _UNSTORABLE.search(text):
-        raise ExpressionSyntax(f"the text holds {bad[0]!a}, which no database can store", offset)

@@ -11,15 +11,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, get_args
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.core.time.zones import zone_names, zone_or_none
 from orchestrator.definitions.faults import described, fault, listed, quoted, shown, wrong_type
-from orchestrator.definitions.nearest import did_you_mean
+from orchestrator.records import dataclass
 
 KIND_KEY = "x-kind"
 """Where a JSON Schema names a field's kind: expression, template, plain or data."""
@@ -27,7 +28,7 @@ KIND_KEY = "x-kind"
 Schema = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Kind:
     """How a value is checked (`check` returns it or raises a fault), described, and what it is called."""
 
@@ -117,6 +118,18 @@ def _attribute(value: object) -> str:
     return text
 
 
+def _version(value: object) -> str:
+    if type(value) is int and 0 <= value < 10**12:  # twelve digits, of which none happens to be a letter
+        value = f"{value:012}"
+    if isinstance(value, float):
+        raise fault("bad_value", "{it} takes a version, and this one reads like a number", "put it into quotes")
+    text = plain_text(value)
+    if text != "any" and not re.fullmatch("[0-9a-f]{12}", text):
+        hint = did_you_mean(text, ["any"]) or "`orchestrator diff` shows which versions somebody is in"
+        raise fault("bad_value", f"{{it}} takes a version of 12 hexadecimal digits or `any`, not {described(text)}", hint)
+    return text
+
+
 RESERVED = frozenset(
     {"customer", "event", "entry", "it", "now", "today", "loop", "true", "false", "none", "True", "False", "None",
      "and", "or", "not", "in", "is", "if", "else", "row", "vars"}
@@ -171,6 +184,20 @@ TemplateName = Annotated[
         "plain",
         _pattern("the name of a template file without its ending", r"\w[\w.-]*(?:/\w[\w.-]*)*", "cart_reminder"),
         {**PLAIN_SCHEMA, "description": "A template's name: its file below templates/, without channel and ending."},
+    ),
+]
+VersionText = Annotated[
+    str,
+    Kind(
+        "plain",
+        _version,
+        {
+            "anyOf": [
+                {"type": "string", "pattern": "^(any|[0-9a-f]{12})$"},
+                {"type": "integer", "minimum": 0, "maximum": 999_999_999_999},
+            ],
+            "description": "A version as `orchestrator diff` shows it, or `any`.",
+        },
     ),
 ]
 ResultName = Annotated[str, Kind("plain", _result, {**PLAIN_SCHEMA, "description": "A name that expressions can use."})]
@@ -310,7 +337,7 @@ Flag = Annotated[bool, Kind("plain", _flag, {"type": "boolean"})]
 OnlyTrue = Annotated[bool, Kind("plain", _only_true, {"const": True})]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OneOf:
     """One word out of the Literal that it annotates; `beside` names what else may stand there."""
 

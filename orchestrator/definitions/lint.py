@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from orchestrator.definitions.collector import collector_at_rest
+from orchestrator.definitions.collector import NEVER, seldom_collected
 from orchestrator.definitions.load import LoadedProject, load_project
 from orchestrator.definitions.rules.analysis.subject import Subject
 from orchestrator.definitions.rules.registry import RULES, Check
@@ -19,7 +19,7 @@ def lint_project(root: Path, *, only: Sequence[Path] | None = None) -> tuple[Loa
     The problems are those of loading and of the rules together. With `only`, just those of these files and folders
     are told; everything is read all the same, because names may be declared anywhere.
     """
-    with collector_at_rest():
+    with seldom_collected(NEVER):
         loaded = load_project(root)
         problems = in_order([*loaded.problems, *run_rules(loaded)])
     if only is not None:

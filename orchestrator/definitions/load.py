@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.core.project import Project
-from orchestrator.definitions.collector import collector_at_rest
+from orchestrator.definitions.collector import NEVER, seldom_collected
 from orchestrator.definitions.compiler.flow import walk
 from orchestrator.definitions.compiler.journey import JourneySource, compile_journey
 from orchestrator.definitions.compiler.plan import Plan
@@ -20,6 +19,7 @@ from orchestrator.definitions.project_files import ProjectFiles, load_project_fi
 from orchestrator.definitions.source import Document
 from orchestrator.definitions.validation import in_order
 from orchestrator.errors import Problem, ProjectInvalid
+from orchestrator.records import dataclass
 from orchestrator.templating.loading import load_templates
 from orchestrator.templating.templates import TemplateLibrary
 
@@ -70,7 +70,7 @@ def load_project(root: Path, *, only: Sequence[Path] | None = None) -> LoadedPro
     Never raises for what files hold. With `only`, just the problems of these files and folders are told; everything is
     read all the same, because names may be declared anywhere.
     """
-    with collector_at_rest():
+    with seldom_collected(NEVER):
         return _load(root, only)
 
 

@@ -7,7 +7,6 @@ the same table gives the same events today and tomorrow.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,6 +20,7 @@ from orchestrator.definitions.scenario_verbatim import with_source_text
 from orchestrator.definitions.source import Document
 from orchestrator.definitions.validation import validate
 from orchestrator.errors import Problem
+from orchestrator.records import dataclass
 
 PROFILE_FIELDS = ("email", "phone", "timezone", "locale", "country", "currency", "stage")
 """What of a profile is one text each."""

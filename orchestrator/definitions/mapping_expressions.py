@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final
 
 from orchestrator.core.expression.check import check
 from orchestrator.core.expression.expr import TooMuchWork, compiled
 from orchestrator.core.expression.finding import Finding
+from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.core.expression.needs import needs
 from orchestrator.core.expression.nodes import Attribute, CatalogRow, Fact, History, Item, Literal, Name, Node, walk
 from orchestrator.core.expression.reserved import NAMES
@@ -17,10 +17,10 @@ from orchestrator.core.expression.scope import Evaluator, Scope, Value
 from orchestrator.core.expression.types import OBJECT, Type, Types
 from orchestrator.definitions.expression_tokens import ExpressionSyntax
 from orchestrator.definitions.expressions import parse
-from orchestrator.definitions.nearest import did_you_mean
 from orchestrator.definitions.scenario_findings import Findings, Where
 from orchestrator.definitions.table_readers import ROW_NUMBER, Row
 from orchestrator.errors import Problem
+from orchestrator.records import dataclass
 
 ROW: Final = "row"
 MOST_ANSWERS: Final = 1 << 12

@@ -7,25 +7,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel
 
+from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.definitions.catalogs import LARGEST_CATALOG, Catalog, catalog_from_csv, catalog_from_yaml
 from orchestrator.definitions.models.journey import JourneyModel
 from orchestrator.definitions.models.offers import Offer, OffersModel
 from orchestrator.definitions.models.project import ProjectModel
 from orchestrator.definitions.models.schema import SchemaModel
 from orchestrator.definitions.models.segments import Segment, SegmentsModel
-from orchestrator.definitions.nearest import did_you_mean
 from orchestrator.definitions.project_walk import FoundFile, walk_project
 from orchestrator.definitions.source import Document
 from orchestrator.definitions.text_files import LARGEST_FILE, decode_text, too_large
 from orchestrator.definitions.validation import in_order, validate
 from orchestrator.definitions.yaml_loader import load_document
 from orchestrator.errors import Problem
+from orchestrator.records import dataclass
 
 Model = TypeVar("Model", bound=BaseModel)
 

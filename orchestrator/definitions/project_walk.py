@@ -10,12 +10,13 @@ import os
 import stat
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Literal
 
-from orchestrator.definitions.nearest import nearest
+from orchestrator.core.expression.nearest import nearest
 from orchestrator.errors import Problem
+from orchestrator.records import dataclass
 
 FileKind = Literal["project", "schema", "segments", "offers", "catalog", "journey", "tests", "template", "asset"]
 

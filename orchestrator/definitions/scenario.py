@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.core.time.zones import zone_names, zone_or_none
-from orchestrator.definitions.nearest import did_you_mean
 from orchestrator.definitions.scenario_findings import Findings, Where
 from orchestrator.definitions.scenario_item_models import ItemBase, ItemModel
 from orchestrator.definitions.scenario_items import CustomerSpec, FetchAnswer, PastSpec, Scenario, TimelineItem

@@ -6,10 +6,12 @@ Read by the virtual clock and by nothing else; a scenario file becomes these in 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
+
+from orchestrator.records import dataclass
 
 ConsentState = Literal["in", "out"]
 ProviderOutcome = Literal["accept", "bounce", "complaint", "timeout", "reject"]

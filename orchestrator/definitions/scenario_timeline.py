@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypedDict
@@ -12,6 +11,7 @@ from orchestrator.core.time.durations import parse_fixed
 from orchestrator.definitions import scenario_item_models as models
 from orchestrator.definitions import scenario_items as items
 from orchestrator.definitions.scenario_findings import Findings, Where
+from orchestrator.records import dataclass
 
 
 class Place(TypedDict):

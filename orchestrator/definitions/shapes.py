@@ -7,15 +7,16 @@ know both. Branches are chosen before anything is checked, so that a mistake is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from orchestrator.core.expression.nearest import did_you_mean, nearest
 from orchestrator.definitions.faults import fault, listed, shown, wrong_type
 from orchestrator.definitions.field_kinds import Schema
-from orchestrator.definitions.nearest import did_you_mean, nearest
+from orchestrator.records import dataclass
 
 SHORT_FOR = "x-short-for"
 """Marks, in a JSON Schema being made, a short form by the key of the full form that it stands for."""
@@ -24,7 +25,7 @@ TAG = "="
 """Starts the names of branches in error locations, where they are skipped."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Converted:
     """A value is converted before it is checked; `short` is the JSON Schema of what is converted."""
 
@@ -48,7 +49,7 @@ class Converted:
         return {"if": self.tell_short, "then": self.short(full), "else": full}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Shorthand(Converted):
     """A bare value stands for a mapping with just `key`: ``email: x`` for ``email: {template: x}``.
 
@@ -65,7 +66,7 @@ class Shorthand(Converted):
         return self.schema or {SHORT_FOR: self.key}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OneOrMany(Converted):
     """One item stands for a list of one."""
 
@@ -79,7 +80,7 @@ class OneOrMany(Converted):
         return items
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ListOrMapping(Converted):
     """A list of names stands for a mapping of these names to nothing."""
 
@@ -101,7 +102,7 @@ class ListOrMapping(Converted):
         return {"type": "array", "items": {"type": "string"}}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StepsOrMapping(Converted):
     """A list of steps stands for a mapping with just `do`."""
 
@@ -114,7 +115,7 @@ class StepsOrMapping(Converted):
         return {SHORT_FOR: "do"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EmptyWhenNull(Converted):
     """Nothing behind the colon is an empty list or mapping."""
 
@@ -129,7 +130,7 @@ class EmptyWhenNull(Converted):
         return {"type": "null"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TextOr:
     """A mapping or list is checked as the type `full`, anything else as the type `bare`."""
 
@@ -147,7 +148,7 @@ class TextOr:
         return {"if": {"type": ["object", "array"]}, "then": full, "else": bare}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ByKey:
     """A mapping whose kind is told by the one key of `choices` that it has.
 

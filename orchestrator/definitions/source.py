@@ -7,13 +7,14 @@ an index 0 where the file has one trigger instead of a list, or ``("email", "tem
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, NamedTuple
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from orchestrator.definitions.positions import source_index
 from orchestrator.errors import Problem
+from orchestrator.records import dataclass
 
 Path = tuple[str | int, ...]
 Style = Literal["plain", "single", "double", "literal", "folded"]

@@ -10,12 +10,12 @@ import csv
 import json
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from orchestrator.definitions.table_lines import LONGEST_LINE, Progress, TableBytes
 from orchestrator.errors import Problem, ProjectInvalid
+from orchestrator.records import dataclass
 
 Row = dict[str, Any]
 """One row: column -> value, and `n`, the row's number. CSV values are text, JSON Lines and Parquet values are typed."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 
 from orchestrator.errors import Problem
+from orchestrator.records import dataclass
 
 LARGEST_FILE = 1024 * 1024
 """Bytes of a YAML or front matter text. A catalog in CSV has its own bound."""

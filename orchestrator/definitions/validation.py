@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, RootModel, ValidationError
 from yaml.nodes import MappingNode, Node, SequenceNode
 
+from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.definitions import expression_cut as cut
 from orchestrator.definitions.faults import MARK, described, listed, quoted
-from orchestrator.definitions.nearest import did_you_mean
 from orchestrator.definitions.shapes import TAG
 from orchestrator.definitions.source import Document, Path, is_flow
 from orchestrator.errors import Problem

@@ -6,7 +6,6 @@ The parser reports where it gave up, which is often one line behind the mistake;
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from yaml import YAMLError
 from yaml.error import Mark as YamlMark
@@ -15,6 +14,7 @@ from yaml.error import MarkedYAMLError
 from orchestrator.definitions import expression_cut as cut
 from orchestrator.definitions.faults import listed
 from orchestrator.errors import Problem
+from orchestrator.records import dataclass
 
 SYNTAX = "yaml_syntax"
 _VALUE = re.compile(r"^(?P<lead>[ ]*(?:-[ ]+)*)(?P<key>[^\s:#'\"{\[][^:#]*):[ ]+(?P<value>\S.*)$")

@@ -28,8 +28,8 @@ from orchestrator.core.time.waits import date_end
 from orchestrator.core.time.zones import local, to_utc
 from orchestrator.core.transition import Transition, transition
 from orchestrator.core.view import Pools, View
+from orchestrator.definitions.collector import seldom_collected
 from orchestrator.stores.memory_record import CustomerRecord
-from orchestrator.testing.collector import seldom_collected
 from tests.small_projects import project_of
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)

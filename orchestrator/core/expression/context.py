@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from orchestrator.core.expression.builtin_events import EVENTS
@@ -11,6 +11,7 @@ from orchestrator.core.expression.moments import as_day, as_instant
 from orchestrator.core.expression.nodes import Node
 from orchestrator.core.expression.scope import Evaluator, Scope, Value
 from orchestrator.core.expression.types import DATE, DATETIME, Type, Types
+from orchestrator.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

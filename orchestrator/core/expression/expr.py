@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from orchestrator.core.expression.evaluate import NO_VARS, compile_node
 from orchestrator.core.expression.leaves import leaves_of
@@ -15,6 +15,7 @@ from orchestrator.core.expression.steady import Steadiness, moves_steadily, set_
 from orchestrator.core.expression.text import text_of
 from orchestrator.core.expression.types import Types
 from orchestrator.errors import DecisionError, EvaluationError
+from orchestrator.records import dataclass
 
 MOST_WORK = 20_000
 """Nodes that one expression may come to when each variable in it is written out."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
 from typing import Literal as OneOf
 
 from orchestrator.core.expression.nearest import did_you_mean, known_words
 from orchestrator.core.expression.nodes import Attribute, Literal, Name, Node, Word, start_of
 from orchestrator.core.expression.text import text_of
 from orchestrator.core.expression.types import Type, Types
+from orchestrator.records import dataclass
 
 Severity = OneOf["error", "warning"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import timedelta
 from typing import Final
 
@@ -19,6 +19,7 @@ from orchestrator.core.expression.nodes import (
     children,
 )
 from orchestrator.core.expression.reserved import NAMES
+from orchestrator.records import dataclass
 
 ALL: Final = "*"
 """Stands for every name, where an object is used as a whole or asked by a computed name."""

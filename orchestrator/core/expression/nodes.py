@@ -8,10 +8,12 @@ of one precedence are one node each, and a sign before a number is part of the n
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import Literal as OneOf
 from typing import assert_never
+
+from orchestrator.records import dataclass
 
 Operator = OneOf["+", "-", "*", "/", "//", "%", "~"]
 Comparison = OneOf["==", "!=", "<", "<=", ">", ">=", "in", "not in"]

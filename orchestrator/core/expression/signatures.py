@@ -7,10 +7,10 @@ language reference, section 4.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from orchestrator.core.expression.nearest import did_you_mean, known_words
+from orchestrator.records import dataclass
 
 T = TypeVar("T")
 

@@ -7,7 +7,6 @@ rate) with the present instant. What else is made of `now` can change at any tim
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -17,6 +16,7 @@ from orchestrator.core.expression.operators import compare
 from orchestrator.core.expression.scope import Evaluator, Scope, Value
 from orchestrator.core.expression.values import is_number
 from orchestrator.errors import DecisionError
+from orchestrator.records import dataclass
 
 MINUTE = timedelta(minutes=1)
 """After this long, a value made of `now` in any other way is looked at again."""

@@ -6,8 +6,10 @@ An unknown type, or an open Record, never gives rise to a complaint.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, assert_never
+
+from orchestrator.records import dataclass
 
 Kind = Literal["string", "integer", "number", "boolean", "date", "datetime", "duration", "none", "unknown"]
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 def run_choose(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Choose) -> int:
     """Take the first branch whose condition is true. An error is neither true nor false, and takes none."""
     values: dict[str, object] = {}
-    scope = turn.scope_of(e)
+    scope = turn.scope_of(e, journey=journey)
     for branch in step.branches:
-        taken = branch.when.truth(scope)
-        values.update(branch.when.explain(scope))
+        taken = branch.when.evaluate(scope)
+        values |= branch.when.explain(scope)
         if taken:
             turn.say("branched", {"branch": branch.label}, e, step.id, values)
             return branch.target

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.advance import STOP, is_late, leave, release_coupon, stand
 from orchestrator.core.enrollment import Enrollment, entry_record
-from orchestrator.core.guard import NoReach, Reach, Verdict, expires_at, reach, timing
+from orchestrator.core.guard import NoReach, Reach, expires_at, reach, timing
 from orchestrator.core.ledger import effect_id, message
+from orchestrator.core.passage import Verdict
 from orchestrator.core.program import ChannelTemplate, Journey, MessageOptions, Send, Step
-from orchestrator.core.view import LoadedMessage
 
 if TYPE_CHECKING:
     from orchestrator.core.turn import CustomerTurn
@@ -44,7 +44,11 @@ def send_first(
     for way in ways:
         found = reach(turn, e, journey, step, way, options)
         if isinstance(found, Reach):
-            return _decide(turn, e, journey, step, found, options, survey)
+            verdict = timing(turn, e, journey, step, found, options)
+            if verdict.action == "send":
+                write(turn, e, journey, step, found, options, survey, verdict.not_after)
+                return None
+            return _not_now(turn, e, step, way, verdict)
         closed.append(found)
     for refusal in closed:
         suppress(turn, e, step, refusal.way.channel, refusal.reason)
@@ -52,24 +56,13 @@ def send_first(
     return None
 
 
-def _decide(
-    turn: CustomerTurn,
-    e: Enrollment,
-    journey: Journey,
-    step: Step,
-    found: Reach,
-    options: MessageOptions,
-    survey: str | None,
-) -> int | None:
-    verdict = timing(turn, e, journey, step, found, options)
-    if verdict.action == "send":
-        write(turn, e, journey, step, found, options, survey, verdict.not_after)
-        return None
+def _not_now(turn: CustomerTurn, e: Enrollment, step: Step, way: ChannelTemplate, verdict: Verdict) -> int | None:
+    """The guards of time and number let no message pass: hold it, leave it out, or leave."""
     if verdict.action == "hold":
         hold(turn, e, step, verdict)
         return STOP
     assert verdict.reason is not None
-    suppress(turn, e, step, found.way.channel, verdict.reason)
+    suppress(turn, e, step, way.channel, verdict.reason)
     _let_go_of_coupon(turn, e, step)
     if verdict.action == "exit":
         leave(turn, e, verdict.reason)
@@ -103,10 +96,11 @@ def _send_all(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Send) -
                 return STOP
         done.append(way.channel)
         e.sent_ways = tuple(done)  # at once: an error at the next channel must not send this one again
-    e.sent_ways = tuple(done)
     if held:
+        e.sent_ways = tuple(done)
         hold(turn, e, step, min(held, key=lambda verdict: verdict.until_at or turn.t))
         return STOP
+    e.sent_ways = ()
     _let_go_of_coupon(turn, e, step)
     return step.next
 
@@ -158,8 +152,9 @@ def write(
 ) -> None:
     """Write the ledger row with exactly the values that the template uses, frozen."""
     zone = turn.zone_at(e, journey, step)
-    scope = turn.scope_of(e, None, zone.zone if step.timezone is None else None)
-    template, topic, way = found.template, found.topic, found.way
+    scope = turn.scope_of(e, None, zone.zone if step.timezone is None else None, journey=journey)
+    passage, address, template, topic = found
+    way = passage.way
     if options.values or journey.vars:
         asked = frozenset[str]().union(*(expr.needs.results for _, expr in template.uses))
         results = dict(e.results)
@@ -187,7 +182,7 @@ def write(
             way.template,
             template.hash,
             template.locale,
-            found.address.text,
+            address.text,
             values,
             turn.t,
             turn.now,
@@ -200,12 +195,12 @@ def write(
             options.on_quiet,
             step.in_exit,
             journey.throttle is not None,
-            _coupon_carried(turn, e, step, many),
+            _coupon_carried(turn, e, step, many) if many or e.pending else None,
             survey,
             zone.zone.key,
             zone.zone.key if zone.link == "step" else None,
         )
     )
-    turn.append_message(LoadedMessage(row))
+    turn.append_message(row)
     record = turn.entry_record(e.journey, e.key)
     turn.out.entries[e.journey, e.key] = entry_record((record.entered_at, record.exited_at, turn.t))

@@ -63,7 +63,7 @@ def run_survey(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Survey
 
 def finish_task(turn: CustomerTurn, e: Enrollment, step: OpenTask) -> int:
     """The task was closed, or is overdue: say how it went."""
-    task = turn.tasks.get(effect_id(e.id, step.id, e.visits.get(step.id, 1)))
+    task = turn.tasks.get(effect_id(e.id, step.id, e.visits.get(step.id, 1))) or _opened_by(turn, e, step)
     overdue = {
         "status": "overdue",
         "outcome": None,
@@ -74,6 +74,11 @@ def finish_task(turn: CustomerTurn, e: Enrollment, step: OpenTask) -> int:
     if step.as_name is not None:
         e.results[step.as_name] = outcome
     return step.next
+
+
+def _opened_by(turn: CustomerTurn, e: Enrollment, step: OpenTask) -> Task | None:
+    """The latest task of a step, which had another name when it was opened."""
+    return next((t for t in reversed(turn.tasks.values()) if t.enrollment_id == e.id and t.step == step.id), None)
 
 
 def finish_survey(turn: CustomerTurn, e: Enrollment, step: Survey) -> int:

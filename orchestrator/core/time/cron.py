@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 from orchestrator.core.time.iso import shown
 from orchestrator.core.time.zones import local, to_utc
 from orchestrator.errors import BadDate
+from orchestrator.records import dataclass
 
 _EXPECTED = "expected five fields, minute hour day month weekday, such as '0 9 * * MON'"
 _ALIASES = {

@@ -11,7 +11,7 @@ Two readings of the same words (the language reference, sections 4 and 5):
 from __future__ import annotations
 
 from calendar import monthrange
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from orchestrator.core.time.duration_text import LONGEST_DAYS, MONTH_DAYS, read_parts, spell_elapsed
 from orchestrator.core.time.zones import local, same_offset, to_utc
 from orchestrator.errors import BadDate
+from orchestrator.records import dataclass
 
 _ZERO = timedelta(0)
 
@@ -81,10 +82,9 @@ class Duration:
         31 January + 2 x `1mo` is 31 March. Raises BadDate outside the years 1 to 9999.
         """
         try:
-            if not self.months and self.days:
-                moved = base + timedelta(self.days * times)
-                if same_offset(base, moved, zone):
-                    return moved + self.elapsed * times if self.elapsed else moved
+            if self.days and not self.months and same_offset(base.toordinal(), self.days * times, zone):
+                moved = base + _days(self.days * times)
+                return moved + self.elapsed * times if self.elapsed else moved
             if self.months or self.days:
                 base = to_utc(shift_days(local(base, zone), self.months * times, self.days * times), zone)
             return base + self.elapsed * times
@@ -104,6 +104,12 @@ class Duration:
 
     def __str__(self) -> str:
         return self.text
+
+
+@lru_cache(maxsize=1024)
+def _days(count: int) -> timedelta:
+    """So many days: making the span anew takes longer than the sum it is for."""
+    return timedelta(count)
 
 
 def shift_days(wall: datetime, months: int, days: int) -> datetime:

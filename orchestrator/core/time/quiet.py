@@ -8,7 +8,6 @@ of all local times: in a gap at its end, in a fold at the first of the two.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -16,6 +15,7 @@ from zoneinfo import ZoneInfo
 from orchestrator.core.time.waits import Window
 from orchestrator.core.time.zones import local
 from orchestrator.errors import BadDate
+from orchestrator.records import dataclass
 
 _DAY = timedelta(days=1)
 # A country's zones that leave no free instant in this long never will: the pattern repeats daily.

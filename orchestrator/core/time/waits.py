@@ -9,7 +9,6 @@ Weekdays are `date.weekday()` numbers, Monday 0; `days=None` means every day. An
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -18,6 +17,7 @@ from orchestrator.core.time.durations import Duration, shift_days
 from orchestrator.core.time.iso import read_date, shown
 from orchestrator.core.time.zones import local, to_utc
 from orchestrator.errors import BadDate
+from orchestrator.records import dataclass
 
 _DAY = timedelta(days=1)
 # Every weekday comes within a week; twice that where a gap swallows the one that was meant.

@@ -8,13 +8,13 @@ them, and other times use the project's zone; else the project's. An invalid zon
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 from orchestrator.core.time.country_zones import ZONES_OF_COUNTRY
 from orchestrator.core.time.zones import zone_or_none
+from orchestrator.records import dataclass
 
 Link = Literal["step", "customer", "phone", "country", "project"]
 

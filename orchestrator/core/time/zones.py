@@ -87,13 +87,15 @@ def to_utc(wall: datetime, zone: ZoneInfo) -> datetime:
     return _end_of_gap(wall, zone, before)
 
 
-def same_offset(one: datetime, other: datetime, zone: ZoneInfo) -> bool:
-    """Whether the clocks of a zone surely stand alike at two instants, with no change near them.
+@lru_cache(maxsize=16_384)
+def same_offset(day: int, days: int, zone: ZoneInfo) -> bool:
+    """Whether the clocks of a zone surely stand alike on a day, by its ordinal in UTC, and so many days later, with no
+    change near either.
 
     Then days between them are days of 24 hours.
     """
-    offset = _steady_offset(zone, one.toordinal())
-    return offset is not None and offset == _steady_offset(zone, other.toordinal())
+    offset = _steady_offset(zone, day)
+    return offset is not None and offset == _steady_offset(zone, day + days)
 
 
 def second_of_fold(wall: datetime, zone: ZoneInfo) -> datetime | None:
@@ -131,8 +133,8 @@ def _steady_offset(zone: ZoneInfo, day: int) -> timedelta | None:
     try:
         midnight = datetime.fromordinal(day).replace(tzinfo=UTC)
         offsets = {_offset(zone, (midnight + timedelta(hours=hour)).astimezone(zone)) for hour in _AROUND_A_DAY}
-    except OverflowError:
-        return None
+    except (OverflowError, ValueError):
+        return None  # the calendar ends
     return offsets.pop() if len(offsets) == 1 else None
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from orchestrator.core.expression.expr import Expr, compiled
+from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.core.expression.nodes import Literal as LiteralNode
 from orchestrator.core.expression.types import Enum, Record, Scalar, Type, type_name
 from orchestrator.core.interpolation import Template
@@ -23,7 +24,6 @@ from orchestrator.core.time.waits import Window
 from orchestrator.core.time.zones import zone_names, zone_or_none
 from orchestrator.definitions.compiler.names import Names
 from orchestrator.definitions.compiler.template_text import Hole, Miswritten, cut
-from orchestrator.definitions.nearest import did_you_mean
 from orchestrator.definitions.source import Document, Path
 from orchestrator.errors import Problem
 

@@ -8,11 +8,12 @@ The last step of a block goes on where the step that holds the block goes on.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
 
 from orchestrator.core.program import END, OnError
 from orchestrator.definitions.source import Path
+from orchestrator.records import dataclass
 
 AGAIN = "again"
 """The verb of the place behind the body of a `repeat`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from orchestrator.core.program import (
@@ -31,6 +31,7 @@ from orchestrator.definitions.compiler.rules import (
     compile_goal,
     compile_late,
     compile_limits,
+    compile_migration,
     compile_throttle,
     compile_updates,
     with_variables,
@@ -45,6 +46,7 @@ from orchestrator.definitions.models.flow import RepeatStep, SurveyStep, WaitSte
 from orchestrator.definitions.models.journey import EventExit, JourneyModel
 from orchestrator.definitions.source import Document, Path
 from orchestrator.errors import Problem
+from orchestrator.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,10 +197,16 @@ def _assemble(
         throttle=compile_throttle(model, fields),
         limits=compile_limits(model),
         late=compile_late(model, fields),
+        migrate=compile_migration(model, _own_steps(regions[0]), fields),
         events=_events(steps, exits, updates, goal),
         vars=tuple(inside.vars.items()),
         by_id={step.id: step.index for step in steps},
     )
+
+
+def _own_steps(region: _Region) -> dict[str, int]:
+    """The steps that the file names, by their ids."""
+    return {place.id: place.index for place in region.places if place.node.verb != AGAIN}
 
 
 def _events(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from orchestrator.core.expression.needs import NOTHING, Needs, needs
 from orchestrator.core.expression.nodes import Node
 from orchestrator.core.expression.types import UNKNOWN, Record, Type, Types
 from orchestrator.definitions.expressions import ExpressionSyntax, parse
+from orchestrator.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

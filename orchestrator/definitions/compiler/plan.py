@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from orchestrator.core.expression.types import Types
 from orchestrator.definitions.compiler.carriers import TemplateNames
 from orchestrator.definitions.compiler.names import Names, Readings
+from orchestrator.records import dataclass
 
 
 def no_template(channel: str, name: str) -> frozenset[str]:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import assert_never
 
 from orchestrator.core.expression.expr import Expr
+from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.core.expression.text import quoted
 from orchestrator.core.expression.types import OBJECT, Type
-from orchestrator.core.program import ExitRule, Goal, Late, Limits, Throttle, UpdateRule
+from orchestrator.core.program import ExitRule, Goal, Late, Limits, Migration, Throttle, UpdateRule
 from orchestrator.definitions.compiler.fields import NOTHING, NUMBER, TEXT, Fields
 from orchestrator.definitions.compiler.names import Names
 from orchestrator.definitions.compiler.types import event_record
@@ -43,6 +44,22 @@ def at_the_door(inside: Names) -> Names:
 
 def _needs_entry(expr: Expr, variables: Mapping[str, Expr]) -> bool:
     return bool(expr.needs.entry or expr.needs.results - variables.keys())
+
+
+def compile_migration(model: JourneyModel, targets: Mapping[str, int], fields: Fields) -> Migration | None:
+    """Who moves here from older versions. `targets` are the journey's own steps, without those of its exits."""
+    if model.migrate is None:
+        return None
+    versions = model.migrate.from_
+    if "any" in versions and len(versions) > 1:
+        fields.complain(("migrate", "from"), "bad_value", "`any` stands alone: it names all other versions, too")
+    for old, new in model.migrate.map.items():
+        if new not in targets:
+            hint = did_you_mean(new, sorted(targets)) or "give the step that is meant an `id`"
+            message = f"there is no step '{new}' to move to, below `steps`"
+            fields.complain(("migrate", "map", old), "unknown_step", message, hint)
+    chosen = None if "any" in versions else frozenset(versions)
+    return Migration(chosen, dict(model.migrate.map), model.migrate.removed)
 
 
 def compile_exits(model: JourneyModel, first_steps: list[int], fields: Fields, names: Names) -> tuple[ExitRule, ...]:

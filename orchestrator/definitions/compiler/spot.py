@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.core.program import END, Retry
 from orchestrator.core.time.durations import parse_duration
 from orchestrator.definitions.compiler.fields import Fields
 from orchestrator.definitions.compiler.flow import Place
 from orchestrator.definitions.compiler.names import Names
 from orchestrator.definitions.models.steps import StepBase
-from orchestrator.definitions.nearest import did_you_mean
 from orchestrator.definitions.source import Path
+from orchestrator.records import dataclass
 
 DEFAULT_BACKOFF: Final = parse_duration("1m")
 

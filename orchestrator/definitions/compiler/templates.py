@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from orchestrator.core.expression.expr import Expr, compiled
 from orchestrator.core.expression.types import OBJECT, UNKNOWN, Record, Type, Types, either
@@ -14,6 +14,7 @@ from orchestrator.definitions.compiler.fields import NOTHING
 from orchestrator.definitions.compiler.journey import JourneySource
 from orchestrator.definitions.compiler.names import Names, tree_or_none
 from orchestrator.definitions.compiler.types import union
+from orchestrator.records import dataclass
 from orchestrator.templating.templates import TemplateLibrary, TemplateVariant
 
 TemplateKey = tuple[str, str]

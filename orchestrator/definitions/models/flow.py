@@ -23,7 +23,7 @@ from orchestrator.definitions.models.actions import (
     UnenrollStep,
     WebhookStep,
 )
-from orchestrator.definitions.models.base import FileModel
+from orchestrator.definitions.models.base import FileModel, no_items
 from orchestrator.definitions.models.messages import (
     EmailStep,
     InboxStep,
@@ -83,9 +83,9 @@ class WaitStep(StepBase):
     VERB: ClassVar[str] = "wait"
     wait: Wait
     """A duration, or a mapping that says until when or for what."""
-    then: Steps = Field(default_factory=list)
+    then: Steps = Field(default_factory=no_items)
     """Steps when it happened."""
-    else_: Steps = Field(default_factory=list)
+    else_: Steps = Field(default_factory=no_items)
     """Steps when `up_to` has passed."""
 
     @model_validator(mode="after")
@@ -106,9 +106,9 @@ class SurveyStep(StepBase):
     VERB: ClassVar[str] = "survey"
     survey: Survey
     """The survey and the message that carries it."""
-    then: Steps = Field(default_factory=list)
+    then: Steps = Field(default_factory=no_items)
     """Steps after an answer."""
-    else_: Steps = Field(default_factory=list)
+    else_: Steps = Field(default_factory=no_items)
     """Steps when `up_to` has passed without one."""
 
 
@@ -118,9 +118,9 @@ class IfStep(StepBase):
     VERB: ClassVar[str] = "if"
     if_: Expression
     """The condition; none is false."""
-    then: Steps = Field(default_factory=list)
+    then: Steps = Field(default_factory=no_items)
     """Steps where it is true."""
-    else_: Steps = Field(default_factory=list)
+    else_: Steps = Field(default_factory=no_items)
     """Steps where it is not."""
 
     INSTEAD: ClassVar[Mapping[str, str]] = {"default": "else", "otherwise": "else", "steps": "then"}
@@ -131,7 +131,7 @@ class Choice(FileModel):
 
     when: Expression
     """The condition; the first true one wins."""
-    do: Steps = Field(default_factory=list)
+    do: Steps = Field(default_factory=no_items)
     """Steps where it is true."""
 
     INSTEAD: ClassVar[Mapping[str, str]] = {"then": "do", "steps": "do", "if": "when"}
@@ -143,7 +143,7 @@ class ChooseStep(StepBase):
     VERB: ClassVar[str] = "choose"
     choose: list[Choice]
     """Branches; the first whose condition is true is taken, and no other."""
-    default: Steps = Field(default_factory=list)
+    default: Steps = Field(default_factory=no_items)
     """Steps where none is true."""
 
     INSTEAD: ClassVar[Mapping[str, str]] = {"else": "default", "otherwise": "default"}
@@ -162,7 +162,7 @@ class Variant(FileModel):
 
     weight: PositiveAmount = 1
     """Its share relative to the other variants'."""
-    do: Steps = Field(default_factory=list)
+    do: Steps = Field(default_factory=no_items)
     """Steps of those who are in it."""
 
 
@@ -207,7 +207,7 @@ class Repeat(FileModel):
     """Each pass begins this long after the one before."""
     while_: Expression | None = None
     """Only as long as this is true."""
-    do: Steps = Field(default_factory=list)
+    do: Steps = Field(default_factory=no_items)
     """The steps of one pass; `loop.index` counts from 1."""
 
 

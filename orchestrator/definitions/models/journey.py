@@ -16,10 +16,11 @@ from orchestrator.definitions.field_kinds import (
     Plain,
     Positive,
     ResultName,
+    VersionText,
     ZoneOrExpression,
     whole,
 )
-from orchestrator.definitions.models.base import FileModel
+from orchestrator.definitions.models.base import FileModel, no_items
 from orchestrator.definitions.models.flow import Step
 from orchestrator.definitions.models.triggers import Trigger
 from orchestrator.definitions.shapes import ByKey, EmptyWhenNull, OneOrMany
@@ -31,7 +32,7 @@ class ExitBase(FileModel):
 
     reason: Plain | None = None
     """What `exited` prints; default: the event's name, `when` or `left_segment`."""
-    do: Annotated[list[Step], EmptyWhenNull()] = Field(default_factory=list)
+    do: Annotated[list[Step], EmptyWhenNull()] = Field(default_factory=no_items)
     """Steps without waits that run once, when someone leaves this way."""
 
 
@@ -128,6 +129,19 @@ class Late(FileModel):
     """What happens when it is later."""
 
 
+class Migrate(FileModel):
+    """`migrate: {from: any, map: {old_step: new_step}, removed: next}`."""
+
+    from_: Annotated[list[VersionText], OneOrMany()] = Field(default_factory=lambda: ["any"])
+    """Whom it moves: those who wait in `any` older version, or in these."""
+    map: Annotated[dict[Name, Name], EmptyWhenNull(dict)] = Field(default_factory=dict)
+    """Steps of older versions that are called otherwise here: whoever stands on one then stands before the other."""
+    removed: Annotated[Literal["next", "exit"], OneOf()] = "next"
+    """What becomes of those whose step is here no more: they go on behind it, or leave."""
+
+    INSTEAD: ClassVar[Mapping[str, str]] = {"steps": "map", "rename": "map", "versions": "from", "deleted": "removed"}
+
+
 class JourneyModel(FileModel):
     """A journey: who enters, what happens, and when it ends."""
 
@@ -147,9 +161,9 @@ class JourneyModel(FileModel):
     """Named expressions, evaluated when used, in order."""
     enter: Annotated[list[Trigger], OneOrMany()]
     """How customers enter: one trigger or a list."""
-    exit: Annotated[list[Exit], OneOrMany()] = Field(default_factory=list)
+    exit: Annotated[list[Exit], OneOrMany()] = Field(default_factory=no_items)
     """What ends it early, also in the middle of a wait: one or a list."""
-    update: Annotated[list[Update], OneOrMany()] = Field(default_factory=list)
+    update: Annotated[list[Update], OneOrMany()] = Field(default_factory=no_items)
     """Events whose properties are merged into `entry`: one or a list."""
     goal: Goal | None = None
     """What counts as success."""
@@ -163,6 +177,8 @@ class JourneyModel(FileModel):
     """Circuit breakers."""
     late: Late | None = None
     """What happens to a step that comes late."""
+    migrate: Migrate | None = None
+    """Who waits in an older version when this one is deployed goes on in this one."""
     steps: Annotated[list[Step], EmptyWhenNull()]
     """What happens, in order."""
     tests: Data = None
@@ -179,7 +195,6 @@ class JourneyModel(FileModel):
         "control": "holdout",
     }
     LATER: ClassVar[Mapping[str, str]] = {
-        "migrate": "moving waiting enrollments at deploy",
         "inputs": "journey patterns",
         "use": "journey patterns",
     }

@@ -16,7 +16,7 @@ from orchestrator.definitions.field_kinds import (
     TemplateText,
     ZoneOrExpression,
 )
-from orchestrator.definitions.models.base import FileModel
+from orchestrator.definitions.models.base import FileModel, no_items
 from orchestrator.definitions.models.steps import StepBase
 from orchestrator.definitions.shapes import OneOrMany, Shorthand
 from orchestrator.definitions.time_kinds import DurationText
@@ -51,7 +51,7 @@ class MessageOptions(FileModel):
     """Another sender than the channel's."""
     reply_to: Plain | None = None
     """Another address for answers than the channel's."""
-    attachments: Annotated[list[Plain], OneOrMany()] = Field(default_factory=list)
+    attachments: Annotated[list[Plain], OneOrMany()] = Field(default_factory=no_items)
     """Files below templates/assets/."""
     timezone: ZoneOrExpression | None = None
     """The zone of its quiet hours: `customer`, an IANA zone, or an expression."""
@@ -171,9 +171,9 @@ class ChannelChoice(FileModel):
 class Send(MessageOptions):
     """`send: {first_of: [{push: x}, {email: y}]}` with the options of all its messages."""
 
-    first_of: list[ChannelChoice] = Field(default_factory=list)
+    first_of: list[ChannelChoice] = Field(default_factory=no_items)
     """The first channel that passes address, suppression and consent."""
-    all_of: list[ChannelChoice] = Field(default_factory=list)
+    all_of: list[ChannelChoice] = Field(default_factory=no_items)
     """Every channel that passes."""
 
     @model_validator(mode="after")
@@ -209,7 +209,7 @@ class Survey(MessageOptions):
     """The channel it is sent on."""
     template: TemplateName | None = None
     """The template; default: the survey's name."""
-    choices: list[Plain] = Field(default_factory=list)
+    choices: list[Plain] = Field(default_factory=no_items)
     """The answers of a survey of kind choice."""
     up_to: DurationText | None = None
     """Waits for the answer this long; without it the journey goes on at once."""

@@ -16,7 +16,7 @@ from orchestrator.definitions.field_kinds import (
     PositiveAmount,
     whole,
 )
-from orchestrator.definitions.models.base import FileModel
+from orchestrator.definitions.models.base import FileModel, no_items
 from orchestrator.definitions.models.messages import Channel
 from orchestrator.definitions.shapes import OneOrMany, Shorthand
 from orchestrator.definitions.time_kinds import DateOrInstant, DurationText, FixedDuration
@@ -96,11 +96,11 @@ class Conditions(FileModel):
 
     minimum_spend: Amount | None = None
     """The order's total at least."""
-    products: Annotated[list[Plain], OneOrMany()] = Field(default_factory=list)
+    products: Annotated[list[Plain], OneOrMany()] = Field(default_factory=no_items)
     """Only with one of these products."""
-    stores: Annotated[list[Plain], OneOrMany()] = Field(default_factory=list)
+    stores: Annotated[list[Plain], OneOrMany()] = Field(default_factory=no_items)
     """Only in these stores."""
-    channels: Annotated[list[Channel], OneOrMany()] = Field(default_factory=list)
+    channels: Annotated[list[Channel], OneOrMany()] = Field(default_factory=no_items)
     """Only for codes sent on these channels."""
 
 

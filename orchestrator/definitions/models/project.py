@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from orchestrator.definitions.field_kinds import CurrencyCode, Expression, Name, OneOf, Plain, Positive, Zone
-from orchestrator.definitions.models.base import FileModel
+from orchestrator.definitions.models.base import FileModel, no_items
 from orchestrator.definitions.models.messages import Channel
 from orchestrator.definitions.shapes import EmptyWhenNull, ListOrMapping, OneOrMany
 from orchestrator.definitions.time_kinds import FixedDuration, TimeOfDay
@@ -91,7 +91,7 @@ class SmsChannel(FileModel):
     from_: Plain | None = None
     """The sender's number or name."""
     signature: Plain | None = None
-    """Stands before or behind each text, as the country's rules ask."""
+    """Stands before each text that does not say it itself; before one in Chinese in the brackets 【】."""
 
 
 class OtherChannel(FileModel):
@@ -133,7 +133,7 @@ class Queue(FileModel):
 
     title: Plain | None = None
     """What people call it."""
-    members: Annotated[list[Plain], OneOrMany()] = Field(default_factory=list)
+    members: Annotated[list[Plain], OneOrMany()] = Field(default_factory=no_items)
     """Who takes its tasks."""
     overdue: Overdue | None = None
     """What happens to tasks that are late."""
@@ -179,7 +179,7 @@ class ProjectModel(FileModel):
     """What messages are about; a topic sets their class."""
     quiet_hours: QuietHours | None = None
     """When promotional and service messages are held back; default: never."""
-    caps: Annotated[list[Cap], OneOrMany()] = Field(default_factory=list)
+    caps: Annotated[list[Cap], OneOrMany()] = Field(default_factory=no_items)
     """How many messages one customer may get."""
     channels: Channels = Field(default_factory=Channels)
     """The channels that are configured."""

@@ -17,7 +17,7 @@ from orchestrator.definitions.field_kinds import (
     OnlyTrue,
     Plain,
 )
-from orchestrator.definitions.models.base import FileModel
+from orchestrator.definitions.models.base import FileModel, no_items
 from orchestrator.definitions.shapes import ByKey, OneOrMany, Shorthand, TextOr
 from orchestrator.definitions.time_kinds import CronText, FixedDuration, LocalDateTime, TimeOfDay
 
@@ -51,7 +51,7 @@ class TriggerBase(FileModel):
     """When the same key may enter again: never (default), always, or {after:, since:}."""
     overlap: Annotated[Literal["refuse", "restart", "parallel"], OneOf()] | None = None
     """What a second entry does while one with the same key runs; default refuse."""
-    unless_in: Annotated[list[Name], OneOrMany()] = Field(default_factory=list)
+    unless_in: Annotated[list[Name], OneOrMany()] = Field(default_factory=no_items)
     """Refused while the customer is in one of these journeys."""
 
     @property

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.core.program import ChannelTemplate
 from orchestrator.definitions.models.flow import SurveyStep
 from orchestrator.definitions.models.messages import MessageStep, SendStep
-from orchestrator.definitions.nearest import did_you_mean
 from orchestrator.definitions.project_walk import TEMPLATE_ENDINGS
 from orchestrator.definitions.rules.analysis.subject import JourneyFile, Subject
 from orchestrator.definitions.source import Path

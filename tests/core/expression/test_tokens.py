@@ -40,7 +40,7 @@ def by_jinja(source: str) -> list[Token] | None:
 
 def ours(source: str) -> list[Token] | None:
     try:
-        return tokens_of(source, ENVIRONMENT)
+        return tokens_of(source)
     except ExpressionSyntax:
         return None
 
@@ -83,4 +83,4 @@ def test_every_node_has_a_token_of_its_own(source: str) -> None:
 
 @pytest.mark.parametrize("source", ["a\r\n== b", "a\r== b", "\r\na"])
 def test_line_ends_keep_every_offset(source: str) -> None:
-    assert all(source.startswith(token.text, token.offset) for token in tokens_of(source, ENVIRONMENT))
+    assert all(source.startswith(token.text, token.offset) for token in tokens_of(source))

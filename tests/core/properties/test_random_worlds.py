@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from orchestrator.core.changes import Changes
 from orchestrator.core.decide import decide
 from orchestrator.core.program import WaitFor, WaitUntilDate, WaitUntilTime, WaitWindow
-from orchestrator.core.state import dumps, to_json
+from orchestrator.core.state import dumps
 from orchestrator.core.time.iso import format_instant
 from orchestrator.core.view import View
 from orchestrator.definitions.load import LoadedProject
 from orchestrator.runtime.turns import turn_once
 from orchestrator.stores.memory import MemoryStore
 from orchestrator.stores.protocol import Store
+from tests.core.spelled import spelled
 from tests.small_projects import project_of
 from tests.strategies import CUSTOMERS, START, History, delays, histories, projects
 from tests.world import Engine, Happening, exactly, ticking
@@ -78,12 +79,12 @@ def _turn_twice(store: Store, now: datetime) -> int:
 def _frozen(view: View) -> list[Any]:
     return [
         (
-            to_json(c.customer),
-            [to_json(e) for e in c.enrollments],
-            {place: to_json(record) for place, record in c.entries.items()},
+            spelled(c.customer),
+            [spelled(e) for e in c.enrollments],
+            {place: spelled(record) for place, record in c.entries.items()},
             [(m.row.id, m.status, m.opened_at, m.clicked_at) for m in c.messages],
-            [to_json(coupon) for coupon in c.coupons],
-            [to_json(task) for task in c.tasks],
+            [spelled(coupon) for coupon in c.coupons],
+            [spelled(task) for task in c.tasks],
             [item.seq for item in c.inbox],
         )
         for c in view.customers
@@ -94,10 +95,10 @@ def _shown(changes: Changes) -> list[Any]:
     return [
         (
             c.customer_id, c.consumed, c.next_due_at, c.parked, c.detail, c.taken, c.marks, c.suppress,
-            to_json(c.customer) if c.customer is not None else None,
-            [to_json(e) for e in c.enrollments],
-            {place: to_json(record) for place, record in c.entries.items()},
-            [to_json(row) for row in (*c.events, *c.messages, *c.requests, *c.coupons, *c.tasks)],
+            spelled(c.customer) if c.customer is not None else None,
+            [spelled(e) for e in c.enrollments],
+            {place: spelled(record) for place, record in c.entries.items()},
+            [spelled(row) for row in (*c.events, *c.messages, *c.requests, *c.coupons, *c.tasks)],
             [(*t[:8], dumps(t.data), t.enrollment, dumps(t.values)) for t in c.transitions],
         )
         for c in changes.customers

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,14 +17,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.core.index import Index
-from orchestrator.core.state import to_json
 from orchestrator.core.view import LoadedMessage
 from orchestrator.definitions.load import LoadedProject
 from orchestrator.runtime.turns import turn_once
 from orchestrator.stores.memory import MemoryStore
 from orchestrator.stores.migrate import upgrade
+from orchestrator.stores.postgres.store import open_store as open_server
 from orchestrator.stores.protocol import Snapshot, Store
-from orchestrator.stores.sqlite.store import SqliteStore, open_store
+from orchestrator.stores.sqlite.store import open_store as open_file
+from tests.core.spelled import spelled
+from tests.servers.postgres import clean_database
 from tests.small_projects import project_of
 from tests.strategies import CUSTOMERS, START, History, delays, histories, projects
 from tests.world import Engine, exactly, ticking
@@ -34,6 +36,9 @@ SOME = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+FEW = settings(SOME, max_examples=settings.default.max_examples // 6)  # type: ignore[union-attr]
+"""For a database whose sessions take long to begin."""
+RESTS: Sequence[bool] = (False,) * 6
 SALT = "7"
 FILES = Snapshot("the same files", {"journeys/project.yaml": b"x"})
 
@@ -44,9 +49,9 @@ budgets = st.sampled_from([1, 2, 1_000])
 
 @dataclass
 class Restarted(Engine):
-    """An engine over a file that is closed and opened again, as the pattern says, before its turns."""
+    """An engine over a database that is closed and opened again, as the pattern says, before its turns."""
 
-    path: Path = Path()
+    reopened: Callable[[], Store] | None = None
     pattern: Sequence[bool] = (False,)
     budget: int = 1_000
 
@@ -63,50 +68,75 @@ class Restarted(Engine):
         self.turn = turn
 
     def restart(self, now: datetime) -> None:
-        """As after a crash between two passes: nothing is left but the file."""
+        """As after a crash between two passes: nothing is left but the database."""
         self.journal.extend(self.store.drain_journal())
         self.store.close()
-        self.store = opened(self.path)
+        assert self.reopened is not None
+        self.store = self.reopened()
         assert not self.store.deploy(Index(self.project.project), now, FILES)
 
 
-def opened(path: Path) -> SqliteStore:
-    return open_store(path, salt=SALT, durable=False, drains=True)
+Place = Callable[[Path], AbstractContextManager[Callable[[], Store]]]
+"""Makes an empty database, in a folder where it needs one. Gives what opens it, as a process that begins does."""
 
 
-@pytest.fixture(scope="module")
-def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("agree") / "empty.db"
-    upgrade(path)
-    return path
+@lru_cache(maxsize=1)
+def empty_file() -> bytes:
+    """A SQLite file with tables and nothing in them: making them takes longer than most examples."""
+    with TemporaryDirectory() as folder:
+        upgrade(Path(folder) / "empty.db")
+        return (Path(folder) / "empty.db").read_bytes()
 
 
 @contextmanager
-def two_engines(parts: Any, empty_file: Path, pattern: Sequence[bool], budget: int) -> Iterator[tuple[Engine, Engine]]:
-    """One in memory, one on a file that is restarted."""
-    with TemporaryDirectory() as folder:
+def sqlite(folder: Path) -> Iterator[Callable[[], Store]]:
+    (folder / "store.db").write_bytes(empty_file())
+    yield lambda: open_file(folder / "store.db", salt=SALT, durable=False, drains=True)
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[Callable[[], Store]]:
+    """As processes that share the work use it: whole shards have their turns, and each is written down before."""
+    with clean_database() as url:
+        yield lambda: open_server(url, salt=SALT, drains=True)
+
+
+@contextmanager
+def postgres_simulating(folder: Path) -> Iterator[Callable[[], Store]]:
+    """Customers are taken exactly as memory takes them, however small the budget."""
+    with clean_database() as url:
+        yield lambda: open_server(url, salt=SALT, durable=False, drains=True)
+
+
+@contextmanager
+def two_engines(place: Place, parts: Any, pattern: Sequence[bool], budget: int) -> Iterator[tuple[Engine, Engine]]:
+    """One in memory, one on a database that is restarted."""
+    with TemporaryDirectory() as folder, ExitStack() as stack:
         project: LoadedProject = project_of(Path(folder) / "project", **parts)
-        path = Path(folder) / "store.db"
-        shutil.copy(empty_file, path)
+        opened = stack.enter_context(place(Path(folder)))
+        if place is not sqlite:
+            pattern = (*pattern, *RESTS)
+        if place is postgres:  # which customers a small budget takes is each store's own affair, and so are limits then
+            budget = 1_000
         memory = Restarted(MemoryStore(SALT), project, START, budget=budget)
-        sqlite = Restarted(opened(path), project, START, path=path, pattern=pattern, budget=budget)
+        other = Restarted(opened(), project, START, reopened=opened, pattern=pattern, budget=budget)
         try:
-            yield memory, sqlite
+            yield memory, other
         finally:
-            sqlite.store.close()
+            other.store.close()
 
 
 Drive = Callable[[Engine], Engine]
 
 
-def agree(memory: Engine, sqlite: Engine, drive: Drive) -> None:
+def agree(memory: Engine, other: Engine, drive: Drive) -> None:
     """Both are driven alike, and come to the same."""
-    for engine in (memory, sqlite):
+    for engine in (memory, other):
         drive(engine)
-    assert sqlite.lines() == memory.lines()
+    assert other.lines() == memory.lines()
     for customer in CUSTOMERS:
-        assert _shown(sqlite.store, customer) == _shown(memory.store, customer)
-    assert sqlite.store.next_due_at() == memory.store.next_due_at()
+        assert _shown(other.store, customer) == _shown(memory.store, customer)
+    assert other.store.next_due_at() == memory.store.next_due_at()
 
 
 def _shown(store: Store, customer: str) -> dict[str, Any]:
@@ -116,17 +146,17 @@ def _shown(store: Store, customer: str) -> dict[str, Any]:
         return {}
     assert card.customer is not None
     return {
-        "customer": to_json(card.customer),
+        "customer": spelled(card.customer),
         "parked": card.parked,
         "messages": [_message(message) for message in card.messages],
-        "coupons": [to_json(coupon) for coupon in card.coupons],
-        "tasks": [to_json(task) for task in card.tasks],
-        "enrollments": [to_json(e) for e in card.enrollments],
+        "coupons": [spelled(coupon) for coupon in card.coupons],
+        "tasks": [spelled(task) for task in card.tasks],
+        "enrollments": [spelled(e) for e in card.enrollments],
     }
 
 
 def _message(m: LoadedMessage) -> tuple[Any, ...]:
-    return (to_json(m.row._replace(seq=0)), m.status, m.opened_at, m.clicked_at)
+    return (spelled(m.row._replace(seq=0)), m.status, m.opened_at, m.clicked_at)
 
 
 def _created(engine: Engine, history: History) -> Engine:
@@ -134,19 +164,42 @@ def _created(engine: Engine, history: History) -> Engine:
     return engine
 
 
-@SOME
-@given(projects(outside=True), histories(), restarts, budgets)
-def test_every_store_gives_the_same_journal(
-    empty_file: Path, parts: Any, history: History, pattern: list[bool], budget: int
-) -> None:
-    with two_engines(parts, empty_file, pattern, budget) as (memory, sqlite):
-        agree(memory, sqlite, lambda e: exactly(_created(e, history), history.happenings, history.until))
+same_journal = given(projects(outside=True), histories(), restarts, budgets)
+same_journal_late = given(projects(outside=True), histories(), restarts, budgets, delays(timedelta(hours=30)))
+on_postgres = pytest.mark.parametrize("place", [postgres, postgres_simulating])
 
 
 @SOME
-@given(projects(outside=True), histories(), restarts, budgets, delays(timedelta(hours=30)))
-def test_every_store_gives_the_same_journal_however_late_the_ticks(
-    empty_file: Path, parts: Any, history: History, pattern: list[bool], budget: int, late_by: list[Any]
+@same_journal
+def test_sqlite_gives_the_same_journal(parts: Any, history: History, pattern: list[bool], budget: int) -> None:
+    with two_engines(sqlite, parts, pattern, budget) as (memory, other):
+        agree(memory, other, lambda e: exactly(_created(e, history), history.happenings, history.until))
+
+
+@SOME
+@same_journal_late
+def test_sqlite_gives_the_same_journal_however_late_the_ticks(
+    parts: Any, history: History, pattern: list[bool], budget: int, late_by: list[Any]
 ) -> None:
-    with two_engines(parts, empty_file, pattern, budget) as (memory, sqlite):
-        agree(memory, sqlite, lambda e: ticking(_created(e, history), history.happenings, late_by, history.until))
+    with two_engines(sqlite, parts, pattern, budget) as (memory, other):
+        agree(memory, other, lambda e: ticking(_created(e, history), history.happenings, late_by, history.until))
+
+
+@on_postgres
+@FEW
+@same_journal
+def test_postgres_gives_the_same_journal(
+    place: Place, parts: Any, history: History, pattern: list[bool], budget: int
+) -> None:
+    with two_engines(place, parts, pattern, budget) as (memory, other):
+        agree(memory, other, lambda e: exactly(_created(e, history), history.happenings, history.until))
+
+
+@on_postgres
+@FEW
+@same_journal_late
+def test_postgres_gives_the_same_journal_however_late_the_ticks(
+    place: Place, parts: Any, history: History, pattern: list[bool], budget: int, late_by: list[Any]
+) -> None:
+    with two_engines(place, parts, pattern, budget) as (memory, other):
+        agree(memory, other, lambda e: ticking(_created(e, history), history.happenings, late_by, history.until))

@@ -34,7 +34,7 @@ def carrying(subject: Subject, journey: JourneySubject) -> Iterator[Carrying]:
         in_step = frozenset(name for text in journey.texts_at(step) for name in names_asked(text.source))
         in_step -= names_asked(step.skip_if.source) if step.skip_if is not None else frozenset()
         for number, way in enumerate(ways_of(step)):
-            in_template = frozenset(name for variant in subject.variants(way) for name in variant.names)
+            in_template = subject.names_in(way)
             for name in sorted(names & (in_step | (in_template - given(step.options)))):
                 if journey.results.state(step, name) & VALUE:
                     yield Carrying(step, number, name)

@@ -133,6 +133,7 @@ class Subject:
         self.project = loaded.project
         self.files = loaded.files
         self.templates = loaded.templates
+        self._names_in: dict[ChannelTemplate, frozenset[str]] = {}
         self._asked_by: dict[tuple[str, str], Needs] = {}
         self._printed: dict[tuple[str, str], Mapping[str, tuple[Position, ...]]] = {}
         self.journey_files = tuple(
@@ -173,6 +174,14 @@ class Subject:
         """The template of a way to send in all its languages; empty where there is none."""
         found: TemplateSet | None = self.templates.get(way.channel, way.template)
         return tuple(found.variants.values()) if found is not None else ()
+
+    def names_in(self, way: ChannelTemplate) -> frozenset[str]:
+        """The names that the template of a way reads, in any of its languages."""
+        found = self._names_in.get(way)
+        if found is None:
+            found = frozenset(name for variant in self.variants(way) for name in variant.names)
+            self._names_in[way] = found
+        return found
 
     def asked_by(self, variant: TemplateVariant) -> Needs:
         """What the expressions of a template ask for."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.definitions.faults import listed
-from orchestrator.definitions.nearest import did_you_mean
 from orchestrator.definitions.rules.analysis.mentions import Kind
 from orchestrator.definitions.rules.analysis.subject import Subject
 from orchestrator.errors import Problem

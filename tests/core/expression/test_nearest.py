@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.definitions.nearest import did_you_mean, nearest
+from orchestrator.core.expression.nearest import did_you_mean, nearest
 
 WORDS = ["email", "sms", "on_quiet", "up_to", "template", "wait", "then"]
 
