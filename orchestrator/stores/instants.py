@@ -12,16 +12,23 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 def micros(at: datetime) -> int:
     """An aware instant in microseconds."""
+    if at.tzinfo is UTC:
+        return _micros(at)
+    span = at - _EPOCH
+    return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
+
+
+@lru_cache(maxsize=4_096)
+def _micros(at: datetime) -> int:
+    """Of an instant in UTC; a turn names few of them, again and again. (Those of other zones may be equal and not the
+    same, in the hour that a clock shows twice.)"""
     span = at - _EPOCH
     return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
 
 
 def micros_or_none(at: datetime | None) -> int | None:
     """The same, for a column that may be empty."""
-    if at is None:
-        return None
-    span = at - _EPOCH
-    return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
+    return None if at is None else micros(at)
 
 
 @lru_cache(maxsize=4_096)

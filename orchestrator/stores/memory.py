@@ -7,12 +7,15 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush, nlargest
+from itertools import islice
 from typing import Any
 
 from orchestrator.core.changes import Changes, CustomerChanges
 from orchestrator.core.claim import Claimed
 from orchestrator.core.customer import Customer
+from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.expression.scope import PastEvent
+from orchestrator.core.goals import goal_is_open
 from orchestrator.core.inbox import (
     Body,
     ConsentChanged,
@@ -29,6 +32,7 @@ from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage, Switches, View
 from orchestrator.errors import UsageError
+from orchestrator.stores.memory_channels import MemoryChannels
 from orchestrator.stores.memory_outbox import MemoryOutbox, Queued
 from orchestrator.stores.memory_overview import overview_of
 from orchestrator.stores.memory_pools import MemoryPools
@@ -45,7 +49,7 @@ from orchestrator.stores.protocol import (
 )
 
 
-class MemoryStore:
+class MemoryStore(MemoryChannels):
     """See Store. `forced` fixes draws in tests of journeys; `forget_messages` drops rows that nothing can ask for
     again."""
 
@@ -56,6 +60,7 @@ class MemoryStore:
         forget_messages: bool = False,
         keep_journal: bool = False,
     ) -> None:
+        super().__init__()
         self.salt = salt
         self._forced = dict(forced or {})
         self._forget = forget_messages
@@ -117,6 +122,13 @@ class MemoryStore:
                 self._put(record, now, Deployed(fresh))
         return not known
 
+    def adopt(self, index: Index) -> None:
+        """Decide by definitions that are live already."""
+        self.know(index.project.journeys.values())
+        self._index = Index(index.project, self._versions.values())
+        self._keep_for = self._index.messages_asked_for()
+        self._zones = None
+
     def snapshots(self) -> Sequence[Snapshot]:
         """The live one: a store in memory dies with its process, and knows all older versions until then."""
         return () if self._snapshot is None else (self._snapshot,)
@@ -148,8 +160,10 @@ class MemoryStore:
             if record is None:
                 record = self._create(arrival.customer, arrival.received_at)
             if isinstance(body, ConsentChanged) and body.state == "out":
+                out = {(body.topic, body.channel): "out"}
+                self._choose(arrival.customer, record.customer.consents, out, arrival.received_at)
                 record.customer = record.customer.copy()
-                record.customer.consents[body.topic, body.channel] = "out"
+                record.customer.consents.update(out)
             self._put(record, arrival.received_at, body)
             accepted += 1
         if arrivals:
@@ -188,7 +202,9 @@ class MemoryStore:
 
     # --- turns -----------------------------------------------------------------------------------------------------
 
-    def load(self, now: datetime, budget: int, only: Sequence[str] | None = None) -> View:
+    def load(
+        self, now: datetime, budget: int, only: Sequence[str] | None = None, shards: Sequence[int] | None = None
+    ) -> View:
         """The customers that are due, in the order of their ids. One thread: nobody else can take them meanwhile."""
         while self._due and self._due[0][0] <= now:
             at, customer = heappop(self._due)
@@ -244,6 +260,20 @@ class MemoryStore:
         record.next_due_at = None
         self._ready.discard(customer)
 
+    def take_up(self, reason: str, limit: int, now: datetime) -> Sequence[str]:
+        """Take turns again for those who were parked for a reason."""
+        found = sorted(id for id, record in self._records.items() if record.parked == reason)[:limit]
+        for id in found:
+            self._unpark(self._records[id], now)
+        return found
+
+    def _unpark(self, record: CustomerRecord, now: datetime) -> None:
+        record.parked = None
+        record.next_due_at = now
+        heappush(self._due, (now, record.customer.id))
+        if record.inbox:
+            self._get_ready(record)
+
     def save(self, changes: Changes) -> None:
         """Apply a turn."""
         for change in changes.customers:
@@ -261,22 +291,21 @@ class MemoryStore:
             taken = set(change.consumed)
             record.inbox = [item for item in record.inbox if item.seq not in taken]
         if change.customer is not None:
-            record.customer = change.customer
+            before, record.customer = record.customer.consents, change.customer
             record.zone = None
             self._zones = None
             for item in record.inbox:  # an opt-out that came during the turn stands
                 if isinstance(item.body, ConsentChanged) and item.body.state == "out":
                     record.customer.consents[item.body.topic, item.body.channel] = "out"
+            if record.customer.consents != before:
+                self._choose(change.customer_id, before, record.customer.consents, change.customer.created_at)
         for e in change.enrollments:
             record.enrollments[e.id] = e
             if e.ended:
                 if e.ended_by_rule and e.reason is not None:
                     self._ended_by[e.id] = e.reason
-                goal = self._versions[e.journey, e.version].goal
-                if (goal is None or e.converted_at is not None) and e.standing != "reply":
-                    del record.enrollments[e.id]
-                    if not record.enrollments:
-                        record.enrollments = {}  # one that was emptied keeps its room, for every customer
+                if self._is_over(e, e.ended_at or e.entered_at):
+                    self._drop(record, e)
         record.entries.update(change.entries)
         for event in change.events:
             record.history.add(event)
@@ -294,8 +323,8 @@ class MemoryStore:
         for task in change.tasks:
             self._pools.task_changed(record.tasks.get(task.id), task)
             record.tasks[task.id] = task
-        for channel, address, cause, _ in change.suppress:
-            self._suppress(channel, address, cause)
+        for order in change.suppress:
+            self._suppress(*order)
         if change.taken != ((), (), (), ()):
             self._pools.take(change.taken, self.index.project, change.transitions[-1].at)
         record.next_due_at = change.next_due_at
@@ -314,8 +343,16 @@ class MemoryStore:
                 else:
                     message.status = mark
 
-    def _suppress(self, channel: str, address: str, cause: str) -> None:
-        self._suppressions[channel, address] = self._suppressions.get((channel, address), frozenset()) | {cause}
+    def _suppress(self, channel: str, address: str, cause: str, at: datetime) -> None:
+        known = self._suppressions.get((channel, address), frozenset())
+        if cause not in known:
+            self._suppressions[channel, address] = known | {cause}
+            self._write_suppression(channel, address, cause, at)
+
+    def suppress(self, entries: Sequence[tuple[str, str, str]], now: datetime) -> None:
+        """Put addresses on the suppression list."""
+        for entry in entries:
+            self._suppress(*entry, now)
 
     # --- delivery --------------------------------------------------------------------------------------------------
 
@@ -394,12 +431,14 @@ class MemoryStore:
                     self._outbox.keep(queued, settled)
                 continue
             message.status = settled.status
+            if not self._forget:
+                self._bury(settled, queued.fence if queued is not None else 0, now)
             coupon = record.coupons.get(settled.release_coupon) if settled.release_coupon is not None else None
             if coupon is not None and coupon.status == "issued":
                 record.coupons[coupon.id] = coupon._replace(status="released")
                 self._pools.release(coupon.offer, coupon.amount)
             if settled.suppress is not None:
-                self._suppress(*settled.suppress)
+                self._suppress(*settled.suppress, now)
             for body in settled.receipts:
                 self._put(record, now, body)
             if self._forget and not settled.receipts:
@@ -456,11 +495,7 @@ class MemoryStore:
         if action == "resume":
             for record in self._records.values():
                 if record.parked is not None:
-                    record.parked = None
-                    record.next_due_at = now
-                    heappush(self._due, (now, record.customer.id))
-                    if record.inbox:
-                        self._get_ready(record)
+                    self._unpark(record, now)
         inside = [r for r in self._records.values() if any(e.journey == journey for e in r.enrollments.values())]
         for record in inside:
             self._put(record, now, JourneyOperated(journey, action))
@@ -515,7 +550,25 @@ class MemoryStore:
         self._tallies[name] = self._tallies.get(name, 0) + 1
         return self._tallies[name]
 
+    def marks(self, prefix: str) -> Mapping[str, datetime]:
+        """Named instants."""
+        return {name: at for name, at in self._marks.items() if name.startswith(prefix)}
+
     # --- reading ---------------------------------------------------------------------------------------------------
+
+    def oldest_due(self, now: datetime) -> Mapping[str, datetime]:
+        """Since when what is due waits, looked for among everybody."""
+        records = [record for record in self._records.values() if record.parked is None]
+        found = {
+            "turn": [r.next_due_at for r in records if r.next_due_at is not None]
+            + [r.inbox[0].received_at for r in records if r.inbox],
+            "requests": [request.at for request in self._outbox.requests.values()],
+        }
+        for queued in (*self._outbox.direct, *self._outbox.claimed.values()):
+            if queued.free:
+                found.setdefault(queued.row.klass, []).append(queued.available_at)
+        oldest = {lane: min(instants) for lane, instants in found.items() if instants}
+        return {lane: at for lane, at in oldest.items() if at <= now}
 
     def next_due_at(self) -> datetime | None:
         """The earliest instant at which something is due."""
@@ -600,8 +653,24 @@ class MemoryStore:
         self._audit.append((at, actor, action, detail))
 
     def retain(self, now: datetime, limit: int) -> int:
-        """A store in memory forgets as it goes."""
-        return 0
+        """A store in memory forgets as it goes, but for those who ended and have not reached their goal."""
+        before = now - self.index.project.settings.late_tolerance
+        held = ((record, e) for record in self._records.values() for e in record.enrollments.values() if e.ended)
+        over = list(islice(((record, e) for record, e in held if self._is_over(e, before)), limit))
+        for record, e in over:
+            self._drop(record, e)
+        return len(over)
+
+    def _is_over(self, e: Enrollment, at: datetime) -> bool:
+        """Whether nothing that arrives after `at` concerns an enrollment that ended."""
+        goal = self._versions[e.journey, e.version].goal
+        return e.standing != "reply" and not goal_is_open(goal, e, at, self.index.project.settings)
+
+    @staticmethod
+    def _drop(record: CustomerRecord, e: Enrollment) -> None:
+        del record.enrollments[e.id]
+        if not record.enrollments:
+            record.enrollments = {}  # one that was emptied keeps its room, for every customer
 
     def close(self) -> None:
         """Nothing is held."""

@@ -70,10 +70,14 @@ class MemoryOutbox:
         self.told: set[str] = set()
         self._cache: dict[str, tuple[datetime, int, Any]] = {}
 
-    def add(self, message: LoadedMessage) -> None:
-        """A new row."""
+    def add(self, message: LoadedMessage, fence: int = 0, available_at: datetime | None = None) -> None:
+        """A new row, or one that comes once more (then with its last fence, and from when)."""
         self._place += 1
-        self._queue([Queued(message, self._place)])
+        queued = Queued(message, self._place)
+        queued.fence = fence
+        if available_at is not None:
+            queued.available_at = available_at
+        self._queue([queued])
 
     def _queue(self, messages: Iterable[Queued]) -> None:
         """New rows, or some to be looked at again."""

@@ -6,11 +6,12 @@ contract as tests: a new store plugs in there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from orchestrator.core.changes import Changes
+from orchestrator.core.circuit import CircuitRecord
 from orchestrator.core.claim import Claimed
 from orchestrator.core.customer import Customer
 from orchestrator.core.enrollment import Enrollment
@@ -79,6 +80,36 @@ class Settlement(NamedTuple):
     untaken: bool = False
 
 
+class DeadLetter(NamedTuple):
+    """A message that came to a bad end at `at` (journey time): refused for good (`rejected`), or nobody knows what
+    became of it (`unknown`). `reason`: what the provider, or the engine, said."""
+
+    message: LoadedMessage
+    at: datetime
+    reason: str
+
+
+BAD_ENDS: Final = ("rejected", "unknown")
+"""Statuses of dead letters."""
+COUPON_GONE: Final = "the coupon that this message carries was taken back: it cannot be sent again as it is"
+
+
+def reason_of(settlement: Settlement) -> str:
+    """Why a message came to a bad end, as its lines tell: at most 500 characters."""
+    for line in settlement.transitions:
+        if line.type == "outcome":
+            said = line.values.get("error") or line.values.get("answer") or line.data.get("reason")
+            return str(said or "")[:500]
+    return ""
+
+
+class Quota(NamedTuple):
+    """What a bucket of tokens gave: `granted` of them, and how many whole ones it holds still."""
+
+    granted: int
+    left: int
+
+
 class CustomerCard(NamedTuple):
     """What people are shown of a customer. `enrollments`: those that run, are parked, or may still reach a goal."""
 
@@ -138,6 +169,20 @@ class Overview(NamedTuple):
     parked: Sequence[ParkedCustomer] = ()
 
 
+class Right(NamedTuple):
+    """What somebody asked not to have any more. `kind`: opted_out, opted_in (again, after an opt-out), suppressed;
+    `at` is real time. A choice has `customer`, `topic` and `channel`, a suppression `channel`, `address` and `cause`."""
+
+    id: int
+    at: datetime
+    kind: str
+    customer: str | None = None
+    topic: str | None = None
+    channel: str | None = None
+    address: str | None = None
+    cause: str | None = None
+
+
 class StoreBusy(Exception):
     """The database cannot be written just now (locked, full, gone): nothing was done; try again after a while."""
 
@@ -172,15 +217,21 @@ class Store(Protocol):
     def know(self, journeys: Iterable[Journey]) -> None:
         """Versions that are not live any more, for those who are pinned to them."""
 
+    def adopt(self, index: Index) -> None:
+        """Decide by definitions that another process made live. Nothing is written, and nobody hears of it."""
+
     def ingest(self, arrivals: Sequence[Arrival]) -> Ingested:
         """Put arrivals into the inbox, each message id once; unknown customers are created. Opt-outs commit at once."""
 
     def lay_history(self, customer: str, events: Iterable[Event]) -> None:
         """Join events to a customer's past; nobody enters anything by them."""
 
-    def load(self, now: datetime, budget: int, only: Sequence[str] | None = None) -> View:
+    def load(
+        self, now: datetime, budget: int, only: Sequence[str] | None = None, shards: Sequence[int] | None = None
+    ) -> View:
         """Claim at most `budget` customers with due timers or inbox items (those due longest first), ordered by
-        customer id, and all they need. `only`: none but these.
+        customer id, and all they need. `only`: none but these. `shards`: where a nudge says that something is due; a
+        store of one process need not care.
 
         A view with customers is a claim: it lasts until `save` or `abandon`, and no other caller gets them meanwhile.
         """
@@ -194,6 +245,9 @@ class Store(Protocol):
 
     def park(self, customer: str, reason: str, detail: str, now: datetime) -> None:
         """Take no turn for a customer until someone resumes it. Its items stay in the inbox."""
+
+    def take_up(self, reason: str, limit: int, now: datetime) -> Sequence[str]:
+        """Take turns again for at most `limit` customers that were parked for this reason. Returns who they are."""
 
     def claim_messages(
         self, now: datetime, limit: int, real_at: datetime | None = None, klass: str | None = None
@@ -221,6 +275,29 @@ class Store(Protocol):
 
     def record(self, transitions: Sequence[Transition]) -> None:
         """Append lines to the journal that belong to no other change: why something waits."""
+
+    def dead_letters(self, limit: int, status: str | None = None) -> Sequence[DeadLetter]:
+        """Messages that came to a bad end (of a status), the latest first."""
+
+    def retry_message(self, message_id: str, now: datetime) -> bool:
+        """Queue a dead letter again; it is checked as any other before it goes. False: it is none (any more). Raises
+        UsageError for one whose coupon was taken back."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may hand over messages from this store at the same time."""
+
+    def take_quota(self, name: str, rate: float, burst: float, want: int, real_at: datetime) -> Quota:
+        """Take at most `want` tokens from the bucket of this name, which gets `rate` a second and holds `burst`.
+
+        All processes take from one bucket; a new one is full. A clock that went back gives nothing.
+        """
+
+    def circuits(self) -> Mapping[str, CircuitRecord]:
+        """The circuits that are not as new. Their instants are seconds since 1970 UTC of real time."""
+
+    def change_circuit(self, name: str, change: Callable[[CircuitRecord], CircuitRecord]) -> CircuitRecord:
+        """Change a circuit, while nobody else does. `change` may be called more than once. Returns what it is now."""
 
     def claim_requests(self, now: datetime, limit: int, real_at: datetime | None = None) -> Sequence[Request]:
         """Calls to make outside; each is claimed by one caller only, for a lease in REAL time (default `now`)."""
@@ -269,6 +346,26 @@ class Store(Protocol):
 
     def tally(self, name: str) -> int:
         """Count one more under a name. Returns how many there are now."""
+
+    def marks(self, prefix: str) -> Mapping[str, datetime]:
+        """The named instants whose names begin so."""
+
+    def count(self, changed: Mapping[str, int]) -> None:
+        """Add to the installation's figures, which all processes count together."""
+
+    def counted(self) -> Mapping[str, int]:
+        """Where the installation's figures stand."""
+
+    def rights(self, since: datetime | None, after: int, limit: int) -> Sequence[Right]:
+        """Opt-outs, their ends, and suppressions: at most `limit` with a higher id than `after`, in the order of their
+        ids, none of them older than `since`. A transaction that is committed later may have lower ids."""
+
+    def suppress(self, entries: Sequence[tuple[str, str, str]], now: datetime) -> None:
+        """Put (channel, normalised address, cause) on the suppression list at once."""
+
+    def oldest_due(self, now: datetime) -> Mapping[str, datetime]:
+        """Since when the oldest thing that is due waits, by lane: `turn`, the classes of messages, `requests`. Lanes in
+        which nothing is due are left out; so is what an operator, a throttle or a provider holds back."""
 
     def next_due_at(self) -> datetime | None:
         """The earliest instant at which something in this store is due; None: nothing ever, unless something

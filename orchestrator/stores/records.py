@@ -1,30 +1,52 @@
 """The records that every turn reads and writes, as their rows keep them: lists of JSON in a fixed order.
 
 What stands in a column of its own is not repeated in the text, instants are whole microseconds, and names of fields are
-not written. A field that is added later goes to the end of its list, and is read where the list is long enough. Records
-that are seldom read or written are kept as orchestrator.core.state writes them.
+not written. A field that is added later goes to the end of its list with its default in `*_LATER`, so that rows of an
+older version are read. Records that are seldom read or written are kept as orchestrator.core.state writes them.
+
+Every customer of every turn passes here. The texts are put together by hand, because their shapes are known: the json
+module takes several times as long for a short list.
 """
 
 from __future__ import annotations
 
 import json.encoder
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from orchestrator.core.customer import Customer, Timer
-from orchestrator.core.enrollment import Enrollment, EntryRecord, LoopState
+from orchestrator.core.enrollment import Enrollment, EntryRecord, LoopState, entry_record
 from orchestrator.core.inbox import Body, Event, Occurred
-from orchestrator.core.ledger import Message
+from orchestrator.core.ledger import Message, message
 from orchestrator.core.state import body_from_json, body_to_json, dumps, loads
 from orchestrator.stores.instants import instant, instant_or_none, micros, micros_or_none
 
 _text: Final = json.encoder.encode_basestring_ascii
-_message: Final[Callable[[Sequence[Any]], Message]] = Message._make
+_new_customer: Final = partial(object.__new__, Customer)
+_new_enrollment: Final = partial(object.__new__, Enrollment)
+_event: Final[Callable[[tuple[Any, ...]], Event]] = partial(tuple.__new__, Event)
+
+
+def _of_this_version(values: list[Any], blank: str) -> list[Any]:
+    """The values of a row that another version wrote: what it did not know has its default, what is not known here is
+    left out. `blank` has the defaults of all fields."""
+    defaults = loads(blank)
+    return [*values, *defaults[len(values) :]][: len(defaults)]
+
+
+def _or_null(text: str | None) -> str:
+    return "null" if text is None else _text(text)
+
 
 # --- customers --------------------------------------------------------------------------------------------------------
 
 SEGMENTS: Final = "$[9]"
 """Where the segments stand in `state_of`, for a query."""
+_CUSTOMER: Final = "[{},null,null,null,null,null,null,[],null,[],[],true]"
+_CUSTOMER_FIELDS: Final = len(loads(_CUSTOMER))
+_NO_SEGMENTS: Final[frozenset[str]] = frozenset()
 
 
 def state_of(c: Customer) -> str:
@@ -40,22 +62,36 @@ def state_of(c: Customer) -> str:
 
 def customer_of(id: str, created_at: int, state: str, consents: str | None) -> Customer:
     """The record with its consents."""
-    c = Customer.__new__(Customer)
+    c = _new_customer()
     c.id = id
     c.created_at = instant(created_at)
+    values = loads(state)
+    if len(values) != _CUSTOMER_FIELDS:
+        values = _of_this_version(values, _CUSTOMER)
     (
         c.attributes, c.email, c.phone, c.timezone, c.locale, c.country, c.currency, tags, c.stage, segments, timers,
         c.fresh,
-    ) = loads(state)  # fmt: skip
-    c.tags = tuple(tags)
-    c.segments = frozenset(segments)
+    ) = values  # fmt: skip
+    c.tags = tuple(tags) if tags else ()
+    c.segments = frozenset(segments) if segments else _NO_SEGMENTS
     c.timers = {(kind, name): Timer(instant(due_at), data) for kind, name, due_at, data in timers} if timers else {}
-    c.consents = {} if consents is None else choices_of(consents)
+    c.consents = {} if consents is None else _choices(consents).copy()
     return c
+
+
+def segments_of(state: str) -> list[str]:
+    """The segments that `state_of` wrote."""
+    return loads(state)[9]  # type: ignore[no-any-return]
 
 
 def choices_of(consents: str) -> dict[tuple[str, str], str]:
     """A customer's choices from their row: (topic, channel) to `in` or `out`."""
+    return _choices(consents).copy()
+
+
+@lru_cache(maxsize=1_024)
+def _choices(consents: str) -> dict[tuple[str, str], str]:
+    """Most customers of a brand made one of a few choices."""
     return {(topic, channel): choice for topic, channel, choice in loads(consents)}
 
 
@@ -65,48 +101,58 @@ ENROLLMENT: Final = (
     "t.id, t.journey, t.version, t.key, t.status, t.reason, t.ended_by_rule, t.step, t.entered_at, t.state"
 )
 """The columns that `enrollment_of` takes, of a table that a query calls `t`."""
+_ENROLLMENT: Final = '["",{},null,null,null,null,null,null,{},{},[]]'
+_ENROLLMENT_FIELDS: Final = len(loads(_ENROLLMENT))
+_RARE: Final = "[false,false,0,null,[],[],{},null,null,null,{}]"
+_RARE_FIELDS: Final = len(loads(_RARE))
+_AS_UNTIL: Final = "true"
 
 
-def enrollment_state(e: Enrollment) -> str:
-    """What no column holds. Of the entry, only its name and properties, where the rest follows from them."""
-    entry = e.entry
-    properties = entry.get("properties")
-    if isinstance(properties, dict) and entry == _entry(e, entry.get("name"), properties):
-        entry = [entry.get("name"), properties]  # type: ignore[assignment]
-    until_at = e.until_at
-    until = None if until_at is None else micros(until_at)
-    rare: Sequence[Any] = ()
+def enrollment_state(e: Enrollment, properties_text: str | None = None) -> str:
+    """What no column holds. Of the entry, only its name and properties, where the rest follows from them.
+    `properties_text`: those of its entry, where they were written already.
+
+    Instants are counted from the entry: most of them are none or 0 then, and the others are short.
+    """
+    entry, entered_at, until_at, due_at = e.entry, e.entered_at, e.until_at, e.due_at
+    properties, name = entry.get("properties"), entry.get("name")
+    if type(properties) is dict and type(name) is str and entry == _entry(e, name, properties):
+        entry_text = f"[{_text(name)},{properties_text or dumps(properties)}]"
+    else:
+        entry_text = dumps(entry)
+    begin = micros(entered_at)
+    updated_at, base_at, first_due_at = e.updated_at, e.base_at, e.first_due_at
+    updated = "null" if updated_at is entered_at else micros(updated_at) - begin
+    base = "null" if base_at is None else 0 if base_at is entered_at else micros(base_at) - begin
+    until = "null" if until_at is None else micros(until_at) - begin
+    due = "null" if due_at is None else _AS_UNTIL if due_at is until_at else micros(due_at) - begin
+    first_due = "null" if first_due_at is None else 0 if first_due_at is entered_at else micros(first_due_at) - begin
+    rare = "[]"
     if (
         e.held_out or e.past or e.attempts or e.outcome is not None or e.loops or e.sent_ways or e.pending
-        or e.ended_at is not None or e.converted_at is not None or e.look_at is not None
+        or e.ended_at is not None or e.converted_at is not None or e.look_at is not None or e.renamed
     ):  # fmt: skip
-        rare = (
-            e.held_out,
-            e.past,
-            e.attempts,
-            e.outcome,
-            [[id, *state._replace(anchor_at=micros(state.anchor_at))] for id, state in e.loops.items()],  # type: ignore[arg-type]
-            e.sent_ways,
-            e.pending,
-            micros_or_none(e.ended_at),
-            micros_or_none(e.converted_at),
-            micros_or_none(e.look_at),
-        )
+        rare = _rare(e)
+    return (
+        f"[{_text(e.trigger)},{entry_text},{updated},{_or_null(e.standing)},{base},{until},{due},{first_due},"
+        f"{data_text(e.visits)},{data_text(e.results)},{rare}]"
+    )
+
+
+def _rare(e: Enrollment) -> str:
+    """What few enrollments have, or only at their end."""
+    if e.outcome is None and not (
+        e.held_out or e.past or e.attempts or e.loops or e.sent_ways or e.pending or e.converted_at or e.look_at
+        or e.renamed
+    ):  # fmt: skip
+        return f"[false,false,0,null,[],[],{{}},{'null' if e.ended_at is None else micros(e.ended_at)},null,null,{{}}]"
+    loops = [[id, state.number, micros(state.anchor_at), state.since] for id, state in e.loops.items()]
     return dumps(
         (
-            e.trigger,
-            entry,
-            None if e.updated_at is e.entered_at else micros(e.updated_at),
-            e.standing,
-            micros_or_none(e.base_at),
-            until,
-            until if e.due_at is until_at else micros_or_none(e.due_at),
-            micros_or_none(e.first_due_at),
-            e.visits,
-            e.results,
-            rare,
+            e.held_out, e.past, e.attempts, e.outcome, loops, e.sent_ways, e.pending, micros_or_none(e.ended_at),
+            micros_or_none(e.converted_at), micros_or_none(e.look_at), e.renamed,
         )
-    )
+    )  # fmt: skip
 
 
 def enrollment_of(
@@ -123,7 +169,7 @@ def enrollment_of(
     state: str,
 ) -> Enrollment:
     """The enrollment of this customer in a row."""
-    e = Enrollment.__new__(Enrollment)
+    e = _new_enrollment()
     e.id = id
     e.customer_id = customer
     e.journey = journey
@@ -134,17 +180,23 @@ def enrollment_of(
     e.ended_by_rule = ended_by_rule == 1
     e.step = step
     e.entered_at = begin = instant(entered_at)
-    e.trigger, entry, updated_at, e.standing, base_at, until_at, due_at, first_due_at, e.visits, e.results, rare = (
-        loads(state)
-    )
-    e.updated_at = begin if updated_at is None else instant(updated_at)
-    e.base_at = None if base_at is None else instant(base_at)
-    e.until_at = until = None if until_at is None else instant(until_at)
-    e.due_at = until if due_at == until_at else instant_or_none(due_at)
-    e.first_due_at = None if first_due_at is None else instant(first_due_at)
+    values = loads(state)
+    if len(values) != _ENROLLMENT_FIELDS:
+        values = _of_this_version(values, _ENROLLMENT)
+    e.trigger, entry, updated, e.standing, base, until, due, first_due, e.visits, e.results, rare = values
+    e.updated_at = begin if updated is None else instant(entered_at + updated)
+    e.base_at = None if base is None else instant(entered_at + base) if base else begin
+    e.until_at = until_at = None if until is None else instant(entered_at + until)
+    e.due_at = until_at if due is True else None if due is None else instant(entered_at + due)
+    e.first_due_at = None if first_due is None else instant(entered_at + first_due) if first_due else begin
     e.entry = entry if type(entry) is dict else _entry(e, *entry)
     if rare:
-        e.held_out, e.past, e.attempts, e.outcome, loops, ways, e.pending, ended_at, converted_at, look_at = rare
+        if len(rare) != _RARE_FIELDS:
+            rare = _of_this_version(rare, _RARE)
+        (
+            e.held_out, e.past, e.attempts, e.outcome, loops, ways, e.pending, ended_at, converted_at, look_at,
+            e.renamed,
+        ) = rare  # fmt: skip
         e.loops = {id: LoopState(number, instant(at), since) for id, number, at, since in loops}
         e.sent_ways = tuple(ways)
         e.ended_at = instant_or_none(ended_at)
@@ -157,6 +209,7 @@ def enrollment_of(
         e.loops = {}
         e.sent_ways = ()
         e.pending = {}
+        e.renamed = {}
     return e
 
 
@@ -173,19 +226,32 @@ def _entry(e: Enrollment, name: Any, properties: dict[str, Any]) -> dict[str, An
     }
 
 
+_ENTRIES: Final = "[null,null,[]]"
+
+
 def entries_state(record: EntryRecord) -> str:
     """What is remembered of entries: instants alone, which need no escaping."""
     entered_at, exited_at, messaged_at = record
-    many = ",".join([str(micros(at)) for at in entered_at])
-    exited = "null" if exited_at is None else str(micros(exited_at))
-    messaged = "null" if messaged_at is None else str(micros(messaged_at))
+    many = micros(entered_at[0]) if len(entered_at) == 1 else ",".join([str(micros(at)) for at in entered_at])
+    exited = "null" if exited_at is None else micros(exited_at)
+    messaged = "null" if messaged_at is None else micros(messaged_at)
     return f"[{exited},{messaged},[{many}]]"
 
 
 def entries_of(state: str) -> EntryRecord:
     """The record from its row."""
-    exited_at, messaged_at, entered_at = loads(state)
-    return EntryRecord(tuple(map(instant, entered_at)), instant_or_none(exited_at), instant_or_none(messaged_at))
+    values = loads(state)
+    if len(values) != 3:
+        values = _of_this_version(values, _ENTRIES)
+    exited_at, messaged_at, entered_at = values
+    instants = (instant(entered_at[0]),) if len(entered_at) == 1 else tuple(map(instant, entered_at))
+    return entry_record(
+        (
+            instants,
+            None if exited_at is None else instant(exited_at),
+            None if messaged_at is None else instant(messaged_at),
+        )
+    )
 
 
 # --- messages ---------------------------------------------------------------------------------------------------------
@@ -194,21 +260,25 @@ MESSAGE: Final = (
     "m.id, m.enrollment, m.journey, m.step, m.channel, m.topic, m.class, m.template, m.address, m.at, m.seq, m.row"
 )
 """The columns that `message_of` takes, of a table that a query calls `m`."""
+_MESSAGE: Final = '["","","",0,"",null,{},null,null,null,null,null,null,"hold",false,false,null,null,"UTC",null]'
+_MESSAGE_FIELDS: Final = len(loads(_MESSAGE))
 
 
 def message_row(m: Message) -> str:
     """What no column holds of a message."""
     (
         _, customer, _, _, version, key, _, visit, _, _, _, _, template_hash, locale, _, values, at, decided_at, _,
-        subject, sender, reply_to, expires_at, not_after, *rest,
+        subject, sender, reply_to, expires_at, not_after, on_quiet, survives_exit, throttled, coupon, survey, zone,
+        fixed_zone,
     ) = m  # fmt: skip
-    return dumps(
-        (
-            customer, version, key, visit, template_hash, locale, values,
-            None if decided_at is at else micros(decided_at), subject, sender, reply_to, micros_or_none(expires_at),
-            micros_or_none(not_after), *rest,
-        )
-    )  # fmt: skip
+    return (
+        f"[{_text(customer)},{_text(version)},{_text(key)},{visit},{_text(template_hash)},{_or_null(locale)},"
+        f"{dumps(values)},{'null' if decided_at is at else micros(decided_at)},{_or_null(subject)},{_or_null(sender)},"
+        f"{_or_null(reply_to)},{'null' if expires_at is None else micros(expires_at)},"
+        f"{'null' if not_after is None else micros(not_after)},{_text(on_quiet)},"
+        f"{'true' if survives_exit else 'false'},{'true' if throttled else 'false'},{_or_null(coupon)},"
+        f"{_or_null(survey)},{_text(zone)},{_or_null(fixed_zone)}]"
+    )
 
 
 def message_of(
@@ -216,9 +286,9 @@ def message_of(
     enrollment: str,
     journey: str,
     step: str,
-    channel: str,
+    channel: Any,
     topic: str,
-    klass: str,
+    klass: Any,
     template: str,
     to: str,
     at: int,
@@ -226,18 +296,48 @@ def message_of(
     row: str,
 ) -> Message:
     """The message in a row."""
+    found = loads(row)
+    if len(found) != _MESSAGE_FIELDS:
+        found = _of_this_version(found, _MESSAGE)
     (
         customer, version, key, visit, template_hash, locale, values, decided_at, subject, sender, reply_to, expires_at,
-        not_after, *rest,
-    ) = loads(row)  # fmt: skip
+        not_after, on_quiet, survives_exit, throttled, coupon, survey, zone, fixed_zone,
+    ) = found  # fmt: skip
     sent_at = instant(at)
-    return _message(
+    return message(
         (
             id, customer, enrollment, journey, version, key, step, visit, channel, topic, klass, template,
             template_hash, locale, to, values, sent_at, sent_at if decided_at is None else instant(decided_at), seq,
-            subject, sender, reply_to, instant_or_none(expires_at), instant_or_none(not_after), *rest,
+            subject, sender, reply_to, None if expires_at is None else instant(expires_at),
+            None if not_after is None else instant(not_after), on_quiet, survives_exit, throttled, coupon, survey, zone,
+            fixed_zone,
         )
     )  # fmt: skip
+
+
+# --- the journal ------------------------------------------------------------------------------------------------------
+
+_LONGEST_REPEATED: Final = 100
+"""Characters of a value that is looked for among those written lately."""
+
+
+def data_text(data: Mapping[str, Any]) -> str:
+    """`dumps` of what a line of the journal says, or was decided on: often one thing, and the same as many others."""
+    if len(data) == 1:
+        [(name, value)] = data.items()
+        kind = type(value)
+        if (
+            (kind is str and len(value) <= _LONGEST_REPEATED)
+            or kind is int
+            or (kind is datetime and value.tzinfo is UTC)
+        ):
+            return _one_text(name, value)
+    return dumps(data) if data else "{}"
+
+
+@lru_cache(maxsize=4_096)
+def _one_text(name: str, value: str | int | datetime) -> str:
+    return dumps({name: value})
 
 
 # --- the inbox --------------------------------------------------------------------------------------------------------
@@ -260,5 +360,5 @@ def body_of(text: str) -> Body:
     """The body that was written by `body_text`."""
     if text[0] == "[":
         name, at, properties, id = loads(text)
-        return Occurred(Event(name, instant(at), properties, id))
+        return Occurred(_event((name, instant(at), properties, id)))
     return body_from_json(text)

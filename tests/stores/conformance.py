@@ -25,6 +25,8 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from orchestrator.stores.protocol import Store
+from tests.stores.contract_channels import ChannelContract
+from tests.stores.contract_dead_letters import DeadLetterContract
 from tests.stores.contract_delivery import DeliveryContract
 from tests.stores.contract_deployments import DeploymentContract
 from tests.stores.contract_ingest import IngestContract
@@ -45,6 +47,8 @@ class StoreContract(
     PoolContract,
     DeliveryContract,
     LeaseContract,
+    ChannelContract,
+    DeadLetterContract,
     OperationContract,
     DeploymentContract,
     ReadingContract,

@@ -46,6 +46,21 @@ class DeploymentContract:
         [view] = store.load(later(1), 10).customers
         assert [type(item.body).__name__ for item in view.inbox] == ["Deployed", "Occurred"]
 
+    def test_who_adopts_a_deploy_writes_nothing(self, empty_store: Store) -> None:
+        store = empty_store
+        store.deploy(index_of(), START, FIRST)
+        create(store, "u1")
+        turns(store, START)
+        store.adopt(index_of({"waits": LONGER}))
+        assert _told(store) == [] and [kept.digest for kept in store.snapshots()] == [FIRST.digest]
+        [adopted] = index_of({"waits": LONGER}).project.journeys.values()
+        assert store.index.project.journeys["waits"].version == adopted.version
+        arrive(store, "u1", event(at=later(1), order="1"), later(1))
+        turns(store, later(1))
+        card = store.card("u1")
+        assert card is not None
+        assert [e.version for e in card.enrollments] == [store.index.project.journeys["waits"].version]
+
     def test_versions_that_are_known_are_no_new_journeys(self, empty_store: Store) -> None:
         empty_store.know(index_of().project.journeys.values())
         empty_store.deploy(index_of({}, segments={}), START)

@@ -121,6 +121,22 @@ class ReadingContract:
         assert [line["key"] for line in lines(store) if line["type"] == "entered"] == ["2", "3"]
         assert list(store.overview().parked) == []
 
+    def test_those_who_are_parked_for_one_reason_are_taken_up_alone(self, store: Store) -> None:
+        create(store, "a", "b", "c", "d")
+        for name in ("a", "b", "c", "d"):
+            arrive(store, name, event(order="1"))
+        for name in ("a", "b", "c"):
+            store.park(name, "unknown_version", "version 7 of waits", later(1))
+        store.park("d", "exception", "boom", later(1))
+        assert list(store.take_up("another", 10, later(2))) == []
+        first = list(store.take_up("unknown_version", 2, later(2)))
+        assert len(first) == 2
+        assert sorted([*first, *store.take_up("unknown_version", 2, later(2))]) == ["a", "b", "c"]
+        assert list(store.take_up("unknown_version", 2, later(2))) == []
+        turns(store, later(3))
+        assert [line["customer"] for line in lines(store) if line["type"] == "entered"] == ["a", "b", "c"]
+        assert [(one.customer, one.reason) for one in store.overview().parked] == [("d", "exception")]
+
     def test_a_customer_with_nothing_waiting_is_resumed_too(self, store: Store) -> None:
         arrive(store, "u1", event(order="1"))
         turns(store, START)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -29,12 +30,24 @@ def tables(path: Path) -> dict[str, str]:
     return {name: " ".join(sql.replace('"', "").split()) for name, sql in found if name != "alembic_version"}
 
 
+def differences(url: str | URL) -> list[Any]:
+    """What a database lacks of the schema, or has beside it; some indexes suit only one of the databases."""
+    engine = create_engine(url)
+
+    def asked(item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
+        only = getattr(item, "_ddl_if", None) if kind == "index" and not reflected else None
+        return only is None or only.dialect == engine.dialect.name
+
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"include_object": asked})
+        found = compare_metadata(context, METADATA)
+    engine.dispose()
+    return found
+
+
 def test_the_migrated_tables_are_those_of_the_schema(path: Path, tmp_path: Path) -> None:
     migrate.upgrade(path)
-    engine = create_engine(URL.create("sqlite", database=str(path)))
-    with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
-    engine.dispose()
+    assert differences(URL.create("sqlite", database=str(path))) == []
     # The comparison above knows neither partial indexes nor tables without row ids: their text does.
     directly = tmp_path / "directly.db"
     engine = create_engine(f"sqlite:///{directly}")

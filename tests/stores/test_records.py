@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.core.customer import Customer
-from orchestrator.core.enrollment import Enrollment, EntryRecord
+from orchestrator.core.customer import Customer, Timer
+from orchestrator.core.enrollment import Enrollment, EntryRecord, LoopState
 from orchestrator.core.inbox import Body
 from orchestrator.core.ledger import Message
+from orchestrator.core.state import dumps, loads
 from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.protocol import Arrival, content_of
 from orchestrator.stores.records import (
@@ -26,7 +28,47 @@ from orchestrator.stores.records import (
     state_of,
 )
 from orchestrator.stores.sqlite.ingest import _prepared, _signed
-from tests.core.test_state import bodies, customers, data, enrollments, instants, maybe_at, maybe_name, names, same
+from tests.core.test_state import bodies, data, instants, maybe_at, maybe_name, names, same
+
+pairs = st.tuples(names, names)
+timers = st.dictionaries(pairs, st.builds(Timer, instants, data), max_size=2)
+
+
+@st.composite
+def customers(draw: st.DrawFn) -> Customer:
+    customer = Customer(draw(names), draw(instants))
+    customer.attributes = draw(data)
+    for name in ("email", "phone", "timezone", "locale", "country", "currency", "stage"):
+        setattr(customer, name, draw(st.none() | names))
+    customer.tags = tuple(draw(st.lists(names, max_size=3)))
+    customer.consents = draw(st.dictionaries(pairs, st.sampled_from(["in", "out"]), max_size=3))
+    customer.segments = draw(st.frozensets(names, max_size=3))
+    customer.timers = draw(timers)
+    customer.fresh = draw(st.booleans())
+    return customer
+
+
+@st.composite
+def enrollments(draw: st.DrawFn) -> Enrollment:
+    at = draw(instants)
+    e = Enrollment(draw(names), draw(names), draw(names), draw(names), draw(names), draw(names), at, draw(data))
+    for name in ("ended_at", "base_at", "until_at", "first_due_at", "look_at", "due_at", "converted_at"):
+        setattr(e, name, draw(st.none() | instants))
+    e.updated_at = draw(instants)
+    e.held_out, e.ended_by_rule, e.past = draw(st.booleans()), draw(st.booleans()), draw(st.booleans())
+    e.status = draw(st.sampled_from(["running", "parked", "completed", "exited"]))
+    e.standing = draw(st.sampled_from([None, "wait", "hold", "retry", "reply"]))
+    e.reason, e.step = draw(st.none() | names), draw(st.none() | names)
+    e.outcome = draw(st.none() | data)
+    e.results = draw(data)
+    e.visits = draw(st.dictionaries(names, st.integers(0, 9), max_size=2))
+    e.loops = draw(
+        st.dictionaries(names, st.builds(LoopState, st.integers(1, 9), instants, st.integers(1, 9)), max_size=2)
+    )
+    e.attempts = draw(st.integers(0, 9))
+    e.sent_ways = tuple(draw(st.lists(names, max_size=2)))
+    e.pending = draw(st.dictionaries(names, names, max_size=2))
+    return e
 
 
 def row_of(e: Enrollment) -> Enrollment:
@@ -79,6 +121,70 @@ def test_messages_come_back_the_same(m: Message) -> None:
         message_row(m),
     )  # fmt: skip
     assert same(found, m)
+
+
+# --- rows of other versions -------------------------------------------------------------------------------------------
+
+AT = datetime(2026, 3, 1, 10, tzinfo=UTC)
+CUSTOMER = Customer("u1", AT)
+ENROLLMENT = Enrollment("e", "u1", "j", "v", "k", "event", AT, {"more": 1})
+SENT = Message("m", "u1", "e", "j", "v", "k", "s", 2, "email", "t", "service", "x", "h", None, "to", {}, AT, AT, 7)
+
+
+def cut(text: str) -> Iterator[str]:
+    """The row as versions wrote it that did not know the last fields yet."""
+    values = loads(text)
+    return (dumps(values[:count]) for count in range(len(values) + 1))
+
+
+def test_a_customer_of_an_older_version_has_defaults_for_what_it_did_not_know() -> None:
+    CUSTOMER.stage = None
+    for text in cut(state_of(CUSTOMER)):
+        assert same(customer_of("u1", micros(AT), text, None), CUSTOMER)
+
+
+def test_an_enrollment_of_an_older_version_has_defaults_for_what_it_did_not_know() -> None:
+    row = ("u1", "e", "j", "v", "k", "running", None, 0, None, micros(AT))
+    first, *older = reversed([*cut(enrollment_state(ENROLLMENT))])
+    assert same(enrollment_of(*row, first), ENROLLMENT)
+    for text in older[:-2]:  # without a trigger and an entry it is none
+        assert same(enrollment_of(*row, text), ENROLLMENT)
+    ended = ENROLLMENT.copy()
+    ended.held_out, ended.look_at = True, AT
+    *known, rare = loads(enrollment_state(ended))
+    ended.look_at = None
+    assert same(enrollment_of(*row, dumps([*known, rare[:1]])), ended)
+
+
+def test_a_message_of_an_older_version_has_defaults_for_what_it_did_not_know() -> None:
+    row = ("m", "e", "j", "s", "email", "t", "service", "x", "to", micros(AT), 7)
+    for text in [*cut(message_row(SENT))][7:]:
+        assert same(message_of(*row, text), SENT)
+
+
+def test_entries_of_an_older_version_are_read() -> None:
+    assert [entries_of(text) for text in cut("[null,null,[]]")] == [EntryRecord()] * 4
+
+
+def test_what_a_newer_version_wrote_besides_is_left_out() -> None:
+    newer = dumps([*loads(state_of(CUSTOMER)), "more"])
+    assert same(customer_of("u1", micros(AT), newer, None), CUSTOMER)
+
+
+def test_defaults_are_not_shared_between_records() -> None:
+    one, other = customer_of("a", 0, "[]", None), customer_of("b", 0, "[]", None)
+    one.attributes["plan"] = "x"
+    assert other.attributes == {}
+
+
+def test_choices_are_not_shared_between_customers() -> None:
+    text = '[["t","email","in"]]'
+    one, other = (customer_of(id, 0, state_of(CUSTOMER), text) for id in "ab")
+    one.consents["t", "email"] = "out"
+    assert other.consents == {("t", "email"): "in"}
+
+
+# --- the inbox --------------------------------------------------------------------------------------------------------
 
 
 @given(bodies)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,18 +18,6 @@ from tests.stores.sqlite_files import opened
 OLD, NEW, THIRD = (Snapshot(str(n) * 64, {"journeys/j.yaml": b"%d" % n}) for n in range(3))
 LONGER = {**WAITS_AN_HOUR, "steps": [{"wait": "2h"}, {"set": {"customer.plan": "new"}}]}
 GOLDEN = {"golden": {"where": "customer.plan == 'gold'"}}
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store.db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[SqliteStore]:
-    with opened(path) as store:
-        store.deploy(index_of(), START)
-        yield store
 
 
 # --- deployments --------------------------------------------------------------------------------------------------

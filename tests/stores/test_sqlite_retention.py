@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.inbox import Event
-from orchestrator.stores.protocol import Arrival, RefusedItem, Settlement
+from orchestrator.stores.memory import MemoryStore
+from orchestrator.stores.protocol import Arrival, RefusedItem, Settlement, Store
 from orchestrator.stores.sqlite import retention
 from orchestrator.stores.sqlite.pools import load_pools
 from orchestrator.stores.sqlite.store import SqliteStore
@@ -68,6 +69,38 @@ def test_stories_that_ended_go_and_those_that_run_stay(store: SqliteStore) -> No
     assert card is not None
     assert [e.journey for e in card.enrollments] == ["long"]
     assert rows_in(store, "enrollments") == 1
+
+
+@pytest.mark.parametrize("within", ["2h", None])
+def test_who_ended_and_can_reach_the_goal_no_more_is_nobodys_concern(tmp_path: Path, within: str | None) -> None:
+    """On both stores: up to the last event that may be the goal, and an hour for whoever decides late."""
+    goal = {"event": "bought", **({"within": within} if within else {})}
+    index = index_of({"waits": {**WAITS_AN_HOUR, "goal": goal}})
+    over, bought_at = START + HISTORY + timedelta(days=1), later(90)
+    with opened(tmp_path / "goals.db") as on_disk:
+        for store in (on_disk, MemoryStore("0", keep_journal=True)):
+            store.deploy(index, START)
+            for name in ("u1", "u2"):
+                arrive(store, name, event(order="1"))
+            turns(store, START)
+            turns(store, later(60))
+            store.retain(over, NEVER_FULL)
+            assert _held(store, "u1") == _held(store, "u2") == 1
+            arrive(store, "u1", event("bought", at=bought_at, id="late"), over)  # the last that counts
+            turns(store, over)
+            assert [t.type for t in store.journal("u1") if t.type == "goal"] == ["goal"]
+            assert (_held(store, "u1"), _held(store, "u2")) == (0, 1)
+            store.retain(over + timedelta(hours=1), NEVER_FULL)
+            assert _held(store, "u2") == 0
+            arrive(store, "u2", event("bought", at=bought_at, id="too late"), over + timedelta(hours=1))
+            turns(store, over + timedelta(hours=1))
+            assert [t for t in store.journal("u2") if t.type == "goal"] == []
+
+
+def _held(store: Store, customer: str) -> int:
+    card = store.card(customer)
+    assert card is not None
+    return len(card.enrollments)
 
 
 def test_events_go_but_for_the_first_the_last_and_those_counted_without_end(store: SqliteStore) -> None:

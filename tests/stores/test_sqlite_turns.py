@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,18 +22,6 @@ from tests.stores.sqlite_files import opened, plan_of, rows_in, statements
 
 NAMES = [f"u{n:02}" for n in range(16)]
 FILES = Snapshot("the same files", {})
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store.db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[SqliteStore]:
-    with opened(path) as store:
-        store.deploy(index_of(), START)
-        yield store
 
 
 def restarted(path: Path) -> SqliteStore:
@@ -224,6 +212,33 @@ def test_where_many_are_due_neighbours_are_taken_together_and_the_longest_due_fi
         sizes.append(len(names))
     assert not left
     assert len(sizes) <= 20
+    store.close()
+
+
+def test_turns_that_were_planned_ahead_take_everybody_once_and_nobody_who_was_parked_meanwhile(path: Path) -> None:
+    store = restarted(path)
+    everyone = [f"c{n:04}" for n in range(1_000)]
+    store.ingest([Arrival(name, START, event(order=name)) for name in everyone])
+    taken: list[str] = []
+    turns = 0
+    while view := store.load(later(60), 100):
+        names = [record.customer.id for record in view.customers]
+        if not names:
+            break
+        turns += 1
+        if turns == 3:  # its claim ends with the next one, and it is due still
+            continue
+        assert names == sorted(names)
+        taken += names
+        store.save(decide(view, later(60)))
+        if turns == 5:
+            left = sorted({*everyone} - {*taken})
+            store.park(left[0], "exception", "", START)
+            other = restarted(path)
+            other.park(left[-1], "exception", "", START)
+            other.close()
+    assert sorted(taken) == sorted({*everyone} - {left[0], left[-1]})
+    assert turns <= 14
     store.close()
 
 

@@ -49,11 +49,10 @@ def load_messages(
         for place, *columns in c.execute(COUNTED, (packed(chosen), since)):
             message = _counted(chosen[place].external_id, *columns)
             found[place][message.row.id] = message
-    whole = [place for place, view in enumerate(views) if _asks_whole(view)]
+    whole, named = _asked_for(views)
     if whole:
         for place, *columns in c.execute(WHOLE, (packed([chosen[place] for place in whole]),)):
             _keep(found[whole[place]], _message(*columns))
-    named = [id for view in views for id in _named(view)]
     if named:
         place_of = {customer.external_id: place for place, customer in enumerate(chosen)}
         for columns in c.execute(NAMED, (json.dumps(named),)):
@@ -65,19 +64,27 @@ def load_messages(
             view.messages = sorted(messages.values(), key=lambda message: message.row.seq)
 
 
-def _asks_whole(view: CustomerView) -> bool:
-    """Whether something asks for messages that nothing names: an answer to the latest survey, or the messages on other
-    channels of a step that sends on all and is not done."""
-    return any(isinstance(item.body, SurveyAnswered) and item.body.message_id is None for item in view.inbox) or any(
-        e.sent_ways for e in view.enrollments
-    )
+def _asked_for(views: Sequence[CustomerView]) -> tuple[list[int], list[str]]:
+    """The customers whose messages are wanted whole, by place, and the messages that items in inboxes are about.
 
-
-def _named(view: CustomerView) -> list[str]:
-    """The messages that items in the inbox are about."""
-    bodies = [item.body for item in view.inbox]
-    ids = [body.message_id for body in bodies if isinstance(body, (Receipt, SurveyAnswered))]
-    return [id for id in ids if id is not None]
+    All of a customer's are wanted by what names none: an answer to the latest survey, or the messages on other channels
+    of a step that sends on all and is not done.
+    """
+    whole, named = [], []
+    for place, view in enumerate(views):
+        wanted = False
+        for _, _, body in view.inbox:
+            if type(body) is Receipt or type(body) is SurveyAnswered:
+                if body.message_id is not None:
+                    named.append(body.message_id)
+                elif type(body) is SurveyAnswered:
+                    wanted = True
+        for e in view.enrollments:
+            if e.sent_ways:
+                wanted = True
+        if wanted:
+            whole.append(place)
+    return whole, named
 
 
 def _keep(found: dict[str, LoadedMessage], message: LoadedMessage) -> None:

@@ -20,7 +20,7 @@ BUSY_FOR: Final = 5.0
 _CACHE_KIB: Final = 65_536
 _READER_CACHE_KIB: Final = 4_096
 """Every thread that reads has a connection of its own, and a server has dozens of threads."""
-_PAGES_BEFORE_CHECKPOINT: Final = 8_000
+PAGES_BEFORE_CHECKPOINT: Final = 8_000
 """Some 32 MB of log: a full turn writes a thousand pages, and writing each of them back at once doubles its cost."""
 _BUSY_CODES: Final = frozenset(
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
@@ -39,13 +39,15 @@ class Database:
         self._all_readers: list[sqlite3.Connection] = []
         self._holder: int | None = None
         """The thread that has begun a transaction and goes on with it in later calls (a turn)."""
+        self._rows_before = 0
+        """Rows that the writer had ever changed when the transaction began."""
 
     def _connect(self, cache_kib: int) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_FOR, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={'FULL' if self.durable else 'OFF'}")
         connection.execute(f"PRAGMA cache_size=-{cache_kib}")
-        connection.execute(f"PRAGMA wal_autocheckpoint={_PAGES_BEFORE_CHECKPOINT}")
+        connection.execute(f"PRAGMA wal_autocheckpoint={PAGES_BEFORE_CHECKPOINT}")
         connection.execute("PRAGMA temp_store=MEMORY")
         return connection
 
@@ -90,6 +92,18 @@ class Database:
         """The writing connection, for the thread that is holding."""
         assert self.holding
         return self._writer
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was written since the transaction of this thread began: it can be undone as a whole."""
+        return self.holding and self._writer.total_changes == self._rows_before
+
+    def undo_and_hold(self) -> None:
+        """Undo what was written since the transaction began, and go on holding. Raises StoreBusy; `release` is still
+        to be called then."""
+        assert self.holding
+        self._rollback()
+        self._begin()
 
     def commit_and_hold(self) -> None:
         """Commit what was written since `hold`, and go on holding: of this process nobody comes in between.
@@ -157,6 +171,7 @@ class Database:
     def _begin(self) -> None:
         try:
             self._writer.execute("BEGIN IMMEDIATE")
+            self._rows_before = self._writer.total_changes
         except sqlite3.Error as error:
             if is_busy(error):
                 raise StoreBusy(_told(error)) from error

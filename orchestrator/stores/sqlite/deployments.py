@@ -60,10 +60,14 @@ class SqliteDeployments(SqliteBase):
             if not known:
                 [number] = c.execute("SELECT coalesce(max(id), 0) + 1 FROM fanout").fetchone()
                 begin_fan_out(c, f"deploy:{number}", Deployed(fresh), now, everyone=True)
-        for journey in journeys.values():
+        self.adopt(index)
+        return not known
+
+    def adopt(self, index: Index) -> None:
+        """Decide by definitions that another process made live."""
+        for journey in index.project.journeys.values():
             self._versions[journey.id, journey.version] = journey
         self._live = Index(index.project, self._versions.values())
-        return not known
 
     def snapshots(self) -> Sequence[Snapshot]:
         """The files of older deployments that someone is pinned to, then the live one."""

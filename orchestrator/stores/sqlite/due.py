@@ -11,14 +11,14 @@ from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.sqlite.outbox import CLASSES
 from orchestrator.stores.sqlite.throttles import SEEN, TOLD, UNSEEN, SqliteThrottles
 
-_TIMERS: Final = (
+TIMERS: Final = (
     "SELECT next_due_at FROM customers INDEXED BY ix_customers_due WHERE next_due_at IS NOT NULL "
     "ORDER BY next_due_at LIMIT 1"
 )
-_INBOX: Final = (
+INBOX: Final = (
     "SELECT received_at FROM inbox INDEXED BY ix_inbox_waiting WHERE parked = 0 ORDER BY received_at LIMIT 1"
 )
-_FANOUT: Final = "SELECT at FROM fanout INDEXED BY ix_fanout_pending WHERE done = 0 ORDER BY at LIMIT 1"
+FANOUT: Final = "SELECT at FROM fanout INDEXED BY ix_fanout_pending WHERE done = 0 ORDER BY at LIMIT 1"
 _REQUESTS: Final = "SELECT at FROM requests WHERE seq > 0 AND lease_until IS NULL ORDER BY seq LIMIT 1"
 _MESSAGES: Final = tuple(
     "SELECT available_at FROM outbox INDEXED BY ix_outbox_ready "
@@ -27,7 +27,7 @@ _MESSAGES: Final = tuple(
     for klass in CLASSES
     for throttled in (0, 2)
 )
-FIRST: Final = "SELECT " + ", ".join(f"({query})" for query in (_TIMERS, _INBOX, _FANOUT, _REQUESTS, *_MESSAGES))
+FIRST: Final = "SELECT " + ", ".join(f"({query})" for query in (TIMERS, INBOX, FANOUT, _REQUESTS, *_MESSAGES))
 """The first of each kind, in one statement."""
 _THROTTLED: Final = (
     "SELECT available_at FROM outbox INDEXED BY ix_outbox_told WHERE throttled = 1 AND frozen = 0 AND told = ? "

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from orchestrator.core.customer import Customer
@@ -18,6 +19,7 @@ from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.protocol import Arrival, Ingested, content_of
 from orchestrator.stores.records import body_text, event_text, state_of
 from orchestrator.stores.shards import shard_of
+from orchestrator.stores.sqlite import rights
 from orchestrator.stores.sqlite.saving import EVENT, SEQS_A_TURN, consents_of
 from orchestrator.stores.sqlite.turns import SqliteTurns
 
@@ -29,6 +31,12 @@ INSERT INTO seen (message_id, received_at, content) VALUES (?, ?, ?)
 ON CONFLICT (message_id) DO UPDATE SET received_at = excluded.received_at, content = excluded.content
 """
 _KNOWN: Final = """
+SELECT c.external_id, c.shard, c.id, 0
+FROM json_each(?) AS j CROSS JOIN customers AS c INDEXED BY ix_customers_external_id ON c.external_id = j.value
+"""
+"""Answered by the index alone: the rows are wide, and whether one is parked is asked where anybody is."""
+_ANY_PARKED: Final = "SELECT EXISTS (SELECT 1 FROM customers INDEXED BY ix_customers_parked WHERE parked IS NOT NULL)"
+_KNOWN_AND_PARKED: Final = """
 SELECT c.external_id, c.shard, c.id, c.parked IS NOT NULL
 FROM json_each(?) AS j CROSS JOIN customers AS c ON c.external_id = j.value
 """
@@ -72,6 +80,9 @@ class _Place(NamedTuple):
     shard: int
     id: int
     parked: int
+
+
+_place: Final[Callable[[tuple[Any, ...]], _Place]] = partial(tuple.__new__, _Place)
 
 
 class _Batch:
@@ -185,10 +196,9 @@ class SqliteIngest(SqliteTurns):
         first_at: dict[str, int] = {}
         for arrival in arrivals:
             first_at.setdefault(arrival.customer, arrival.at)
-        places = {
-            external: _Place(shard, id, parked)
-            for external, shard, id, parked in c.execute(_KNOWN, (json.dumps(list(first_at)),))
-        }
+        [any_parked] = c.execute(_ANY_PARKED).fetchone()
+        known = c.execute(_KNOWN_AND_PARKED if any_parked else _KNOWN, (json.dumps(list(first_at)),))
+        places = {row[0]: _place(row[1:]) for row in known}
         new = [(customer, at) for customer, at in first_at.items() if customer not in places]
         if new:
             places.update(self._create(c, new))
@@ -216,10 +226,11 @@ class SqliteIngest(SqliteTurns):
             key = places[arrival.customer][:2]
             found = c.execute(_CONSENTS, key).fetchone()
             chosen = {(topic, channel): state for topic, channel, state in json.loads(found[0] if found else "[]")}
+            rights.write(c, key, chosen, {arrival.opted_out: "out"})
             chosen[arrival.opted_out] = "out"
             c.execute(_CHOOSE, (*key, consents_of(chosen)))
             if self.db.holding and self._claim is not None and arrival.customer in self._claim.customers:
-                self._claim.customers[arrival.customer].opted_out.add(arrival.opted_out)
+                self._claim.customers[arrival.customer].opted_out |= {arrival.opted_out}
 
     def lay_history(self, customer: str, events: Iterable[Event]) -> None:
         """Join events to the past. An id that stands there already, at the same instant, is not joined again, so that

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from operator import itemgetter
 from typing import Any, Final
 
 from orchestrator.core.expression.scope import PastEvent
@@ -110,18 +112,18 @@ def load_customers(
         views.append(CustomerView(customer, (), (), {}, LoadedHistory(histories, place)))
         due.append(next_due_at)
     for place, items in _grouped(c.execute(INBOX, (customers,)).fetchall()):
-        views[place].inbox = [Item(seq, instant(at), body_of(body)) for _, seq, at, body in _in_order(items)]
+        views[place].inbox = [_item((seq, instant(at), body_of(body))) for _, seq, at, body in items]
     for place, rows in _grouped(c.execute(ENROLLMENTS, (customers,)).fetchall()):
-        external = chosen[place].external_id
-        views[place].enrollments = [enrollment_of(external, *columns) for _, _, *columns in _in_order(rows)]
-    for place, rows in _grouped(c.execute(ENTRIES, (customers,)).fetchall()):
-        views[place].entries = {(journey, key): entries_of(state) for _, journey, key, state in rows}
+        external = chosen[place][0]
+        views[place].enrollments = [enrollment_of(external, *row[2:]) for row in rows]
+    for place, journey, key, state in c.execute(ENTRIES, (customers,)).fetchall():
+        views[place].entries[journey, key] = entries_of(state)
     if c.execute(ANY_COUPONS).fetchone()[0]:
         for place, rows in _grouped(c.execute(COUPONS, (customers,)).fetchall()):
-            views[place].coupons = [from_json(Coupon, row) for _, _, row in _in_order(rows)]
+            views[place].coupons = [from_json(Coupon, row) for _, _, row in rows]
     if c.execute(ANY_TASKS).fetchone()[0]:
         for place, rows in _grouped(c.execute(TASKS, (customers,)).fetchall()):
-            views[place].tasks = [from_json(Task, row) for _, _, row in _in_order(rows)]
+            views[place].tasks = [from_json(Task, row) for _, _, row in rows]
     return views, due
 
 
@@ -130,22 +132,18 @@ def load_suppressions(c: sqlite3.Connection, db: Database) -> Suppressions:
     return Suppressions(db, not c.execute(ANY_SUPPRESSIONS).fetchone()[0])
 
 
-def _grouped(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
-    """Rows that stand together by their first column."""
-    place = -1
-    group: list[tuple[Any, ...]] = []
-    for row in rows:
-        if row[0] != place:
-            if group:
-                yield place, group
-            place, group = row[0], []
-        group.append(row)
-    if group:
-        yield place, group
+def _grouped(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Sequence[tuple[Any, ...]]]]:
+    """Rows that stand together by their first column, each group in the order of the second: as they were first
+    written."""
+    first, end = 0, len(rows)
+    while first < end:
+        place = rows[first][0]
+        last = first + 1
+        while last < end and rows[last][0] == place:
+            last += 1
+        yield place, rows[first:last] if last == first + 1 else sorted(rows[first:last], key=_SECOND)
+        first = last
 
 
-def _in_order(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """A customer's rows as they were first written."""
-    if len(rows) > 1:
-        rows.sort(key=lambda row: row[1])
-    return rows
+_SECOND: Final = itemgetter(1)
+_item: Final[Callable[[tuple[Any, ...]], Item]] = partial(tuple.__new__, Item)

@@ -32,6 +32,10 @@ WHERE (throttled = 1 OR frozen <> 0 OR available_at > at) AND lease_until IS NUL
        OR journey IN (SELECT value FROM json_each(:journeys)))
 """
 _PARKED: Final = "SELECT shard, id FROM customers INDEXED BY ix_customers_parked WHERE parked IS NOT NULL"
+_PARKED_FOR: Final = """
+SELECT shard, id, external_id FROM customers INDEXED BY ix_customers_parked WHERE parked IS NOT NULL AND parked = ?
+LIMIT ?
+"""
 _RESUME: Final = (
     "UPDATE customers SET parked = NULL, parked_detail = NULL, parked_at = NULL, next_due_at = ? "
     "WHERE shard = ? AND id = ?"
@@ -127,13 +131,21 @@ class SqliteOperations(SqliteBase):
         at = micros(now)
         with self.db.write() as c:
             if action == "resume":
-                parked = c.execute(_PARKED).fetchall()
-                c.executemany(_RESUME, [(at, *place) for place in parked])
-                c.executemany(_UNPARK, parked)
+                _unpark(c, at, c.execute(_PARKED).fetchall())
             inside = c.execute(_INSIDE, (journey,)).fetchall()
             body = body_to_json(JourneyOperated(journey, action))
             put_items(c, [(shard, customer, at, body) for shard, customer in inside])
         return len(inside)
+
+    def take_up(self, reason: str, limit: int, now: datetime) -> Sequence[str]:
+        """Take turns again for those who were parked for a reason."""
+        with self.db.read() as c:
+            if c.execute(_PARKED_FOR, (reason, 1)).fetchone() is None:
+                return []
+        with self.db.write() as c:
+            found = c.execute(_PARKED_FOR, (reason, limit)).fetchall()
+            _unpark(c, micros(now), [(shard, id) for shard, id, _ in found])
+        return [external for _, _, external in found]
 
     def import_codes(self, offer: str, codes: Sequence[str]) -> int:
         """Add codes to an offer's imported pool, each one once for ever."""
@@ -177,6 +189,11 @@ class SqliteOperations(SqliteBase):
         """Count one more. These names never meet those of the store's own counters."""
         with self.db.write() as c:
             return int(c.execute(_TALLY, (f"asked:{name}",)).fetchone()[0])
+
+
+def _unpark(c: sqlite3.Connection, at: int, places: Sequence[tuple[int, int]]) -> None:
+    c.executemany(_RESUME, [(at, *place) for place in places])
+    c.executemany(_UNPARK, places)
 
 
 def _listed(names: Iterable[str]) -> str:

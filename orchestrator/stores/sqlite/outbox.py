@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from json import dumps as json_text
 from typing import Any, Final
 
 from orchestrator.core.claim import Claimed
 from orchestrator.core.customer import Customer
-from orchestrator.core.ledger import Message
 from orchestrator.core.view import Switches
-from orchestrator.stores.instants import instant_or_none, micros
+from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.records import MESSAGE, customer_of, message_of
 from orchestrator.stores.sqlite import switches, tallies
 from orchestrator.stores.sqlite.settlements import Leased, SqliteSettlements
@@ -57,16 +57,15 @@ RETURNING id
 """
 
 
-def queue_messages(c: sqlite3.Connection, messages: Sequence[tuple[Message, tuple[int, int]]]) -> None:
-    """Put new ledger rows on their way, each with its customer's (shard, id)."""
-    c.executemany(
-        _QUEUE,
-        [
-            (m.id, *key, m.journey, m.channel, m.klass, m.throttled, micros(m.at), micros(m.decided_at))
-            for m, key in messages
-        ],
-    )
-    tallies.count_messages(c, Counter((message.channel, "queued") for message, _ in messages))
+_claimed: Final[Callable[[tuple[Any, ...]], Claimed]] = partial(tuple.__new__, Claimed)
+_leased: Final[Callable[[tuple[Any, ...]], Leased]] = partial(tuple.__new__, Leased)
+"""Both from all their fields in their order, without the calls that their names take."""
+
+
+def queue_messages(c: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Put new ledger rows on their way: (id, shard, customer, journey, channel, class, throttled, at, available_at)."""
+    c.executemany(_QUEUE, rows)
+    tallies.count_messages(c, Counter((row[4], "queued") for row in rows))
 
 
 def read_switches(c: sqlite3.Connection) -> Switches:
@@ -127,8 +126,9 @@ class SqliteOutbox(SqliteThrottles, SqliteSettlements):
             if customer is None:
                 customer = customers[id] = customer_of(external, created_at, state, consents)
             m = message_of(*columns)
-            found.append(Claimed(m, customer, ended_by, fence, begun, uncertain == 1, instant_or_none(first_at)))
-            leases.append(Leased(m.id, seq, shard, id, fence, throttled, m.journey, m.channel, "queued"))
+            tried_at = None if first_at is None else instant(first_at)
+            found.append(_claimed((m, customer, ended_by, fence, begun, uncertain == 1, tried_at)))
+            leases.append(_leased((m.id, seq, shard, id, fence, throttled, m.journey, m.channel, "queued")))
         self.remember(leases)
         return found
 

@@ -1,5 +1,6 @@
 """What nothing can ask for any more goes, in small bites: searched for without the writer's lock, deleted under it.
 
+Enrollments that ended and were waiting for their goal alone are nobody's any more once it is out of reach.
 How long: events, the journal and stories that ended `settings.history`; ids of events `settings.dedupe`. Customers and
 the ledger of messages stay for good. An event that some expression counts without end is kept, and
 of every name a customer's first and last: `first` and `last` see everything.
@@ -8,14 +9,17 @@ of every name a customer's first and last: `first` and `last` see everything.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from json import dumps as json_text
 from typing import Any, Final
 
 from orchestrator.core.expression.expr import Expr
+from orchestrator.core.goals import goal_is_open
+from orchestrator.core.program import Goal
 from orchestrator.stores.instants import micros
+from orchestrator.stores.records import ENROLLMENT, enrollment_of
 from orchestrator.stores.sqlite.choosing import ID_OF, SHARD_OF, Chosen, packed
 from orchestrator.stores.sqlite.pools import DAILY
 from orchestrator.stores.sqlite.throttles import SqliteThrottles
@@ -30,6 +34,7 @@ _SEEN: Final = "SELECT message_id FROM seen INDEXED BY ix_seen_received_at WHERE
 _REPLIES: Final = "SELECT url FROM replies INDEXED BY ix_replies_until_at WHERE until_at <= ? LIMIT ?"
 _REFUSED: Final = "SELECT id FROM refused WHERE id <= (SELECT max(id) FROM refused) - ? ORDER BY id LIMIT ?"
 _FANOUT: Final = "SELECT id FROM fanout WHERE id > 0 AND done = 1 AND at < ? LIMIT ?"
+_RIGHTS: Final = "SELECT id FROM rights INDEXED BY ix_rights_at WHERE at < ? LIMIT ?"
 _HANDED_OVER: Final = "SELECT seq FROM handed_over WHERE journey = ? AND at <= ? LIMIT ?"
 _DAYS: Final = "SELECT name FROM tallies WHERE name >= ? AND name < ? LIMIT ?"
 _CUSTOMERS: Final = "SELECT shard, id FROM customers WHERE (shard, id) > (?, ?) ORDER BY shard, id LIMIT ?"
@@ -50,10 +55,16 @@ LIMIT :n
 _ENROLLMENTS: Final = f"""
 SELECT t.shard, t.customer, t.id {_EACH} enrollments AS t {_MINE} WHERE t.live = 0 AND t.ended_at < :before LIMIT :n
 """
+_OPEN: Final = f"""
+SELECT t.shard, t.customer, {ENROLLMENT} {_EACH} enrollments AS t {_MINE}
+WHERE t.live = 1 AND t.ended_at IS NOT NULL AND t.entered_at < :entered_before
+"""
+_CLOSE: Final = "UPDATE enrollments SET live = 0 WHERE shard = ? AND customer = ? AND id = ? AND ended_at IS NOT NULL"
 _DELETE: Final = {
     "seen": "DELETE FROM seen WHERE message_id = ?",
     "replies": "DELETE FROM replies WHERE url = ?",
     "refused": "DELETE FROM refused WHERE id = ?",
+    "rights": "DELETE FROM rights WHERE id = ?",
     "fanout": "DELETE FROM fanout WHERE id = ?",
     "handed_over": "DELETE FROM handed_over WHERE seq = ?",
     "tallies": "DELETE FROM tallies WHERE name = ?",
@@ -71,17 +82,20 @@ class SqliteRetention(SqliteThrottles):
 
     _looked_at: tuple[int, int] = (-1, -1)
     """(shard, id) of the last customer whose rows were looked at."""
+    _over: Sequence[tuple[Any, ...]] = ()
+    """Keys of the enrollments that the present pass found out of reach of their goals."""
 
     def retain(self, now: datetime, limit: int) -> int:
         """Delete what may go: at most `limit` rows of each kind."""
         with self.db.read() as c:
             old = self._old_of_all(c, now, limit)
             old.update(self._old_of_customers(c, now, limit))
-        count = sum(map(len, old.values()))
+        count = sum(map(len, old.values())) + len(self._over)
         if count:
             with self.db.write() as c:
                 for table, keys in old.items():
                     c.executemany(_DELETE[table], keys)
+                c.executemany(_CLOSE, self._over)
         return count
 
     def _old_of_all(self, c: sqlite3.Connection, now: datetime, limit: int) -> _Old:
@@ -91,6 +105,7 @@ class SqliteRetention(SqliteThrottles):
             "seen": c.execute(_SEEN, (micros(now - settings.dedupe), limit)).fetchall(),
             "replies": c.execute(_REPLIES, (micros(now), limit)).fetchall(),
             "refused": c.execute(_REFUSED, (REFUSED_KEPT, limit)).fetchall(),
+            "rights": c.execute(_RIGHTS, (micros(now - settings.history), limit)).fetchall(),
             "fanout": c.execute(_FANOUT, (micros(now - settings.history), limit)).fetchall(),
             "handed_over": [],
             "tallies": [],
@@ -112,17 +127,35 @@ class SqliteRetention(SqliteThrottles):
         before = micros(now - self.index.project.settings.history)
         kept = json_text(sorted(self._kept_events()))
         old: _Old = {"transitions": [], "events": [], "enrollments": []}
+        goals = {place: j.goal for place, j in self._versions.items() if j.goal is not None}
+        over: list[tuple[Any, ...]] = []
         for _ in range(SLICES):
             places = c.execute(_CUSTOMERS, (*self._looked_at, SLICE)).fetchall()
-            asked = {"mine": packed([Chosen("", *place) for place in places]), "before": before, "kept": kept}
+            mine = packed([Chosen("", *place) for place in places])
+            asked = {"mine": mine, "before": before, "kept": kept}
             for table, query in (("transitions", _TRANSITIONS), ("events", _EVENTS), ("enrollments", _ENROLLMENTS)):
                 old[table] += c.execute(query, {**asked, "n": limit - len(old[table])}).fetchall()
-            if any(len(keys) >= limit for keys in old.values()):
+            if goals:
+                over += self._out_of_reach(c, mine, goals, now)
+            if any(len(keys) >= limit for keys in (*old.values(), over)):
                 break
             self._looked_at = places[-1] if len(places) == SLICE else (-1, -1)
             if len(places) < SLICE:
                 break
+        self._over = over
         return old
+
+    def _out_of_reach(
+        self, c: sqlite3.Connection, mine: str, goals: Mapping[tuple[str, str], Goal], now: datetime
+    ) -> Iterator[tuple[Any, ...]]:
+        """Keys of enrollments that ended, and whose goal nothing can reach that arrives from now on."""
+        settings = self.index.project.settings
+        before = now - settings.late_tolerance  # so far may a turn lie behind
+        asked = {"mine": mine, "entered_before": micros(before - settings.history - settings.late_events)}
+        for shard, customer, *columns in c.execute(_OPEN, asked):
+            e = enrollment_of("", *columns)
+            if e.standing != "reply" and not goal_is_open(goals.get((e.journey, e.version)), e, before, settings):
+                yield shard, customer, e.id
 
     def _kept_events(self) -> set[str]:
         """Events that some expression counts without end."""

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
-from orchestrator.core.changes import Changes, CustomerChanges, TakeFromPools
+from orchestrator.core.changes import NOTHING_TAKEN, Changes, CustomerChanges, TakeFromPools
 from orchestrator.core.customer import Customer
 from orchestrator.core.enrollment import Enrollment
+from orchestrator.core.goals import goal_is_open
 from orchestrator.core.ledger import Coupon, Message, Request
 from orchestrator.core.program import Journey
 from orchestrator.core.project import Project
 from orchestrator.core.state import dumps
 from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.core.view import CustomerView
-from orchestrator.stores.instants import instant, micros, micros_or_none
+from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.records import enrollment_state, entries_state, message_row, state_of
-from orchestrator.stores.sqlite import outbox, pools, requests, tallies, writing
+from orchestrator.stores.sqlite import outbox, pools, requests, rights, tallies, writing
+from orchestrator.stores.sqlite.writing import INSTANT, NEVER, TEXT
 
 SEQS_A_TURN: Final = 100_000
 """Places that one customer may take in one turn, as in the journal."""
-_TURNED: Final = "UPDATE customers SET state = ?, created_at = ?, next_due_at = ? WHERE shard = ? AND id = ?"
+_TURNED: Final = f"UPDATE customers SET state = ?, created_at = ?, next_due_at = {INSTANT} WHERE shard = ? AND id = ?"
 _MOVED: Final = "UPDATE customers SET zone = ? WHERE shard = ? AND id = ?"
 """Apart from the others, because it is rare, and costs an entry of an index."""
-_DUE: Final = "UPDATE customers SET next_due_at = ? WHERE shard = ? AND id = ?"
+_DUE: Final = f"UPDATE customers SET next_due_at = {INSTANT} WHERE shard = ? AND id = ?"
 _PARK: Final = """
 UPDATE customers SET parked = ?, parked_detail = ?, parked_at = ?, next_due_at = NULL WHERE shard = ? AND id = ?
 """
@@ -35,17 +37,18 @@ INSERT INTO consents (shard, customer, state) VALUES (?, ?, ?)
 ON CONFLICT (shard, customer) DO UPDATE SET state = excluded.state
 """
 _CONSUMED: Final = "DELETE FROM inbox WHERE seq = ?"
-_ENROLLMENT: Final = """
+_ENROLLMENT: Final = f"""
 INSERT INTO enrollments (shard, customer, id, journey, version, key, status, reason, ended_by_rule, step, entered_at,
                          ended_at, due_at, live, seq, state)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, {TEXT}, ?, {TEXT}, ?, {INSTANT}, {INSTANT}, ?, ?, ?)
 ON CONFLICT (shard, customer, id) DO UPDATE
 SET status = excluded.status, reason = excluded.reason, ended_by_rule = excluded.ended_by_rule, step = excluded.step,
     ended_at = excluded.ended_at, due_at = excluded.due_at, live = excluded.live, state = excluded.state
 """
-_WENT_ON: Final = """
+_WENT_ON: Final = f"""
 UPDATE enrollments
-SET status = ?, reason = ?, ended_by_rule = ?, step = ?, ended_at = ?, due_at = ?, live = ?, state = ?
+SET status = ?, reason = {TEXT}, ended_by_rule = ?, step = {TEXT}, ended_at = {INSTANT}, due_at = {INSTANT}, live = ?,
+    state = ?
 WHERE shard = ? AND customer = ? AND id = ?
 """
 """Of an enrollment that the turn was given."""
@@ -74,7 +77,7 @@ class Claimed:
     id: int
     view: CustomerView
     next_due_at: int | None
-    opted_out: set[tuple[str, str]] = field(default_factory=set)
+    opted_out: frozenset[tuple[str, str]] = frozenset()
     """(topic, channel) of opt-outs that came since."""
 
 
@@ -90,6 +93,7 @@ class Rows:
         self.due: list[tuple[Any, ...]] = []
         self.parked: list[tuple[Any, ...]] = []
         self.consents: list[tuple[Any, ...]] = []
+        self.rights: list[tuple[tuple[int, int], rights.Choices, rights.Choices]] = []
         self.consumed: list[tuple[int]] = []
         self.enrollments: list[tuple[Any, ...]] = []
         self.went_on: list[tuple[Any, ...]] = []
@@ -97,7 +101,7 @@ class Rows:
         self.entered_again: list[tuple[Any, ...]] = []
         self.events: list[tuple[Any, ...]] = []
         self.ledger: list[tuple[Any, ...]] = []
-        self.messages: list[tuple[Message, tuple[int, int]]] = []
+        self.queued: list[tuple[Any, ...]] = []
         self.marks: list[tuple[str, int, tuple[int, int, str]]] = []
         self.requests: list[Request] = []
         self.coupons: list[tuple[Any, ...]] = []
@@ -109,32 +113,45 @@ class Rows:
 
     def add(self, change: CustomerChanges, claimed: Claimed) -> None:
         """One customer's changes. Raises TypeError, ValueError or OverflowError for what no row can hold."""
-        key = (claimed.shard, claimed.id)
-        self.transitions += writing.transition_rows(change.transitions, *key)
+        shard, id, view = claimed.shard, claimed.id, claimed.view
+        if change.transitions:
+            self.transitions += writing.transition_rows(change.transitions, shard, id)
         if change.parked is not None:
-            self.parked.append((change.parked, change.detail or "", micros(change.transitions[-1].at), *key))
+            self.parked.append((change.parked, change.detail or "", micros(change.transitions[-1].at), shard, id))
             return
         if change.consumed:
             self.consumed += [(seq,) for seq in change.consumed]
-        self._customer(change, claimed, key)
+        due_at = NEVER if change.next_due_at is None else micros(change.next_due_at)
+        if change.customer is not None:
+            self._customer(change.customer, claimed, due_at)
+        elif due_at != (NEVER if claimed.next_due_at is None else claimed.next_due_at):
+            self.due.append((due_at, shard, id))
+        joined: Mapping[str, Any] | None = None
+        text = ""
+        if change.events:
+            for n, (at, name, joined, event_id) in enumerate(change.events):
+                text = dumps(joined)
+                self.events.append((shard, id, name, micros(at), self._base + n, event_id, text))
         if change.enrollments:
-            known = [e.id for e in claimed.view.enrollments]
+            known = [e.id for e in view.enrollments]
             for n, e in enumerate(change.enrollments):
                 if e.id in known:
-                    self._go_on(e, key)
+                    self._go_on(e, shard, id)
                 else:
-                    self._enter(e, key, self._base + n)
-        for place, record in change.entries.items():
-            if place in claimed.view.entries:
-                self.entered_again.append((entries_state(record), *key, *place))
-            else:
-                self.entries.append((*key, *place, entries_state(record)))
-        for n, past in enumerate(change.events):
-            properties = dumps(past.properties)
-            self.events.append((*key, past.name, micros(past.at), self._base + n, past.id, properties))
-        for m in change.messages:
-            self.ledger.append(_ledger_row(m, key))
-            self.messages.append((m, key))
+                    self._enter(e, shard, id, self._base + n, text if e.entry.get("properties") is joined else None)
+        if change.entries:
+            for place, record in change.entries.items():
+                if place in view.entries:
+                    self.entered_again.append((entries_state(record), shard, id, *place))
+                else:
+                    self.entries.append((shard, id, *place, entries_state(record)))
+        if change.messages:
+            for m in change.messages:
+                self._message(m, shard, id)
+        self._seldom(change, (shard, id))
+
+    def _seldom(self, change: CustomerChanges, key: tuple[int, int]) -> None:
+        """What few turns want."""
         for mark in change.marks:
             self.marks.append((mark.mark, micros(mark.at), (*key, mark.message_id)))
         for n, coupon in enumerate(change.coupons):
@@ -145,16 +162,11 @@ class Rows:
             self.tasks.append(writing.task_row(task, *key, self._base + n))
         for order in change.suppress:
             self.suppressed.append((order.channel, order.address, order.cause, micros(order.at)))
-        if change.taken != ((), (), (), ()):
+        if change.taken is not NOTHING_TAKEN and change.taken != NOTHING_TAKEN:
             self.taken.append((change.taken, micros(change.transitions[-1].at)))
 
-    def _customer(self, change: CustomerChanges, claimed: Claimed, key: tuple[int, int]) -> None:
-        due_at = micros_or_none(change.next_due_at)
-        customer, before = change.customer, claimed.view.customer
-        if customer is None:
-            if due_at != claimed.next_due_at:
-                self.due.append((due_at, *key))
-            return
+    def _customer(self, customer: Customer, claimed: Claimed, due_at: int) -> None:
+        key, before = (claimed.shard, claimed.id), claimed.view.customer
         moved = (customer.timezone, customer.phone, customer.country) != (
             before.timezone, before.phone, before.country,
         )  # fmt: skip
@@ -164,32 +176,51 @@ class Rows:
         if customer.consents != before.consents:
             consents = {**customer.consents, **dict.fromkeys(claimed.opted_out, "out")}
             self.consents.append((*key, consents_of(consents)))
+            # What came during the turn was written down when it came.
+            was = {**before.consents, **dict.fromkeys(claimed.opted_out, "out")}
+            self.rights.append((key, was, consents))
 
     def _zone(self, c: Customer) -> str:
         return zone_in_force(None, c.timezone, c.phone, c.country, self._project.timezone).zone.key
 
-    def _enter(self, e: Enrollment, key: tuple[int, int], seq: int) -> None:
+    def _enter(self, e: Enrollment, shard: int, id: int, seq: int, properties: str | None) -> None:
+        ended_at, due_at = e.ended_at, e.due_at
         self.enrollments.append(
             (
-                *key, e.id, e.journey, e.version, e.key, e.status, e.reason, e.ended_by_rule, e.step,
-                micros(e.entered_at), micros_or_none(e.ended_at), micros_or_none(e.due_at), self._live(e), seq,
-                enrollment_state(e),
+                shard, id, e.id, e.journey, e.version, e.key, e.status, e.reason or "", 1 if e.ended_by_rule else 0,
+                e.step or "", micros(e.entered_at), NEVER if ended_at is None else micros(ended_at),
+                NEVER if due_at is None else micros(due_at), self._live(e), seq, enrollment_state(e, properties),
             )
         )  # fmt: skip
 
-    def _go_on(self, e: Enrollment, key: tuple[int, int]) -> None:
+    def _go_on(self, e: Enrollment, shard: int, id: int) -> None:
+        ended_at, due_at = e.ended_at, e.due_at
         self.went_on.append(
             (
-                e.status, e.reason, e.ended_by_rule, e.step, micros_or_none(e.ended_at), micros_or_none(e.due_at),
-                self._live(e), enrollment_state(e), *key, e.id,
+                e.status, e.reason or "", 1 if e.ended_by_rule else 0, e.step or "",
+                NEVER if ended_at is None else micros(ended_at), NEVER if due_at is None else micros(due_at),
+                self._live(e), enrollment_state(e), shard, id, e.id,
             )
         )  # fmt: skip
 
-    def _live(self, e: Enrollment) -> bool:
+    def _message(self, m: Message, shard: int, id: int) -> None:
+        """A row of the ledger, and one on its way."""
+        at = micros(m.at)
+        self.ledger.append(
+            (
+                shard, id, m.id, m.journey, m.enrollment_id, m.step, m.channel, m.topic, m.klass, m.template, m.to, at,
+                m.seq, message_row(m),
+            )
+        )  # fmt: skip
+        available_at = at if m.decided_at is m.at else micros(m.decided_at)
+        self.queued.append((m.id, shard, id, m.journey, m.channel, m.klass, 1 if m.throttled else 0, at, available_at))
+
+    def _live(self, e: Enrollment) -> int:
+        """1: a turn may still have to look at it."""
         if not e.ended:
-            return True
-        goal = self._versions[e.journey, e.version].goal
-        return not ((goal is None or e.converted_at is not None) and e.standing != "reply")
+            return 1
+        goal, settings = self._versions[e.journey, e.version].goal, self._project.settings
+        return 1 if goal_is_open(goal, e, e.ended_at or e.entered_at, settings) or e.standing == "reply" else 0
 
     def write(self, c: sqlite3.Connection, internal: Mapping[str, tuple[int, int]]) -> None:
         """Write everything, in the transaction of the claim."""
@@ -212,19 +243,22 @@ class Rows:
         ):
             if rows:
                 c.executemany(sql, rows)
-        if self.messages:
-            outbox.queue_messages(c, self.messages)
+        if self.queued:
+            outbox.queue_messages(c, self.queued)
         for mark in self.marks:
             _mark(c, *mark)
         if self.requests:
             requests.queue_requests(c, self.requests, internal)
         for coupon in self.released:
             pools.release_code(c, coupon.offer, coupon.amount)
+        for choices in self.rights:
+            rights.write(c, *choices)
         for row in self.suppressed:
             writing.suppress(c, *row)
         for taken, at in self.taken:
             pools.take(c, taken, self._project, instant(at))
-        writing.insert_transitions(c, self.transitions)
+        if self.transitions:
+            writing.insert_transitions(c, self.transitions)
 
 
 def rows_of(
@@ -238,12 +272,15 @@ def rows_of(
     write neighbours; else in the order of the customers' ids, as in memory."""
     rows = Rows(changes.ordinal, versions, project)
     keyed = [(claimed[change.customer_id], change) for change in changes.customers]
-    for place, change in sorted(keyed, key=lambda pair: (pair[0].shard, pair[0].id)):  # as the rows lie in the file
+    keyed.sort(key=lambda pair: (pair[0].shard, pair[0].id))  # as the rows lie in the file
+    for place, change in keyed:
         rows.add(change, place)
-    if not together:
-        rows.messages.sort(key=lambda queued: queued[0].customer_id)
+    if not together and rows.queued:
+        customer_of = {(place.shard, place.id): change.customer_id for place, change in keyed}
+        rows.queued.sort(key=lambda row: customer_of[row[1:3]])
     for change in changes.customers:
-        rows.requests += change.requests
+        if change.requests:
+            rows.requests += change.requests
     return rows
 
 
@@ -256,13 +293,6 @@ def park(c: sqlite3.Connection, key: tuple[int, int], reason: str, detail: str, 
 def consents_of(consents: Mapping[tuple[str, str], str]) -> str:
     """A customer's choices as their row keeps them."""
     return dumps([[*place, state] for place, state in consents.items()])
-
-
-def _ledger_row(m: Message, key: tuple[int, int]) -> tuple[Any, ...]:
-    return (
-        *key, m.id, m.journey, m.enrollment_id, m.step, m.channel, m.topic, m.klass, m.template, m.to, micros(m.at),
-        m.seq, message_row(m),
-    )  # fmt: skip
 
 
 def _mark(c: sqlite3.Connection, mark: str, at: int, key: tuple[int, int, str]) -> None:

@@ -13,12 +13,18 @@ from orchestrator.core.ledger import Coupon
 from orchestrator.core.state import body_to_json, from_json
 from orchestrator.core.transition import Transition
 from orchestrator.stores.instants import micros
-from orchestrator.stores.protocol import Settlement
-from orchestrator.stores.sqlite import tallies
+from orchestrator.stores.protocol import BAD_ENDS, Settlement, reason_of
+from orchestrator.stores.sqlite import dead_letters, tallies
 from orchestrator.stores.sqlite.base import SqliteBase
 from orchestrator.stores.sqlite.inbox import internal_ids, put_items
 from orchestrator.stores.sqlite.pools import release_code
-from orchestrator.stores.sqlite.writing import suppress, write_coupon, write_transitions
+from orchestrator.stores.sqlite.writing import (
+    insert_transitions,
+    suppress,
+    transition_rows,
+    write_coupon,
+    write_transitions,
+)
 
 _QUEUED: Final = """
 SELECT o.id, o.seq, o.shard, o.customer, o.fence, o.throttled, o.journey, o.channel, m.status
@@ -63,6 +69,10 @@ class Leased(NamedTuple):
     status: str
 
 
+class _Changed(Exception):
+    """A row is not as this process claimed it, or it is not known how it claimed it."""
+
+
 _Settled = list[tuple[Settlement, Leased]]
 
 
@@ -85,9 +95,11 @@ class SqliteSettlements(SqliteBase):
         """Write what became of claimed messages; those that somebody else claimed since are left alone."""
         if not settlements:
             return
-        with self.db.write() as c:
-            told = self._settle_remembered(c, settlements, now)
-            if told is None:
+        try:
+            with self.db.write() as c:
+                told = self._settle_remembered(c, settlements, now)
+        except _Changed:
+            with self.db.write() as c:
                 rows = _rows(c, settlements)
                 asked = ((s, rows.get(s.message_id)) for s in settlements)
                 valid = [(s, row) for s, row in asked if row is not None and s.fence in (0, row.fence)]
@@ -96,26 +108,25 @@ class SqliteSettlements(SqliteBase):
 
     def _settle_remembered(
         self, c: sqlite3.Connection, settlements: Sequence[Settlement], now: datetime
-    ) -> Sequence[Transition] | None:
-        """Settle rows as this process claimed them. None: something is not as it was then, and nothing is done."""
+    ) -> Sequence[Transition]:
+        """Settle rows as this process claimed them. Raises _Changed where something is not as it was then: what was
+        done is to be undone."""
+        if self.db.holding:
+            raise _Changed  # a turn of this thread stands, whatever becomes of this
         valid: _Settled = []
         for s in settlements:
             leased = self._leases.pop(s.message_id, None)
             if leased is None or leased.fence != s.fence:
-                return None
+                raise _Changed
             valid.append((s, leased))
-        c.execute("SAVEPOINT settling")
         before = c.total_changes
-        _keep(c, [pair for pair in valid if pair[0].status == "queued"])
         leaving = [pair for pair in valid if pair[0].status != "queued"]
+        if len(leaving) < len(valid):
+            _keep(c, [pair for pair in valid if pair[0].status == "queued"])
         _take_off(c, leaving)
         if c.total_changes - before != len(valid) + len(leaving):
-            c.execute("ROLLBACK TO settling")
-            c.execute("RELEASE settling")
-            return None
-        told = self._write_out(c, valid, now)
-        c.execute("RELEASE settling")
-        return told
+            raise _Changed
+        return self._write_out(c, valid, now)
 
     def _settle(self, c: sqlite3.Connection, valid: _Settled, now: datetime) -> Sequence[Transition]:
         """Settle rows that were just looked up."""
@@ -126,9 +137,14 @@ class SqliteSettlements(SqliteBase):
 
     def _write_out(self, c: sqlite3.Connection, valid: _Settled, now: datetime) -> Sequence[Transition]:
         """Everything beside the rows themselves. Returns the lines that were written."""
-        told = [line for settled, _ in valid for line in settled.transitions]
-        if told:
-            write_transitions(c, told, {s.customer_id: (row.shard, row.customer) for s, row in valid})
+        told: list[Transition] = []
+        lines: list[tuple[Any, ...]] = []
+        for s, row in valid:
+            if s.transitions:
+                told += s.transitions
+                lines += transition_rows(s.transitions, row.shard, row.customer)
+        if lines:
+            insert_transitions(c, lines)
         at = micros(now)
         sent = [(row.journey, at) for s, row in valid if s.handed_over and row.throttled]
         if sent:
@@ -147,6 +163,10 @@ class SqliteSettlements(SqliteBase):
             if s.suppress is not None:
                 suppress(c, *s.suppress, at)
             items += [(row.shard, row.customer, at, body_to_json(body)) for body in s.receipts]
+        bad = [(s, row) for s, row in valid if s.status in BAD_ENDS]
+        dead_letters.keep(
+            c, [(row.id, row.shard, row.customer, s.status, row.fence, reason_of(s)) for s, row in bad], at
+        )
         tallies.count_messages(c, moved)
         if items:
             put_items(c, items)

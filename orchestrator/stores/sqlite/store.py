@@ -7,20 +7,36 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from orchestrator.stores.sqlite.channels import SqliteChannels
 from orchestrator.stores.sqlite.database import Database
+from orchestrator.stores.sqlite.dead_letters import SqliteDeadLetters
 from orchestrator.stores.sqlite.deployments import SqliteDeployments
+from orchestrator.stores.sqlite.figures import SqliteFigures
 from orchestrator.stores.sqlite.ingest import SqliteIngest
 from orchestrator.stores.sqlite.operations import SqliteOperations
 from orchestrator.stores.sqlite.outbox import SqliteOutbox
 from orchestrator.stores.sqlite.reading import SqliteReading
 from orchestrator.stores.sqlite.requests import SqliteRequests
 from orchestrator.stores.sqlite.retention import SqliteRetention
+from orchestrator.stores.sqlite.rights import SqliteRights
 
 _SALT: Final = "SELECT value FROM meta WHERE name = 'salt'"
+_KEEP_SALT: Final = "INSERT INTO meta (name, value) VALUES ('salt', ?) ON CONFLICT (name) DO NOTHING"
+"""Of two processes that begin a file together the first one draws."""
 
 
 class SqliteStore(
-    SqliteIngest, SqliteOutbox, SqliteRequests, SqliteOperations, SqliteReading, SqliteRetention, SqliteDeployments
+    SqliteIngest,
+    SqliteOutbox,
+    SqliteChannels,
+    SqliteDeadLetters,
+    SqliteRequests,
+    SqliteOperations,
+    SqliteReading,
+    SqliteFigures,
+    SqliteRights,
+    SqliteRetention,
+    SqliteDeployments,
 ):
     """See orchestrator.stores.protocol.Store. Made by `open_store`."""
 
@@ -49,11 +65,12 @@ def open_store(
     upgrade(path)
     db = Database(path, durable)
     try:
-        with db.write() as c:
+        with db.read() as c:  # who only looks is not stopped by whoever writes
             found = c.execute(_SALT).fetchone()
-            if found is None:
-                salt = salt if salt is not None else secrets.token_hex(8)
-                c.execute("INSERT INTO meta (name, value) VALUES ('salt', ?)", (salt,))
+        if found is None:
+            with db.write() as c:
+                c.execute(_KEEP_SALT, (salt if salt is not None else secrets.token_hex(8),))
+                found = c.execute(_SALT).fetchone()
     except BaseException:
         db.close()
         raise

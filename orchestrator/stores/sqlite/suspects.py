@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from orchestrator.stores.sqlite.choosing import Chosen, choose, choose_among
+from orchestrator.stores.sqlite.choosing import Chosen, Neighbours, choose, choose_among
 from orchestrator.stores.sqlite.inbox import internal_ids
 from orchestrator.stores.sqlite.saving import park
 
@@ -61,11 +61,14 @@ class Suspects:
         groups = c.execute("SELECT id, customers FROM attempts ORDER BY id").fetchall()
         return Suspects([_Group(attempt, tuple(json.loads(text))) for attempt, text in groups])
 
-    def choose(self, c: sqlite3.Connection, now: int, budget: int, together: bool) -> list[Chosen]:
-        """Whose turn it is: a group of suspects, or anybody else; one after the other. `together`: see choose."""
+    def choose(self, c: sqlite3.Connection, now: int, budget: int, neighbours: Neighbours | None) -> list[Chosen]:
+        """Whose turn it is: a group of suspects, or anybody else; one after the other. `neighbours`: where others may
+        be taken as they lie in the file."""
+        if not self._groups:
+            return neighbours.choose(c, now, budget) if neighbours is not None else choose(c, now, budget)
         without = {customer for group in self._groups for customer in group.customers}
         self._they_are_next = not self._they_are_next
-        others = choose(c, now, budget, without, together) if self._they_are_next or not self._groups else []
+        others = choose(c, now, budget, without) if self._they_are_next else []
         while not others and self._groups:
             self._present = self._groups[0]
             chosen = choose_among(c, now, budget, self._present.customers)
@@ -74,7 +77,7 @@ class Suspects:
             self._groups.pop(0)  # nothing is due for them any more
             c.execute(_OVER, (self._present.attempt,))
             self._present = None
-        return others or choose(c, now, budget, without, together)
+        return others or choose(c, now, budget, without)
 
     def begin(self, c: sqlite3.Connection, chosen: Sequence[Chosen], now: int) -> int:
         """Write down that a turn begins. Returns its number, for `over`."""

@@ -17,6 +17,9 @@ class Tally(NamedTuple):
 
 MESSAGES: Final = "count:message:"
 """Before `channel:status`: the messages of the ledger, so that nobody has to count millions of rows."""
+FIGURES: Final = "figure:"
+"""Before the names of the figures that processes count, and nobody decides by."""
+_BEGINNING: Final = "SELECT name, count FROM tallies WHERE name >= ? AND name < ? AND count <> 0"
 _ADD: Final = (
     "INSERT INTO tallies (name, count, amount) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
     "SET count = tallies.count + excluded.count, amount = tallies.amount + excluded.amount"
@@ -41,3 +44,9 @@ def count_messages(c: sqlite3.Connection, changed: Mapping[tuple[str, str], int]
     rows = [(f"{MESSAGES}{channel}:{status}", by, 0.0) for (channel, status), by in changed.items() if by]
     if rows:
         c.executemany(_ADD, rows)
+
+
+def beginning(c: sqlite3.Connection, prefix: str) -> dict[str, int]:
+    """The counters whose names begin so, by the rest of their names."""
+    found = c.execute(_BEGINNING, (prefix, prefix + "\uffff"))
+    return {name.removeprefix(prefix): int(count) for name, count in found}

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from orchestrator.core.changes import Changes
 from orchestrator.core.view import Pools, View
@@ -14,7 +14,7 @@ from orchestrator.stores.instants import micros
 from orchestrator.stores.protocol import SaveRefused, StoreBusy
 from orchestrator.stores.sqlite.asked_messages import load_messages
 from orchestrator.stores.sqlite.base import SqliteBase
-from orchestrator.stores.sqlite.choosing import Chosen, choose_among
+from orchestrator.stores.sqlite.choosing import Chosen, Neighbours, choose_among
 from orchestrator.stores.sqlite.database import is_busy
 from orchestrator.stores.sqlite.inbox import internal_ids
 from orchestrator.stores.sqlite.loading import load_customers, load_suppressions
@@ -47,18 +47,27 @@ class SqliteTurns(SqliteBase):
     _ordinal: int = 0
     _suspects: Suspects | None = None
 
-    def load(self, now: datetime, budget: int, only: Sequence[str] | None = None) -> View:
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._neighbours = Neighbours()
+
+    def load(
+        self, now: datetime, budget: int, only: Sequence[str] | None = None, shards: Sequence[int] | None = None
+    ) -> View:
         """The customers that are due, in the order of their ids, with all they need. Raises StoreBusy."""
         index = self.index
-        self._end(commit=True)
+        if self.db.holding:  # whose claim ends by this, is due still
+            self._neighbours.forget()
+            self._end(commit=True)
         c = self.db.hold()
         try:
             suspects = self._recovered(c, micros(now))
             expand_fan_outs(c, now, budget)
             if only is not None:
+                self._neighbours.forget()
                 chosen = choose_among(c, micros(now), budget, only)
             else:  # a simulation takes customers exactly as memory does
-                chosen = suspects.choose(c, micros(now), budget, together=self.db.durable)
+                chosen = suspects.choose(c, micros(now), budget, self._neighbours if self.db.durable else None)
             self._claim = Claim()
             if chosen and self.db.durable:
                 self._claim.attempt = suspects.begin(c, chosen, micros(now))
@@ -89,8 +98,9 @@ class SqliteTurns(SqliteBase):
         assert self._claim is not None
         view.customers, due = load_customers(c, self.db, chosen)
         load_messages(c, chosen, view.customers, view.index, now)
-        for place, record, due_at in zip(chosen, view.customers, due, strict=True):
-            self._claim.customers[place.external_id] = Claimed(place.shard, place.id, record, due_at)
+        claimed = self._claim.customers
+        for (external, shard, id), record, due_at in zip(chosen, view.customers, due, strict=True):
+            claimed[external] = Claimed(shard, id, record, due_at)
 
     def save(self, changes: Changes) -> None:
         """Apply a turn. Raises SaveRefused and StoreBusy; nothing was done then, and the claim is over."""
@@ -99,9 +109,11 @@ class SqliteTurns(SqliteBase):
         try:
             self._save(self.db.writer, changes, self._claim.customers)
         except _REFUSED as error:
+            self._neighbours.forget()
             self._end(commit=True)
             raise SaveRefused(f"{type(error).__name__}: {error}") from error
         except BaseException as error:
+            self._neighbours.forget()
             self._end(commit=False)
             if is_busy(error):
                 raise StoreBusy(str(error)) from error
@@ -113,24 +125,34 @@ class SqliteTurns(SqliteBase):
 
     def _save(self, c: sqlite3.Connection, changes: Changes, claimed: Mapping[str, Claimed]) -> None:
         rows = rows_of(changes, claimed, self._versions, self.index.project, together=self.db.durable)
-        c.execute("SAVEPOINT turn")
+        keys = {external: (place.shard, place.id) for external, place in claimed.items()} if rows.requests else {}
+        # A savepoint costs a copy of each page that is written after it, so there is one only where something stands
+        # that must outlive a refused turn.
+        untouched = self.db.untouched
+        if not untouched:
+            c.execute("SAVEPOINT turn")
         try:
-            rows.write(c, {external: (place.shard, place.id) for external, place in claimed.items()})
+            rows.write(c, keys)
             c.execute(_NUMBERED, (str(changes.ordinal),))
         except BaseException:
-            if c.in_transaction:  # what else this thread wrote during the claim stands
+            if untouched:
+                self.db.undo_and_hold()
+            elif c.in_transaction:  # what else this thread wrote during the claim stands
                 c.execute("ROLLBACK TO turn")
                 c.execute("RELEASE turn")
             raise
-        c.execute("RELEASE turn")
+        if not untouched:
+            c.execute("RELEASE turn")
 
     def abandon(self) -> None:
         """End the claim without doing anything."""
+        self._neighbours.forget()
         self._end(commit=True)
 
     def park(self, customer: str, reason: str, detail: str, now: datetime) -> None:
         """Take no turn for a customer until someone resumes it."""
         with self.db.write() as c:
+            self._neighbours.forget()
             key = internal_ids(c, [customer]).get(customer)
             if key is not None:
                 park(c, key, reason, detail, micros(now))

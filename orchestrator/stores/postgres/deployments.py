@@ -1,0 +1,135 @@
+"""What was deployed: the files of projects, the versions of journeys, and which of them is live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from orchestrator.core.inbox import Deployed
+from orchestrator.core.index import Index
+from orchestrator.core.program import Journey
+from orchestrator.core.project import Project
+from orchestrator.core.time.zone_in_force import zone_in_force
+from orchestrator.stores.instants import micros
+from orchestrator.stores.packing import packed, unpacked
+from orchestrator.stores.postgres.arrays import ints, texts
+from orchestrator.stores.postgres.base import PostgresBase
+from orchestrator.stores.postgres.database import Connection
+from orchestrator.stores.postgres.fanout import begin_fan_out
+from orchestrator.stores.postgres.saving import columns
+from orchestrator.stores.protocol import Snapshot
+from orchestrator.stores.records import customer_of
+
+_ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtextextended('orchestrator deploy', 0))"
+_LIVE: Final = "live"
+"""The digest of the files that are live; empty: they were not kept."""
+_ZONE: Final = "zone"
+"""The zone of the project that is live, which is that of every customer without one."""
+_GET: Final = "SELECT value FROM meta WHERE name = %s"
+_SET: Final = "INSERT INTO meta (name, value) VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+_KEEP: Final = """
+INSERT INTO deployments (digest, deployed_at, files) VALUES (%s, %s, %s)
+ON CONFLICT (digest) DO UPDATE SET deployed_at = excluded.deployed_at RETURNING id
+"""
+_KEPT: Final = "UPDATE deployments SET deployed_at = %s WHERE digest = %s RETURNING id"
+_VERSIONS: Final = """
+INSERT INTO versions (journey, version, deployment, first_at)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[]) AS j (journey, version, deployment, first_at)
+ON CONFLICT (journey, version) DO UPDATE SET deployment = excluded.deployment
+"""
+"""The latest deployment that holds a version: the fewer older ones must be compiled after a restart."""
+_PINNED: Final = """
+SELECT d.digest, d.files FROM deployments AS d
+WHERE d.digest <> %(live)s AND d.id IN (
+    SELECT v.deployment FROM versions AS v
+    WHERE EXISTS (SELECT 1 FROM enrollments AS e
+                  WHERE e.live = 1 AND e.journey = v.journey AND e.version = v.version))
+ORDER BY d.deployed_at, d.id
+"""
+_IN_ZONE: Final = """
+SELECT shard, id, state FROM customers WHERE zone = %s AND (shard, id) > (%s, %s) ORDER BY shard, id LIMIT %s
+"""
+_MOVE: Final = """
+UPDATE customers SET zone = j.zone FROM unnest(%s::int[], %s::bigint[], %s::text[]) AS j (shard, id, zone)
+WHERE customers.shard = j.shard AND customers.id = j.id AND customers.zone = %s
+"""
+_AT_ONCE: Final = 10_000
+
+
+class PostgresDeployments(PostgresBase):
+    """Definitions that become live, and those that people are still on."""
+
+    def deploy(self, index: Index, now: datetime, snapshot: Snapshot | None = None) -> bool:
+        """Make definitions live; everyone hears of it, unless these files are live already."""
+        journeys = index.project.journeys
+        with self.db.write() as c:
+            c.execute(_ONE_AT_A_TIME)
+            known = snapshot is not None and _value(c, _LIVE) == snapshot.digest
+            met = {journey for (journey,) in c.execute("SELECT DISTINCT journey FROM versions")}
+            fresh = frozenset(journeys) - met - {journey for journey, _ in self._versions}
+            kept = _keep(c, snapshot, now) if snapshot is not None else 0
+            rows = [(j.id, j.version, kept, micros(now)) for j in journeys.values()]
+            if rows:
+                c.execute(_VERSIONS, columns(rows, (texts, texts, ints, ints)))
+            c.execute(_SET, (_LIVE, snapshot.digest if snapshot is not None else ""))
+            _move_to_zone(c, index.project)
+            if not known:
+                [number] = c.execute("SELECT coalesce(max(id), 0) + 1 FROM fanout").fetchone()  # type: ignore[misc]
+                begin_fan_out(c, f"deploy:{number}", Deployed(fresh), now, everyone=True)
+        self.adopt(index)
+        return not known
+
+    def adopt(self, index: Index) -> None:
+        """Decide by definitions that another process made live."""
+        for journey in index.project.journeys.values():
+            self._versions[journey.id, journey.version] = journey
+        self._live = Index(index.project, self._versions.values())
+
+    def snapshots(self) -> Sequence[Snapshot]:
+        """The files of older deployments that someone is pinned to, then the live one."""
+        with self.db.read() as c:
+            live = _value(c, _LIVE) or ""
+            found = c.execute(_PINNED, {"live": live}).fetchall()
+            found += c.execute("SELECT digest, files FROM deployments WHERE digest = %s", (live,)).fetchall()
+        return [Snapshot(digest, unpacked(files)) for digest, files in found]
+
+    def know(self, journeys: Iterable[Journey]) -> None:
+        """Versions that are not live any more."""
+        for journey in journeys:
+            self._versions.setdefault((journey.id, journey.version), journey)
+
+
+def _value(c: Connection, name: str) -> str | None:
+    found = c.execute(_GET, (name,)).fetchone()
+    return None if found is None else str(found[0])
+
+
+def _keep(c: Connection, snapshot: Snapshot, now: datetime) -> int:
+    known = c.execute(_KEPT, (micros(now), snapshot.digest)).fetchone()  # the same files again: nothing to compress
+    if known is None:
+        known = c.execute(_KEEP, (snapshot.digest, micros(now), packed(snapshot.files))).fetchone()
+    assert known is not None
+    return int(known[0])
+
+
+def _move_to_zone(c: Connection, project: Project) -> None:
+    """Customers without a zone of their own are in the project's: they move with it, some at a time."""
+    zone, before = project.timezone.key, _value(c, _ZONE)
+    if zone == before:
+        return
+    c.execute(_SET, (_ZONE, zone))
+    last = (-1, -1)
+    while before is not None:
+        found = c.execute(_IN_ZONE, (before, *last, _AT_ONCE)).fetchall()
+        moved = []
+        for shard, id, state in found:
+            who = customer_of("", 0, state, None)
+            own = zone_in_force(None, who.timezone, who.phone, who.country, project.timezone).zone.key
+            if own != before:
+                moved.append((shard, id, own))
+        if moved:
+            c.execute(_MOVE, (*columns(moved, (ints, ints, texts)), before))
+        if len(found) < _AT_ONCE:
+            return
+        last = found[-1][:2]

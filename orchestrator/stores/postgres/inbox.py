@@ -1,0 +1,43 @@
+"""Rows of the inbox, for everything that puts something there: receipts, answers, operators, fan-outs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from orchestrator.stores.postgres.arrays import ints, texts
+from orchestrator.stores.postgres.database import Connection
+
+PARKED: Final = """
+SELECT c.shard, c.id FROM unnest(%s::int[], %s::bigint[]) AS j (shard, id)
+JOIN customers AS c ON c.shard = j.shard AND c.id = j.id
+WHERE c.parked IS NOT NULL ORDER BY c.shard, c.id FOR SHARE OF c
+"""
+"""Who resumes a customer changes its row first and its items then: what is put there meanwhile must not stay behind."""
+_PUT: Final = """
+INSERT INTO inbox (shard, customer, external_id, received_at, parked, body)
+SELECT c.shard, c.id, c.external_id, j.at, (c.parked IS NOT NULL)::int, j.body
+FROM unnest(%s::int[], %s::bigint[], %s::bigint[], %s::text[]) WITH ORDINALITY AS j (shard, id, at, body, n)
+JOIN customers AS c ON c.shard = j.shard AND c.id = j.id ORDER BY j.n
+"""
+_IDS: Final = """
+SELECT c.external_id, c.shard, c.id
+FROM unnest(%s::text[]) AS j (external) JOIN customers AS c ON c.external_id = j.external
+"""
+
+
+def put_items(c: Connection, rows: Iterable[tuple[int, int, int, str]]) -> None:
+    """Put items into inboxes, in their order: (shard, internal customer id, received_at in microseconds, body as
+    `body_to_json` writes it). Those of a parked customer wait until it is resumed."""
+    rows = list(rows)
+    if not rows:
+        return
+    shards, ids = ints(row[0] for row in rows), ints(row[1] for row in rows)
+    c.execute(PARKED, (shards, ids))
+    c.execute(_PUT, (shards, ids, ints(row[2] for row in rows), texts([row[3] for row in rows])))
+
+
+def internal_ids(c: Connection, external_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """(shard, internal id) by external id; unknown customers are left out."""
+    found = c.execute(_IDS, (texts(external_ids),))
+    return {external: (shard, id) for external, shard, id in found}

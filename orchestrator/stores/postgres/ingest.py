@@ -1,0 +1,195 @@
+"""What comes in: each message id once, into the inboxes, committed before the caller is answered.
+
+A batch takes one statement for each table that it touches, whatever its size. Several processes may bring the same id,
+or a new customer, at once: the database's own keys decide, always in one order, so that nobody waits in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
+
+from orchestrator.core.customer import Customer
+from orchestrator.core.inbox import Event
+from orchestrator.core.state import dumps
+from orchestrator.core.time.zone_in_force import zone_in_force
+from orchestrator.stores.arriving import Batch, GroupCommit, Prepared, prepared
+from orchestrator.stores.instants import instant, micros
+from orchestrator.stores.postgres import consents
+from orchestrator.stores.postgres.arrays import ints, texts
+from orchestrator.stores.postgres.copying import copy_rows
+from orchestrator.stores.postgres.database import Connection
+from orchestrator.stores.postgres.inbox import PARKED
+from orchestrator.stores.postgres.saving import EVENTS, SEQS_A_TURN, columns
+from orchestrator.stores.postgres.turns import PostgresTurns
+from orchestrator.stores.protocol import Arrival, Ingested
+from orchestrator.stores.records import state_of
+from orchestrator.stores.shards import shard_of
+
+SEE: Final = """
+INSERT INTO seen (message_id, received_at, content)
+SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bigint[]) AS j (message_id, received_at, content)
+ON CONFLICT (message_id) DO UPDATE SET received_at = excluded.received_at, content = excluded.content
+WHERE excluded.received_at - seen.received_at > %s
+RETURNING message_id
+"""
+"""The ids that are new, or so old that they count as new. Who brings one that another is just bringing waits for it."""
+SEEN: Final = """
+SELECT s.message_id, s.content FROM unnest(%s::text[]) AS j (message_id) JOIN seen AS s ON s.message_id = j.message_id
+"""
+KNOWN: Final = """
+SELECT c.external_id, c.shard, c.id, (c.parked IS NOT NULL)::int
+FROM unnest(%s::text[]) AS j (external_id) JOIN customers AS c ON c.external_id = j.external_id
+"""
+NUMBERS: Final = "SELECT nextval('customer_ids') FROM generate_series(1, %s)"
+CREATE: Final = """
+INSERT INTO customers (shard, id, external_id, created_at, known_from, zone, state)
+SELECT j.shard, j.id, j.external_id, j.at, j.at, %s, %s
+FROM unnest(%s::int[], %s::bigint[], %s::text[], %s::bigint[]) AS j (shard, id, external_id, at)
+ON CONFLICT (external_id) DO NOTHING
+RETURNING shard, id, external_id
+"""
+_PUT: Final = "inbox (shard, customer, external_id, received_at, parked, body)"
+STANDING: Final = """
+SELECT DISTINCT j.name, j.at, j.id
+FROM unnest(%s::text[], %s::bigint[], %s::text[]) AS j (name, at, id)
+JOIN events AS e ON e.shard = %s AND e.customer = %s AND e.name = j.name AND e.at = j.at AND e.id = j.id
+"""
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class _Place(NamedTuple):
+    """A known customer."""
+
+    shard: int
+    id: int
+    parked: int
+
+
+class PostgresIngest(PostgresTurns):
+    """The part of the store that everything comes in by."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._together = GroupCommit(self._take)
+
+    def ingest(self, arrivals: Sequence[Arrival]) -> Ingested:
+        """Put arrivals into the inbox; committed when it returns. Raises StoreBusy: then nothing of them was kept, or
+        the answer was lost, and they may be brought again by the same ids.
+
+        Never part of a turn, which may be undone; inside `one_transaction` it is part of that.
+        """
+        batch = Batch([prepared(arrival) for arrival in arrivals])
+        if not batch.arrivals:
+            return Ingested()
+        if self.db.writing:
+            [done] = self._take([batch])
+            return done
+        return self._together.bring(batch)
+
+    def _take(self, batches: Sequence[Batch]) -> list[Ingested]:
+        """Write batches in their order, in one transaction; each message id once."""
+        with self.db.write(apart=True) as c:
+            fresh, before = self._see(c, batches)
+            accepted: list[Prepared] = []
+            answers = []
+            for batch in batches:
+                count, conflicts = len(accepted), []
+                for arrival in batch.arrivals:
+                    if arrival.message_id is None or fresh.get(arrival.message_id) is arrival:
+                        accepted.append(arrival)
+                    elif before[arrival.message_id] != arrival.content:
+                        conflicts.append(arrival.message_id)
+                count = len(accepted) - count
+                answers.append(Ingested(count, len(batch.arrivals) - count, tuple(conflicts)))
+            places = self._places(c, accepted)
+            rows = [(p.shard, p.id, a.customer, a.at, p.parked, a.body) for a in accepted for p in [places[a.customer]]]
+            copy_rows(c, _PUT, rows)
+            self._opt_out(c, accepted, places)
+        return answers
+
+    def _see(self, c: Connection, batches: Sequence[Batch]) -> tuple[dict[str, Prepared], dict[str, int]]:
+        """The first arrival of every new message id, and the content that all known ones had when they came."""
+        first: dict[str, Prepared] = {}
+        for batch in batches:
+            for arrival in batch.arrivals:
+                if arrival.message_id is not None:
+                    first.setdefault(arrival.message_id, arrival)
+        if not first:
+            return {}, {}
+        ids = sorted(first)
+        values = texts(ids), ints(first[id].at for id in ids), ints(first[id].content for id in ids)
+        window = self.index.project.settings.dedupe // _MICROSECOND
+        new = {id for (id,) in c.execute(SEE, (*values, window))}
+        before = {id: first[id].content for id in new}
+        if len(new) < len(ids):
+            before.update(c.execute(SEEN, (texts([id for id in ids if id not in new]),)).fetchall())
+        return {id: first[id] for id in new}, before
+
+    def _places(self, c: Connection, arrivals: Sequence[Prepared]) -> dict[str, _Place]:
+        """Where the customers are; those who are not known yet are created, from their first arrival on."""
+        first_at: dict[str, int] = {}
+        for arrival in arrivals:
+            first_at.setdefault(arrival.customer, arrival.at)
+        places = self._known(c, list(first_at))
+        new = sorted(customer for customer in first_at if customer not in places)
+        if new:
+            self._create(c, new, first_at)
+            places.update(self._known(c, new))
+        parked = [place for place in places.values() if place.parked]
+        if parked:  # those who are being resumed at this moment are parked no more
+            still = set(c.execute(PARKED, (ints(p.shard for p in parked), ints(p.id for p in parked))).fetchall())
+            places.update({
+                customer: place._replace(parked=0)
+                for customer, place in places.items()
+                if place.parked and place[:2] not in still
+            })  # fmt: skip
+        return places
+
+    def _known(self, c: Connection, customers: Sequence[str]) -> dict[str, _Place]:
+        if not customers:
+            return {}
+        found = c.execute(KNOWN, (texts(customers),))
+        return {external: _Place(shard, id, parked) for external, shard, id, parked in found}
+
+    def _create(self, c: Connection, new: Sequence[str], first_at: dict[str, int]) -> None:
+        """Create customers, as far as nobody else does at the same time."""
+        ids = [id for (id,) in c.execute(NUMBERS, (len(new),))]
+        zone = zone_in_force(None, None, None, None, self.index.project.timezone).zone.key
+        state = state_of(Customer("", instant(0)))  # which says nothing of who it is, nor since when
+        rows = [(shard_of(id), id, external, first_at[external]) for id, external in zip(ids, new, strict=True)]
+        made = c.execute(CREATE, (zone, state, *columns(rows, (ints, ints, texts, ints)))).fetchall()
+        names = [("external", external, shard, id) for shard, id, external in made]
+        copy_rows(c, "identifiers (kind, value, shard, customer)", names)
+
+    def _opt_out(self, c: Connection, arrivals: Iterable[Prepared], places: dict[str, _Place]) -> None:
+        """Opt-outs stand with this transaction, before any turn."""
+        outs: dict[tuple[int, int], list[tuple[str, str]]] = {}
+        for arrival in arrivals:
+            if arrival.opted_out is not None:
+                place = places[arrival.customer]
+                outs.setdefault((place.shard, place.id), []).append(arrival.opted_out)
+        if outs:
+            consents.opt_out(c, outs)
+
+    def lay_history(self, customer: str, events: Iterable[Event]) -> None:
+        """Join events to the past. An id that stands there already, at the same instant, is not joined again, so that
+        an import may be repeated."""
+        rows = [(event.name, micros(event.at), event.id, dumps(event.properties)) for event in events]
+        if not rows:
+            return
+        with self.db.write(apart=True) as c:
+            shard, id, _ = self._places(c, [Prepared(customer, rows[0][1], "", None, 0, None)])[customer]
+            named = [row[:3] for row in rows if row[2]]
+            known: set[tuple[Any, ...]] = set()
+            if named:
+                known.update(c.execute(STANDING, (*columns(named, (texts, ints, texts)), shard, id)).fetchall())
+            base = self._count_ordinal(c) * SEQS_A_TURN
+            fresh = []
+            for n, (name, at, event_id, properties) in enumerate(rows):
+                if event_id and (name, at, event_id) in known:
+                    continue
+                known.add((name, at, event_id))
+                fresh.append((shard, id, name, at, base + n, event_id, properties))
+            copy_rows(c, EVENTS, fresh)

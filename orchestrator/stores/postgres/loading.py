@@ -1,0 +1,179 @@
+"""What one turn reads, by a handful of set-based queries: each takes all chosen customers as one parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from orchestrator.core.expression.scope import PastEvent
+from orchestrator.core.inbox import Item
+from orchestrator.core.ledger import Coupon, Task
+from orchestrator.core.state import from_json, loads
+from orchestrator.core.view import CustomerView
+from orchestrator.stores.instants import instant
+from orchestrator.stores.postgres.arrays import ints
+from orchestrator.stores.postgres.choosing import Chosen
+from orchestrator.stores.postgres.database import Connection, Database
+from orchestrator.stores.records import ENROLLMENT, body_of, customer_of, enrollment_of, entries_of
+
+EACH: Final = "FROM unnest(%s::int[], %s::bigint[]) WITH ORDINALITY AS j (shard, id, n)"
+"""The chosen customers; j.n - 1 is the customer's place in the view. Its values: `keys_of`."""
+_MINE: Final = "ON t.shard = j.shard AND t.customer = j.id"
+BEFORE: Final = """
+SELECT nextval('turn_ordinals'), EXISTS (SELECT 1 FROM suppressions), EXISTS (SELECT 1 FROM coupons),
+    EXISTS (SELECT 1 FROM tasks)
+"""
+CUSTOMERS: Final = f"""
+SELECT t.created_at, t.state, k.state, d.at, t.parked IS NOT NULL {EACH}
+JOIN customers AS t ON t.shard = j.shard AND t.id = j.id
+LEFT JOIN consents AS k ON k.shard = j.shard AND k.customer = j.id
+LEFT JOIN due AS d ON d.shard = j.shard AND d.customer = j.id
+ORDER BY j.n
+"""
+INBOX: Final = f"SELECT j.n - 1, t.seq, t.received_at, t.body {EACH} JOIN inbox AS t {_MINE}"
+ENROLLMENTS: Final = f"SELECT j.n - 1, t.seq, {ENROLLMENT} {EACH} JOIN enrollments AS t {_MINE} WHERE t.live + 0 = 1"
+"""The sum hides the condition from the planner, which would walk through the index of all live enrollments, once for
+each customer, while it has no statistics."""
+ENTRIES: Final = f"SELECT j.n - 1, t.journey, t.key, t.state {EACH} JOIN entries AS t {_MINE}"
+COUPONS: Final = f"SELECT j.n - 1, t.seq, t.row {EACH} JOIN coupons AS t {_MINE}"
+TASKS: Final = f"SELECT j.n - 1, t.seq, t.row {EACH} JOIN tasks AS t {_MINE}"
+EVENTS: Final = f"SELECT j.n - 1, t.at, t.seq, t.properties, t.id {EACH} JOIN events AS t {_MINE} AND t.name = %s"
+CAUSES: Final = "SELECT cause FROM suppressions WHERE channel = %s AND address = %s"
+
+Keys = tuple[str, str]
+"""The chosen customers as two parameters of a query."""
+
+
+class Before(NamedTuple):
+    """What is asked once for a turn: its number, and which tables have nothing to say."""
+
+    ordinal: int
+    any_suppressions: bool
+    any_coupons: bool
+    any_tasks: bool
+
+
+class LoadedHistory:
+    """One customer's past events. Those of a name are read for all customers of the view together, when a decision
+    first asks for it: most turns ask for none."""
+
+    __slots__ = ("_all", "_place")
+
+    def __init__(self, all_of_them: Histories, place: int) -> None:
+        self._all = all_of_them
+        self._place = place
+
+    def events(self, name: str) -> Sequence[PastEvent]:
+        """Events of this name, ascending by timestamp; never NotLoaded."""
+        return self._all.of(name).get(self._place, ())
+
+
+class Histories:
+    """The pasts of the customers of one view, by name."""
+
+    def __init__(self, db: Database, keys: Keys) -> None:
+        self._db = db
+        self._keys = keys
+        self._names: dict[str, dict[int, list[PastEvent]]] = {}
+
+    def of(self, name: str) -> Mapping[int, list[PastEvent]]:
+        """The events of a name by the customer's place in the view."""
+        found = self._names.get(name)
+        if found is None:
+            found = self._names[name] = {}
+            with self._db.read() as c:
+                rows = c.execute(EVENTS, (*self._keys, name)).fetchall()
+            rows.sort()
+            for place, at, _, properties, id in rows:
+                found.setdefault(place, []).append(PastEvent(instant(at), name, loads(properties), id))
+        return found
+
+
+class Suppressions(Mapping[tuple[str, str], frozenset[str]]):
+    """The suppression list as a turn sees it: read address by address, because a step may write to any."""
+
+    def __init__(self, db: Database, empty: bool) -> None:
+        self._db = db
+        self._empty = empty
+        self._known: dict[tuple[str, str], frozenset[str]] = {}
+
+    def __getitem__(self, place: tuple[str, str]) -> frozenset[str]:
+        causes = self._known.get(place)
+        if causes is None:
+            causes = frozenset()
+            if not self._empty:
+                with self._db.read() as c:
+                    causes = frozenset(cause for (cause,) in c.execute(CAUSES, place))
+            self._known[place] = causes
+        if not causes:
+            raise KeyError(place)
+        return causes
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return (place for place, causes in self._known.items() if causes)
+
+    def __len__(self) -> int:
+        return sum(map(bool, self._known.values()))
+
+
+def keys_of(chosen: Sequence[Chosen]) -> Keys:
+    """Customers as two parameters of a query; see EACH."""
+    return ints(place.shard for place in chosen), ints(place.id for place in chosen)
+
+
+def load_before(c: Connection) -> Before:
+    """The number of this turn, and what it need not ask for."""
+    found = c.execute(BEFORE).fetchone()
+    assert found is not None
+    return Before(*found)
+
+
+def load_customers(
+    c: Connection, db: Database, chosen: Sequence[Chosen], before: Before
+) -> tuple[list[CustomerView], list[int | None], list[bool]]:
+    """The customers' parts of the view, without messages; when each was to be looked at again (microseconds), and
+    whether it was parked meanwhile."""
+    keys = keys_of(chosen)
+    histories = Histories(db, keys)
+    views: list[CustomerView] = []
+    due: list[int | None] = []
+    parked: list[bool] = []
+    rows = c.execute(CUSTOMERS, keys).fetchall()
+    for place, (created_at, state, consents, due_at, is_parked) in enumerate(rows):
+        customer = customer_of(chosen[place].external_id, created_at, state, consents)
+        views.append(CustomerView(customer, (), (), {}, LoadedHistory(histories, place)))
+        due.append(due_at)
+        parked.append(is_parked)
+    for place, items in _grouped(c.execute(INBOX, keys).fetchall()):
+        views[place].inbox = [Item(seq, instant(at), body_of(body)) for _, seq, at, body in _in_order(items)]
+    for place, found in _grouped(c.execute(ENROLLMENTS, keys).fetchall()):
+        external = chosen[place].external_id
+        views[place].enrollments = [enrollment_of(external, *columns) for _, _, *columns in _in_order(found)]
+    for place, found in _grouped(c.execute(ENTRIES, keys).fetchall()):
+        views[place].entries = {(journey, key): entries_of(state) for _, journey, key, state in found}
+    if before.any_coupons:
+        for place, found in _grouped(c.execute(COUPONS, keys).fetchall()):
+            views[place].coupons = [from_json(Coupon, row) for _, _, row in _in_order(found)]
+    if before.any_tasks:
+        for place, found in _grouped(c.execute(TASKS, keys).fetchall()):
+            views[place].tasks = [from_json(Task, row) for _, _, row in _in_order(found)]
+    return views, due, parked
+
+
+def _grouped(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
+    """Rows by their first column, whatever their order."""
+    groups: dict[int, list[tuple[Any, ...]]] = {}
+    for row in rows:
+        group = groups.get(row[0])
+        if group is None:
+            groups[row[0]] = [row]
+        else:
+            group.append(row)
+    return iter(groups.items())
+
+
+def _in_order(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """A customer's rows as they were first written."""
+    if len(rows) > 1:
+        rows.sort(key=lambda row: row[1])
+    return rows

@@ -1,0 +1,162 @@
+"""What people and receipts ask for: cards, the journal, the ledger, what was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from orchestrator.core.ledger import UNSENT, Coupon, Message, Task
+from orchestrator.core.state import from_json, loads
+from orchestrator.core.transition import Transition
+from orchestrator.core.view import LoadedMessage
+from orchestrator.stores.instants import instant, instant_or_none, micros
+from orchestrator.stores.postgres.copying import copy_rows
+from orchestrator.stores.postgres.due import PostgresDue
+from orchestrator.stores.postgres.inbox import internal_ids
+from orchestrator.stores.postgres.overview import read_overview
+from orchestrator.stores.protocol import CustomerCard, Overview, RefusedItem
+from orchestrator.stores.records import ENROLLMENT, MESSAGE, customer_of, enrollment_of, message_of
+
+CONTENT: Final = 2_000
+"""Characters of a refused item that are kept."""
+_UNSENT: Final = ", ".join(f"'{status}'" for status in sorted(UNSENT))
+_FATE: Final = f"m.status, m.opened_at, m.clicked_at, {MESSAGE}"
+_MINE: Final = "WHERE shard = %s AND customer = %s"
+_MESSAGES: Final = f"SELECT {_FATE} FROM messages AS m {_MINE} ORDER BY seq, id"
+_LATEST_OF: Final = (
+    f"SELECT {MESSAGE} FROM messages AS m {_MINE} AND channel = %s AND (%s::text IS NULL OR step = %s) "
+    f"AND status NOT IN ({_UNSENT}) ORDER BY seq DESC LIMIT 1"
+)
+_BY_ID: Final = f"SELECT {_FATE} FROM messages AS m WHERE id = %s"
+_LATEST: Final = f"SELECT {_FATE} FROM messages AS m ORDER BY at DESC, id DESC LIMIT %s"
+_COUPONS: Final = f"SELECT row FROM coupons {_MINE} ORDER BY seq"
+_TASKS: Final = f"SELECT row FROM tasks {_MINE} ORDER BY seq"
+_OPEN_TASKS: Final = f"SELECT row FROM tasks {_MINE} AND closed_at IS NULL ORDER BY seq DESC"
+_ENROLLMENTS: Final = f"SELECT {ENROLLMENT} FROM enrollments AS t {_MINE} AND live = 1 ORDER BY seq"
+_CUSTOMER: Final = """
+SELECT c.parked, c.created_at, c.state, k.state FROM customers AS c
+LEFT JOIN consents AS k ON k.shard = c.shard AND k.customer = c.id WHERE c.shard = %s AND c.id = %s
+"""
+_JOURNAL: Final = f"""
+SELECT at, seq, type, journey, version, key, step, data, enrollment, details FROM transitions {_MINE}
+ORDER BY at, seq, n
+"""
+
+
+class PostgresReading(PostgresDue):
+    """The part of the store that shows."""
+
+    def message(self, customer: str, channel: str, step: str | None) -> Message | None:
+        """The latest message of a customer on a channel that was not unsent."""
+        with self.db.read() as c:
+            place = internal_ids(c, [customer]).get(customer)
+            found = c.execute(_LATEST_OF, (*place, channel, step, step)).fetchone() if place is not None else None
+        return None if found is None else message_of(*found)
+
+    def open_task(self, customer: str, step: str | None) -> Task | None:
+        """The latest open task of a customer."""
+        with self.db.read() as c:
+            place = internal_ids(c, [customer]).get(customer)
+            found = c.execute(_OPEN_TASKS, place).fetchall() if place is not None else []
+        return next((task for task in _all(Task, found) if step in (None, task.step)), None)
+
+    def card(self, customer: str) -> CustomerCard | None:
+        """What people are shown."""
+        with self.db.read() as c:
+            place = internal_ids(c, [customer]).get(customer)
+            if place is None:
+                return None
+            row = c.execute(_CUSTOMER, place).fetchone()
+            assert row is not None
+            parked, created_at, state, consents = row
+            return CustomerCard(
+                customer,
+                parked,
+                [_message(*row) for row in c.execute(_MESSAGES, place).fetchall()],
+                _all(Coupon, c.execute(_COUPONS, place).fetchall()),
+                _all(Task, c.execute(_TASKS, place).fetchall()),
+                customer_of(customer, created_at, state, consents),
+                [enrollment_of(customer, *columns) for columns in c.execute(_ENROLLMENTS, place).fetchall()],
+            )
+
+    def drain_journal(self) -> list[Transition]:
+        """What this process recorded since the last call, where the store was opened to keep it."""
+        if self._drained is None:
+            return []
+        drained, self._drained = self._drained, []
+        return drained
+
+    def journal(self, customer: str) -> list[Transition]:
+        """Everything recorded about a customer, in order."""
+        with self.db.read() as c:
+            place = internal_ids(c, [customer]).get(customer)
+            rows = c.execute(_JOURNAL, place).fetchall() if place is not None else []
+        return [_transition(customer, *row) for row in rows]
+
+    def ledger(self, message_id: str) -> LoadedMessage | None:
+        """A message by its id."""
+        with self.db.read() as c:
+            found = c.execute(_BY_ID, (message_id,)).fetchone()
+        return None if found is None else _message(*found)
+
+    def latest_messages(self, limit: int) -> Sequence[LoadedMessage]:
+        """The messages decided last."""
+        with self.db.read() as c:
+            return [_message(*row) for row in c.execute(_LATEST, (limit,)).fetchall()]
+
+    def overview(self) -> Overview:
+        """The figures of a status page."""
+        with self.db.read() as c:
+            return read_overview(c)
+
+    def keep_refused(self, items: Sequence[RefusedItem]) -> None:
+        """Keep what could not be taken, cut to what is shown."""
+        if not items:
+            return
+        rows = [(micros(at), source, reason, content[:CONTENT]) for at, source, reason, content in items]
+        with self.db.write() as c:
+            copy_rows(c, "refused (at, source, reason, content)", rows)
+
+    def refused(self, limit: int) -> Sequence[RefusedItem]:
+        """What could not be taken, newest first."""
+        with self.db.read() as c:
+            rows = c.execute(
+                "SELECT at, source, reason, content FROM refused ORDER BY id DESC LIMIT %s", (limit,)
+            ).fetchall()
+        return [RefusedItem(instant(at), *rest) for at, *rest in rows]
+
+    def audit(self, at: datetime, actor: str, action: str, detail: str = "") -> None:
+        """Write down what an operator did."""
+        with self.db.write() as c:
+            c.execute(
+                "INSERT INTO audit (at, actor, action, detail) VALUES (%s, %s, %s, %s)",
+                (micros(at), actor, action, detail),
+            )
+
+
+def _all(kind: type[Any], rows: Sequence[tuple[str]]) -> list[Any]:
+    return [from_json(kind, text) for (text,) in rows]
+
+
+def _message(status: str, opened_at: int | None, clicked_at: int | None, *columns: Any) -> LoadedMessage:
+    return LoadedMessage(message_of(*columns), status, instant_or_none(opened_at), instant_or_none(clicked_at))
+
+
+def _transition(
+    customer: str,
+    at: int,
+    seq: int,
+    type_: str,
+    journey: str | None,
+    version: str | None,
+    key: str | None,
+    step: str | None,
+    data: str,
+    enrollment: str | None,
+    details: str | None,
+) -> Transition:
+    return Transition(
+        instant(at), customer, seq, type_, journey, version, key, step, loads(data), enrollment,
+        loads(details) if details is not None else {},
+    )  # fmt: skip
