@@ -3,6 +3,8 @@
 #
 #   make demo     a season of a hotel group's customers through the shipped journeys
 #   make test     the whole test suite            make test ARGS="-k quiet_hours -x"
+#   make test-rabbitmq   the processes over RabbitMQ, where rabbitmq-server is installed
+#   make latency  from an event to its mail, in milliseconds
 #   make check    style, types, layers, documents
 #   make format   lets ruff rewrite what it can
 #   make bench    speed and memory, with ratios
@@ -10,7 +12,7 @@
 #   make clean    removes .venv and every cache
 
 .DEFAULT_GOAL := test
-.PHONY: demo test check format bench chaos clean venv
+.PHONY: demo test test-rabbitmq latency check format bench chaos clean venv
 
 # The first interpreter that is new enough; another one by `make PYTHON=/path/to/python`.
 PYTHON ?= $(shell for candidate in python3.11 python3 python3.12 python3.13 python3.14; do \
@@ -49,6 +51,12 @@ demo: $(STAMP)
 
 test: $(TESTED)
 	@$(RUN) -m pytest -n $(WORKERS) $(ARGS)
+
+test-rabbitmq: $(TESTED)
+	@TEST_RABBITMQ=1 $(RUN) -m pytest tests/tasks/test_rabbitmq.py $(ARGS)
+
+latency: $(TESTED)
+	@$(RUN) -m benchmarks.latency $(ARGS)
 
 check: $(TESTED)
 	@$(RUN) -m ruff check .

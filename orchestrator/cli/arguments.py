@@ -116,7 +116,7 @@ def at_least(least: int) -> Callable[[str], int]:
 
 def nearest_word(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant."""
-    from orchestrator.definitions.nearest import nearest
+    from orchestrator.core.expression.nearest import nearest
 
     return nearest(word, known)
 

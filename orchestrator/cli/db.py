@@ -27,7 +27,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     from orchestrator.wiring.installation import settings_of
 
     database = database_of(settings_of(args.database, args.broker), args.project)
-    database.file  # noqa: B018  (refuses a database in memory)
+    database.refuse_memory()
     if args.action == "upgrade":
         done = upgrade_database(database)
         terminal.data({"database": str(database), "migrations": done})

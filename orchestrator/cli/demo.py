@@ -47,7 +47,6 @@ START: Final = date(2026, 5, 15)
 PACE: Final = 0.15
 """How lively guests are at this size: a season of twenty thousand takes about a minute so."""
 DATABASE: Final = "demo.db"
-JOIN_FOR: Final = 8.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -172,7 +171,7 @@ def _serve(demo: Demonstration, listening: socket.socket, terminal: Terminal) ->
     demo.end = server.stop
 
     def stop() -> None:
-        demo.stopping.set()
+        demo.stop()
         server.stop()
 
     def again() -> None:

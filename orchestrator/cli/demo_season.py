@@ -26,6 +26,7 @@ from orchestrator.core.inbox import (
     TaskClosed,
 )
 from orchestrator.core.transition import line_of
+from orchestrator.definitions.collector import seldom_collected
 from orchestrator.definitions.load import LoadedProject
 from orchestrator.demo.bookings import generate, profiles
 from orchestrator.demo.past import history
@@ -38,7 +39,6 @@ from orchestrator.runtime.requests import requests_once
 from orchestrator.runtime.sweep import next_sweep_at, sweep_once
 from orchestrator.runtime.turns import turn_once
 from orchestrator.templating.failure import RenderError
-from orchestrator.testing.collector import seldom_collected
 from orchestrator.wiring.databases import one_transaction
 from orchestrator.wiring.engine import Running
 from orchestrator.wiring.installation import real_now

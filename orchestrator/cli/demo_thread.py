@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import threading
-from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cli.demo import CUSTOMERS, DATABASE, DAYS, JOIN_FOR, PACE, START
+from orchestrator.cli.beside_server import BesideServer
+from orchestrator.cli.demo import CUSTOMERS, DATABASE, DAYS, PACE, START
+from orchestrator.cli.demo_season import Asked, Ended, Season
 from orchestrator.cli.problem_list import number_of
 from orchestrator.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from orchestrator.cli.demo_outbox import DemoOutbox
-    from orchestrator.cli.demo_season import Season
     from orchestrator.core.project import Project
     from orchestrator.definitions.load import LoadedProject
     from orchestrator.wiring.engine import Running
 
 
-class Demonstration:
-    """The season in a thread of its own, with progress and report. `told`: whether it came to its end."""
+class Demonstration(BesideServer):
+    """The season, with progress and report."""
+
+    broken_off = Ended
+    broken_off_means = "stopped before the end of the season"
+    goes_on = "\nthe status page goes on until Ctrl-C"
 
     def __init__(
         self,
@@ -32,52 +35,20 @@ class Demonstration:
         outbox: DemoOutbox,
         began: float,
     ) -> None:
-        self.running = running
-        self.error: BaseException | None = None
-        self.told = False
-        self.stopping = threading.Event()
-        self.end: Callable[[], None] = _nothing
+        super().__init__("season", terminal, running, _nothing)
         self._args = args
-        self._terminal = terminal
         self._loaded = loaded
         self._outbox = outbox
         self._began = began
-        self._thread = threading.Thread(target=self._run, name="season", daemon=True)
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def join(self) -> bool:
-        """Wait for the end, for a while. Whether it came."""
-        self._thread.join(JOIN_FOR)
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        from orchestrator.cli.demo_season import Ended
-
-        try:
-            self._play()
-            self.told = True
-        except Ended:
-            self._terminal.note("stopped before the end of the season")
-        except Exception as error:
-            self.error = error
-        if self.told and self._stays:
-            self.running.loop.start()
-            self._terminal.say("\nthe status page goes on until Ctrl-C")
-            self._terminal.flush()
-        else:
-            self.end()
-
-    @property
-    def _stays(self) -> bool:
+    def stays(self) -> bool:
+        """On a terminal, unless it is not wanted."""
         return self._terminal.people.isatty() and not self._args.exit
 
-    def _play(self) -> None:
+    def play(self) -> None:
+        """The whole season. Raises Ended."""
         from orchestrator.cli.demo_figures import SeasonFigures
         from orchestrator.cli.demo_progress import SeasonProgress
-        from orchestrator.cli.demo_season import Asked, Season
         from orchestrator.cli.demo_star import Star
 
         args, figures, star = self._args, SeasonFigures(), Star()

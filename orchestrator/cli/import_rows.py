@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
@@ -44,8 +44,25 @@ class Imported:
     taken: int = 0
     duplicates: int = 0
     created: int = 0
-    rejected: int = 0
-    first_rejects: list[str] = field(default_factory=list)
+
+
+class FirstFew:
+    """What is wrong with rows: counted, and the first ones kept in words."""
+
+    def __init__(self, most_shown: int) -> None:
+        self._most = most_shown
+        self.count = 0
+        self.first: list[str] = []
+
+    def add(self, row: int, why: str) -> None:
+        """One more."""
+        self.count += 1
+        if len(self.first) < self._most:
+            self.first.append(f"row {row}: {why}")
+
+    def clear(self) -> None:
+        """Forget those of a first look."""
+        self.count, self.first = 0, []
 
 
 class Rejects:
@@ -53,17 +70,13 @@ class Rejects:
 
     def __init__(self, path: Path, resumed: bool, most_shown: int) -> None:
         self.path = path
+        self.shown = FirstFew(most_shown)
         self._mode: Literal["a", "w"] = "a" if resumed else "w"
         self._file: IO[str] | None = None
-        self._most = most_shown
-        self.count = 0
-        self.first: list[str] = []
 
     def add(self, row: int, line: int | None, reason: str, values: Row | None = None) -> None:
         """One row."""
-        self.count += 1
-        if len(self.first) < self._most:
-            self.first.append(f"row {row}: {reason}")
+        self.shown.add(row, reason)
         if self._file is None:
             self._file = self.path.open(self._mode, encoding="utf-8", errors="backslashreplace")
         shown = {name: value for name, value in (values or {}).items() if name != ROW_NUMBER}
@@ -84,25 +97,6 @@ class Rejects:
             self._file.close()
 
 
-class Warnings:
-    """Values that were taken although they are not what they should be: counted, and the first ones kept in words."""
-
-    def __init__(self, most_shown: int) -> None:
-        self._most = most_shown
-        self.count = 0
-        self.first: list[str] = []
-
-    def add(self, row: int, why: str) -> None:
-        """One value."""
-        self.count += 1
-        if len(self.first) < self._most:
-            self.first.append(f"row {row}: {why}")
-
-    def clear(self) -> None:
-        """Forget those of a first look."""
-        self.count, self.first = 0, []
-
-
 class TableImport:
     """One import of one table. `count` is a look at it; `run` does it, from the first row that was not done yet."""
 
@@ -114,7 +108,7 @@ class TableImport:
         mapping: TableMapping | None,
         digest: str,
         kind: str,
-        warnings: Warnings,
+        warnings: FirstFew,
     ) -> None:
         self._place = place
         self._path = path
@@ -153,7 +147,6 @@ class TableImport:
             total.taken += done.taken
             total.duplicates += done.duplicates
             total.created += done.created
-        total.rejected, total.first_rejects = rejects.count, rejects.first
         return total
 
     def _batches(self, rejects: Rejects, progress: Progress | None, total: Imported) -> Iterator[list[Row]]:

@@ -17,7 +17,7 @@ from orchestrator.cli.terminal import Terminal
 from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
-    from orchestrator.cli.import_rows import Imported, Warnings
+    from orchestrator.cli.import_rows import FirstFew, Imported, Rejects
 
 DESCRIPTION = """Bring in customers, events of the past, consents (columns customer, topic, channel, state, at) or
 coupon codes (columns offer, code) from CSV, JSON Lines (gzipped or not) or Parquet. Events join the history, and
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Imports what was not imported yet."""
-    from orchestrator.cli.import_rows import Rejects, TableImport, Warnings, digest_of_file
+    from orchestrator.cli.import_rows import FirstFew, Rejects, TableImport, digest_of_file
     from orchestrator.wiring.installation import installation, real_now
 
     _refuse_options(args)
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
             raise_errors(problems, terminal)
             source = read_bytes(args.mapping)
         digest = digest_of_file(args.file, source, b"trigger" if args.trigger else b"")
-        warnings = Warnings(MOST_WARNINGS_SHOWN)
+        warnings = FirstFew(MOST_WARNINGS_SHOWN)
         table = TableImport(place, project, args.file, mapping, digest, args.kind, warnings)
         if table.done:
             terminal.note(f"the first {number_of(table.done, 'row')} of {args.file.name} were imported before")
@@ -90,7 +90,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         how = " with --trigger" if args.trigger else ""
         detail = f"{number_of(done.taken, NOUNS[args.kind])} of {args.file.name}{how}"
         place.store.audit(real_now(), actor(), f"import {args.kind}", detail)
-    _tell(done, rejects.path, warnings, args, perf_counter() - began, terminal)
+    _tell(done, rejects, warnings, args, perf_counter() - began, terminal)
     return 0
 
 
@@ -109,8 +109,9 @@ def _agreed(count: int, args: argparse.Namespace, terminal: Terminal) -> bool:
 
 
 def _tell(
-    done: Imported, rejects: Path, warnings: Warnings, args: argparse.Namespace, seconds: float, terminal: Terminal
+    done: Imported, rejects: Rejects, warnings: FirstFew, args: argparse.Namespace, seconds: float, terminal: Terminal
 ) -> None:
+    rejected = rejects.shown
     told: dict[str, Any] = {
         "kind": args.kind,
         "rows": max(0, done.rows - done.skipped),
@@ -118,31 +119,31 @@ def _tell(
         "taken": done.taken,
         "duplicates": done.duplicates,
         "created": done.created,
-        "rejected": done.rejected,
+        "rejected": rejected.count,
         "warnings": warnings.count,
-        "rejects": str(rejects) if done.rejected else None,
+        "rejects": str(rejects.path) if rejected.count else None,
     }
     terminal.data(told)
     new = f", {number_of(done.created, 'new customer')}" if done.created else ""
     terminal.say(f"{number_of(done.taken, NOUNS[args.kind])} imported{new}")
     if done.duplicates:
         terminal.say(f"{number_of(done.duplicates, 'row')} {_KNOWN[args.kind]}")
-    if done.rejected:
-        where = "it is" if done.rejected == 1 else "they are"
-        terminal.note(f"{number_of(done.rejected, 'row')} could not be used; {where} in {rejects}:")
-        _list(done.first_rejects, done.rejected, terminal)
+    if rejected.count:
+        where = "it is" if rejected.count == 1 else "they are"
+        terminal.note(f"{number_of(rejected.count, 'row')} could not be used; {where} in {rejects.path}:")
+        _list(rejected, terminal)
     if warnings.count:
         terminal.note(f"{number_of(warnings.count, 'value')} can be kept but not used as given:")
-        _list(warnings.first, warnings.count, terminal)
+        _list(warnings, terminal)
     if done.taken:
         terminal.detail(f"in {seconds:.1f} s; the engine takes them up when it runs")
 
 
-def _list(first: list[str], count: int, terminal: Terminal) -> None:
-    for line in first:
+def _list(found: FirstFew, terminal: Terminal) -> None:
+    for line in found.first:
         terminal.note(f"  {line}")
-    if count > len(first):
-        terminal.note(f"  and {count - len(first):,} more")
+    if found.count > len(found.first):
+        terminal.note(f"  and {found.count - len(found.first):,} more")
 
 
 _KNOWN = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from orchestrator.core.program import MessageOptions, Send, Survey
 from orchestrator.core.project import Topic
 from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.errors import DecisionError, Problem, UsageError
+from orchestrator.records import dataclass
 
 if TYPE_CHECKING:
     from orchestrator.definitions.load import LoadedProject
@@ -39,6 +39,8 @@ class Sent:
     journey: str | None
     options: MessageOptions
     topic: Topic | None
+    survey: str | None = None
+    """The kind of the survey that it asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def find_template(loaded: LoadedProject, word: str) -> tuple[str, str]:
         return channel, name
     if found:
         raise UsageError(f"'{word}' is there on several channels; give one of {', '.join(found)}", "several_templates")
-    from orchestrator.definitions.nearest import did_you_mean
+    from orchestrator.core.expression.nearest import did_you_mean
 
     bare = {name.partition("/")[2]: name for name in known}
     near = did_you_mean(wanted, known if "/" in wanted else bare)
@@ -72,7 +74,7 @@ def find_template(loaded: LoadedProject, word: str) -> tuple[str, str]:
 
 def read_customer(path: Path, terminal: Terminal) -> dict[str, Any]:
     """A customer file: id, email, ..., attributes, and `entry`, `event`, `results`. Raises ProjectInvalid."""
-    from orchestrator.definitions.nearest import did_you_mean
+    from orchestrator.core.expression.nearest import did_you_mean
 
     document = read_document(path)
     raise_errors(document.problems, terminal)
@@ -103,6 +105,7 @@ def render_preview(
     from orchestrator.definitions.compiler.templates import ProjectTemplates
     from orchestrator.templating.assets import served_from
     from orchestrator.templating.render import Renderer
+    from orchestrator.templating.sms import signed
 
     project = loaded.project
     live = project.templates
@@ -134,6 +137,9 @@ def render_preview(
     rendered = Renderer(loaded.templates, project.brand, project.locale, served_from(PAGES)).render(
         variant, frozen, extras, append_footer=promised
     )
+    if channel == "sms":
+        signature = project.channels.get("sms", {}).get("signature")
+        rendered = rendered._replace(text=signed(rendered.text, str(signature or "")))
     address, _ = address_of(customer, channel, None)
     return Preview(variant, rendered, address.text if address else None, sent, str(extras["unsubscribe_url"]))
 
@@ -165,11 +171,14 @@ def _sent_by(loaded: LoadedProject, channel: str, name: str) -> Sent:
             ways = step.ways if isinstance(step, Send) else (step.way,) if isinstance(step, Survey) else ()
             if isinstance(step, (Send, Survey)) and any((w.channel, w.template) == (channel, name) for w in ways):
                 topic = step.options.topic or own or journey.topic
-                return Sent(journey.id, step.options, loaded.project.topics.get(topic or ""))
+                kind = step.kind if isinstance(step, Survey) else None
+                return Sent(journey.id, step.options, loaded.project.topics.get(topic or ""), kind)
     return Sent(None, MessageOptions(), loaded.project.topics.get(own or ""))
 
 
 def _extras(loaded: LoadedProject, channel: str, zone: ZoneInfo, sent: Sent, scope: Scope) -> dict[str, Any]:
+    from orchestrator.runtime.rendering import survey_links
+
     url = f"{PAGES}/s/sample"
     extras: dict[str, Any] = {
         "message": {"id": "sample", "channel": channel},
@@ -180,7 +189,7 @@ def _extras(loaded: LoadedProject, channel: str, zone: ZoneInfo, sent: Sent, sco
         "survey": {
             "name": "sample",
             "url": url,
-            "links": [{"score": score, "url": f"{url}?score={score}"} for score in range(11)],
+            "links": survey_links(url, sent.survey),
         },
     }
     defaults = loaded.project.channels.get(channel, {})

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 def load(root: Path) -> LoadedProject:
     """The project at `root`, with the problems of loading it. Raises UsageError where the folder does not exist."""
-    from orchestrator.definitions.collector import collector_at_rest
+    from orchestrator.definitions.collector import NEVER, seldom_collected
 
     _require_folder(root)
-    with collector_at_rest():
+    with seldom_collected(NEVER):
         from orchestrator.definitions.load import load_project
 
         return load_project(root)
@@ -31,10 +31,10 @@ def lint(root: Path, only: Sequence[Path] | None = None) -> tuple[LoadedProject,
 
     Raises UsageError where the folder does not exist.
     """
-    from orchestrator.definitions.collector import collector_at_rest
+    from orchestrator.definitions.collector import NEVER, seldom_collected
 
     _require_folder(root)
-    with collector_at_rest():
+    with seldom_collected(NEVER):
         from orchestrator.definitions.lint import lint_project
 
         return lint_project(root, only=only)
@@ -78,7 +78,7 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
 
 def nearest_file(path: Path) -> str:
     """``; did you mean first.yaml?`` where a file beside it has a similar name, else nothing."""
-    from orchestrator.definitions.nearest import nearest
+    from orchestrator.core.expression.nearest import nearest
 
     try:
         names = sorted(entry.name for entry in os.scandir(path.parent))
@@ -108,7 +108,7 @@ def journey_of(loaded: LoadedProject, name: str) -> str:
     stem = Path(name).stem
     if name.endswith((".yaml", ".yml")) and stem in journeys:
         return stem
-    from orchestrator.definitions.nearest import did_you_mean
+    from orchestrator.core.expression.nearest import did_you_mean
 
     hint = did_you_mean(stem, journeys) or f"this project has {', '.join(journeys) or 'none'}"
     raise UsageError(f"there is no journey '{name}'; {hint}", "unknown_journey")

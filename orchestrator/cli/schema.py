@@ -43,7 +43,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         return 0
     found = schemas()
     if args.kind is not None and args.kind not in found:
-        from orchestrator.definitions.nearest import did_you_mean
+        from orchestrator.core.expression.nearest import did_you_mean
 
         hint = did_you_mean(args.kind, found) or f"there are {', '.join(found)}"
         raise UsageError(f"there is no kind of file called '{args.kind}'; {hint}", "unknown_kind")

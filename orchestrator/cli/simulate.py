@@ -65,7 +65,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def _run_scenario(args: argparse.Namespace, terminal: Terminal, loaded: Any, open_store: OpenStore | None) -> int:
-    from orchestrator.testing.simulation import simulate_scenario
+    from orchestrator.testing.scenario_run import simulate_scenario
 
     scenario = read_scenario(args.scenario, terminal)
     with _sinks(args, terminal) as sinks:

@@ -89,7 +89,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     loaded = load_valid(args.project, terminal)
     table = _table(args, loaded, terminal)
     database = database_of(settings, args.project)
-    database.file  # noqa: B018  (refuses a database in memory)
+    database.refuse_memory()
     _log_to(terminal)
     with ExitStack() as stack:
         listening = stack.enter_context(bound_socket(args.host, args.port))
@@ -118,6 +118,9 @@ def _engine_lock(database: Database, base_url: str) -> Iterator[None]:
     from orchestrator.wiring.databases import make_folder
     from orchestrator.wiring.installation import real_now
 
+    if database.path is None:
+        yield  # turns on a server's database may be taken by any number of processes
+        return
     make_folder(database.file.parent)
     lock = EngineLock(database.file)
     lock.acquire(base_url, real_now())
@@ -157,7 +160,7 @@ def _opened(
             loaded,
             settings,
             args.project,
-            secret=secret_of(settings, database.file),
+            secret=secret_of(settings, database.path),
             base_url=base_url,
             speed=args.speed or 1.0,
             begin_at=table.first_at if replays else None,
@@ -175,12 +178,15 @@ def _serve(
     """Starts the lanes (after the replay, where there is one) and answers requests until the end."""
     from importlib import import_module
 
-    from orchestrator.cli.up_replay import ReplayThread
     from orchestrator.wiring.serving import WebServer, signals_to
 
     # By its name: the two are siblings, and neither imports the other.
     server = WebServer(import_module("orchestrator.http.app").make_app(running))
-    replay = None if table is None else ReplayThread(args, terminal, loaded, running, table, server.stop)
+    replay = None
+    if table is not None:
+        from orchestrator.cli.up_replay import ReplayThread
+
+        replay = ReplayThread(args, terminal, loaded, running, table, server.stop)
 
     def stop() -> None:
         terminal.note("stopping: what is under way is finished (once more ends at once)")

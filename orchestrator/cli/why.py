@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from orchestrator.cli.project_loading import load, load_valid, nearest_file
 from orchestrator.cli.runs import read_scenario
 from orchestrator.cli.terminal import Terminal
 from orchestrator.errors import UsageError
+from orchestrator.records import dataclass
 
 if TYPE_CHECKING:
     from orchestrator.core.program import Journey
@@ -92,7 +93,7 @@ def _show(args: argparse.Namespace, terminal: Terminal, told: Told) -> int:
 def _scenario(loaded: LoadedProject, args: argparse.Namespace, terminal: Terminal) -> Told:
     """All lines of the run, every customer that the scenario knows, and the profile as it stands at its end."""
     from orchestrator.insights.local_time import local_time_of
-    from orchestrator.testing.simulation import simulate_scenario
+    from orchestrator.testing.scenario_run import simulate_scenario
     from orchestrator.wiring.databases import Database, open_database
 
     scenario = read_scenario(args.scenario, terminal)
@@ -176,7 +177,7 @@ def _check_journey(name: str, told: Told) -> None:
 
 def _nearest(word: str, known: Mapping[str, object]) -> str:
     """``; did you mean ...?``, or a few that there are."""
-    from orchestrator.definitions.nearest import nearest
+    from orchestrator.core.expression.nearest import nearest
 
     found = nearest(word, known)
     if found is not None:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
+from time import monotonic
 from typing import Final
 
 from orchestrator.core.index import Index
 from orchestrator.definitions.load import LoadedProject, load_project
 from orchestrator.definitions.project_walk import walk_project
 from orchestrator.errors import UsageError
+from orchestrator.records import dataclass
 from orchestrator.runtime.rendering import LedgerRenderer
 from orchestrator.runtime.sweep import start_schedules
 from orchestrator.stores.protocol import Snapshot, Store
@@ -29,6 +31,8 @@ LARGEST_SNAPSHOT: Final = 256 << 20
 """Bytes of all files of a snapshot."""
 DEPLOYED_MARK: Final = "deployed"
 """The real instant of the last deploy that brought anything new: by it other processes hear of it."""
+LEARN_EVERY: Final = 5.0
+"""Seconds between two looks for deployments that nobody here has seen."""
 _LEFT_OUT: Final = frozenset({"tests"})
 """Kinds of files that change nothing about what runs."""
 
@@ -132,29 +136,79 @@ def deploy(store: Store, loaded: LoadedProject, now: datetime, snapshot: Snapsho
 
 
 class Watch:
-    """Adopts what another process deploys into the same database: look `once` in a while."""
+    """Adopts what another process deploys into the same database: look `once` in a while.
 
-    def __init__(self, store: Store, adopted: Callable[[LoadedProject], None]) -> None:
+    `digest` is that of the files that this process runs already. `adopted` is told of a project that became live,
+    `learned` of one that is not live and that somebody is still in.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        adopted: Callable[[LoadedProject], None],
+        digest: str | None = None,
+        learned: Callable[[LoadedProject], None] = lambda loaded: None,
+    ) -> None:
         self._store = store
         self._adopted = adopted
-        self._known_at = store.mark(DEPLOYED_MARK)
+        self._learned = learned
+        self._live = digest
+        self._known_at: datetime | None = None
+        self._known: set[str] = set() if digest is None else {digest}
+        self._read_at = -LEARN_EVERY
+        self._lock = threading.Lock()
+        self.broken: set[str] = set()
+        """Digests of deployments that somebody is in and that this version of the program cannot compile."""
 
     def once(self, now: datetime) -> bool:
         """Whether there was a new deployment. What cannot be compiled here is told, and the old one goes on."""
-        store = self._store
-        deployed_at = store.mark(DEPLOYED_MARK)
-        if deployed_at == self._known_at:
-            return False
-        self._known_at = deployed_at
-        snapshot = store.snapshots()[-1]
+        with self._lock:
+            deployed_at = self._store.mark(DEPLOYED_MARK)
+            if deployed_at == self._known_at:
+                return False
+            snapshots = self._store.snapshots()  # read after the mark: at least as new
+            self._known_at = deployed_at
+            if not snapshots or snapshots[-1].digest == self._live:
+                return False
+            return self._adopt(snapshots[-1])
+
+    def _adopt(self, snapshot: Snapshot) -> bool:
         loaded = load_snapshot(snapshot)
         if not loaded.ok:
             first = loaded.errors[0].headline()
             log.error("deployment %s cannot be compiled here, the last one goes on: %s", snapshot.digest[:12], first)
+            self.broken.add(snapshot.digest)
             return False
         self._adopted(loaded)
-        store.deploy(Index(loaded.project), now, snapshot)
+        self._store.adopt(Index(loaded.project))
+        self._live = snapshot.digest
+        self._known.add(snapshot.digest)
         log.info("adopted deployment %s", snapshot.digest[:12])
+        return True
+
+    def learn(self) -> bool:
+        """Compile what the database keeps and this process has not seen: it was deployed and replaced while nobody
+        here looked. Whether there was any. Looks every LEARN_EVERY seconds at most."""
+        with self._lock:
+            if monotonic() - self._read_at < LEARN_EVERY:
+                return False
+            self._read_at = monotonic()
+            news = False
+            for snapshot in self._store.snapshots():
+                if snapshot.digest not in self._known | self.broken:
+                    news = self._learn(snapshot) or news
+            return news
+
+    def _learn(self, snapshot: Snapshot) -> bool:
+        loaded = load_snapshot(snapshot)
+        if not loaded.ok:
+            first = loaded.errors[0].headline()
+            log.error("deployment %s cannot be compiled, who is in it waits: %s", snapshot.digest[:12], first)
+            self.broken.add(snapshot.digest)
+            return False
+        self._known.add(snapshot.digest)
+        self._store.know(loaded.project.journeys.values())
+        self._learned(loaded)
         return True
 
 

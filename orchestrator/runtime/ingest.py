@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
+from functools import partial
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -24,21 +25,32 @@ DEEPEST = 32
 
 
 class Incoming(NamedTuple):
-    """An event as it comes in. `at` None: at its arrival. `message_id` None: made from the content."""
+    """An event as it comes in. `at` None: at its arrival. `message_id` None: made from the content.
+
+    `fit`: who read it saw that every text and number in it can be stored; only lengths and depths are looked at.
+    """
 
     customer: str
     name: str
     properties: Mapping[str, Any]
     at: datetime | None = None
     message_id: str | None = None
+    fit: bool = False
+
+
+incoming: Callable[[tuple[Any, ...]], Incoming] = partial(tuple.__new__, Incoming)
+_arrival: Callable[[tuple[Any, ...]], Arrival] = partial(tuple.__new__, Arrival)
+_event_of: Callable[[tuple[Any, ...]], Event] = partial(tuple.__new__, Event)
+"""From all fields in their order, without the calls that naming the class takes."""
 
 
 class Told(NamedTuple):
-    """Something other than an event, of a sender who may send it again: `message_id` dedupes."""
+    """Something other than an event, of a sender who may send it again: `message_id` dedupes. `fit` as of Incoming."""
 
     customer: str
     body: Body
     message_id: str | None = None
+    fit: bool = False
 
 
 class IngestCounts(NamedTuple):
@@ -65,10 +77,9 @@ def ingest_once(store: Store, items: Iterable[Incoming | Told | tuple[str, Body]
             else:
                 arrivals.append(arrival)
         else:
-            customer, body, message_id = item if isinstance(item, Told) else Told(*item)
-            why = _unstorable(customer, [body.traits] if isinstance(body, Identified) else _inside(body))
-            if why is None and message_id is not None:
-                why = _unstorable(message_id, None)
+            customer, body, message_id, fit = item if isinstance(item, Told) else Told(*item)
+            inside = body.traits if isinstance(body, Identified) else _inside(body)
+            why = _unstorable((customer, customer if message_id is None else message_id), inside, fit)
             if why is None and isinstance(body, Identified):
                 why = unfit_traits(body.traits)
             if why is not None:
@@ -91,28 +102,26 @@ def _inside(body: Body) -> list[Any]:
 
 
 def _event(project: Project, item: Incoming, now: datetime, violations: list[tuple[str, str]]) -> Arrival | str:
-    properties = item.properties
-    if item.name in ENTERED_BY_CHANGE:
-        return f"the event '{item.name}' is the engine's own; it is made when a segment or a stage changes"
-    spec = project.events.get(item.name)
-    policy = project.settings.unknown_properties
-    if spec is not None:
-        unknown: Sequence[str] = ()
-        if not properties.keys() <= spec.properties:
-            unknown = [name for name in properties if name not in spec.properties]
-        missing = [name for name in spec.required if properties.get(name) is None]
-        if unknown or missing:
-            violations.extend((item.name, name) for name in (*unknown, *missing))
+    customer, name, properties, at, message_id, fit = item
+    if name in ENTERED_BY_CHANGE:
+        return f"the event '{name}' is the engine's own; it is made when a segment or a stage changes"
+    spec = project.events.get(name)
+    if spec is not None and (properties.keys() - spec.properties or None in map(properties.get, spec.required)):
+        unknown = [key for key in properties if key not in spec.properties]
+        violations += [(name, key) for key in unknown]
+        violations += [(name, key) for key in spec.required if properties.get(key) is None]
+        policy = project.settings.unknown_properties
         if unknown and policy == "reject":
-            return f"the property '{unknown[0]}' of {item.name} is not declared in schema.yaml"
+            return f"the property '{unknown[0]}' of {name} is not declared in schema.yaml"
         if unknown and policy == "drop":
-            properties = {name: value for name, value in properties.items() if name in spec.properties}
-    why = _unstorable(item.customer, properties) or _unstorable(item.name, item.message_id)
+            properties = {key: value for key, value in properties.items() if key in spec.properties}
+    why = _unstorable((customer, name, message_id or name), properties, fit)
     if why is not None:
         return why
-    at = now if item.at is None or item.at > now else item.at
-    message_id = item.message_id or content_id(item.customer, item.name, at, properties)
-    return Arrival(item.customer, now, Occurred(Event(item.name, at, properties, message_id)), message_id)
+    if at is None or at > now:
+        at = now
+    id = message_id or content_id(customer, name, at, properties)
+    return _arrival((customer, now, Occurred(_event_of((name, at, properties, id))), id))
 
 
 def content_id(customer: str, name: str, at: datetime, properties: Mapping[str, Any]) -> str:
@@ -158,13 +167,19 @@ def _opt_outs(body: Body) -> list[ConsentChanged]:
     ]
 
 
-def _unstorable(text: str, values: Any) -> str | None:
-    """Why the database could not keep this, None if it can: a NUL, a lone surrogate, no number, too long or deep."""
-    if not text or len(text) > LONGEST_NAME:
-        return f"an id or name must have 1 to {LONGEST_NAME} characters"
-    if text.isprintable() and _plain(values):
+def _unstorable(names: Sequence[str], values: Any, fit: bool = False) -> str | None:
+    """Why the database could not keep this, None if it can: a NUL, a lone surrogate, no number, too long or deep.
+
+    `fit`: only the last two are asked.
+    """
+    for text in names:
+        if not 0 < len(text) <= LONGEST_NAME:
+            return f"an id or name must have 1 to {LONGEST_NAME} characters"
+    if fit and type(values) is dict and _FLAT.issuperset(map(type, values.values())):
         return None
-    return _unfit_text(text) or _unfit(values, 0)
+    if all(map(str.isprintable, names)) and _plain(values):
+        return None
+    return next((why for text in names if (why := _unfit_text(text)) is not None), None) or _unfit(values, 0)
 
 
 def _plain(value: Any, levels: int = 3) -> bool:
@@ -194,6 +209,7 @@ def _plain(value: Any, levels: int = 3) -> bool:
 
 
 _ALWAYS_FIT = frozenset({int, bool, datetime, type(None)})
+_FLAT = _ALWAYS_FIT | {str, float}
 
 
 def _unfit(value: Any, depth: int) -> str | None:

@@ -25,7 +25,7 @@ from orchestrator.runtime.lateness import Lateness
 from orchestrator.runtime.nudge import Nudge, Nudges
 from orchestrator.runtime.requests import requests_once
 from orchestrator.runtime.sweep import next_sweep_at, sweep_once
-from orchestrator.runtime.turns import turn_once
+from orchestrator.runtime.turns import UNKNOWN_VERSION, TurnCounts, turn_once
 from orchestrator.stores.protocol import Store, StoreBusy
 from orchestrator.templating.failure import RenderError
 
@@ -40,6 +40,9 @@ BETWEEN_TURNS: Final = 0.0005
 HOUSEKEEPING_EVERY: Final = 1.0
 SWEEP_EVERY: Final = 10.0
 """Seconds after which schedules are looked at even if none is due, so that it is known how far they were."""
+TAKE_UP_EVERY: Final = 30.0
+"""Seconds for which somebody in an unknown version is left alone."""
+TAKEN_UP_AT_ONCE: Final = 1_000
 DELIVERED_AT_ONCE: Final = 500
 """Messages of one class in one pass; the next class has its turn then."""
 PASS_ALLOWED: Final = 2.0
@@ -68,14 +71,19 @@ class Engine:
     lateness: Lateness = field(default_factory=Lateness)
     watch: Callable[[], None] = lambda: None
     """Called before turns: adopts what another process deployed."""
+    learn: Callable[[], bool] = lambda: False
+    """Called where somebody is in a version that is not known here: whether it has found any."""
+    hopeless: Callable[[], bool] = lambda: False
+    """Whether there are versions that this program cannot run at all, so that who is in them is left to others."""
     awaited: bool = False
     """Whether messages are to be handed over, and the last pass over them came on."""
     gates: Gates = field(init=False)
     """What lets messages through to the channels."""
     _swept_at: float = 0.0
+    _took_up_at: float = 0.0
 
     def __post_init__(self) -> None:
-        self.gates = Gates(self.channels)
+        self.gates = Gates(self.channels, store=self.store, real_now=self.real_now)
 
     @property
     def patience(self) -> timedelta:
@@ -94,12 +102,12 @@ class Engine:
     def decide_once(self, stopping: Callable[[], bool] = lambda: False, seconds: float = TURNS_FOR) -> int:
         """One pass of deciding: schedules, then turns until nothing is due, for so long at most. Returns how much."""
         self.watch()
-        work = self._sweep_once()
+        work = self.sweep_once()
         until = monotonic() + seconds
         due_at = self.store.next_due_at()
         while not stopping():
             now = self.now()
-            counts = turn_once(self.store, now)
+            counts = turn_once(self.store, now, learn=self.learn)
             if not counts.customers:
                 break
             work += counts.customers
@@ -114,7 +122,29 @@ class Engine:
         self._let_go_on()
         return work
 
-    def _sweep_once(self) -> int:
+    def turns_once(
+        self,
+        told: Callable[[TurnCounts], None],
+        shards: Sequence[int] | None = None,
+        seconds: float = TURNS_FOR,
+    ) -> bool:
+        """Turns (of these shards) until nothing is due, for so long at most; `told` hears of each. Whether there may
+        be more. For workers: several processes do this at once, and none of them sweeps."""
+        until = monotonic() + seconds
+        due_at = self.store.next_due_at() if shards is None else None
+        while True:
+            now = self.now()
+            counts = turn_once(self.store, now, shards=shards, learn=self.learn)
+            if not counts.customers:
+                return False
+            if due_at is not None and due_at <= now:
+                self.lateness.observe(now - due_at)
+            told(counts)
+            if monotonic() >= until:
+                return True
+            due_at = self.store.next_due_at() if shards is None else None
+
+    def sweep_once(self) -> int:
         """A sweep writes down how far it came: only when an occurrence is due, and now and then."""
         due_at, now = next_sweep_at(self.store), self.now()
         if (due_at is None or due_at > now) and monotonic() - self._swept_at < SWEEP_EVERY:
@@ -139,11 +169,11 @@ class Engine:
             if stopping():
                 break
             work += self.deliver_class_once(klass)
-        self._tell_throttled()
+        self.tell_throttled()
         self.awaited = work > 0
         return work
 
-    def _tell_throttled(self) -> None:
+    def tell_throttled(self) -> None:
         """Write down, once a message, that it waits for its journey's throttle."""
         if any(journey.throttle is not None for journey in self.store.index.journeys):
             now = self.now()
@@ -171,7 +201,14 @@ class Engine:
 
     def housekeep_once(self) -> int:
         """One pass of housekeeping."""
+        self._take_up_once()
         return housekeep_once(self.store, self.clock, self.real_now())
+
+    def _take_up_once(self) -> None:
+        """Try again who was left alone because of a version that was not known: it may be by now."""
+        if monotonic() - self._took_up_at >= TAKE_UP_EVERY and not self.hopeless():
+            self._took_up_at = monotonic()
+            self.store.take_up(UNKNOWN_VERSION, TAKEN_UP_AT_ONCE, self.now())
 
 
 @dataclass

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from orchestrator.core.ledger import Message
 from orchestrator.core.links import token
+from orchestrator.core.program import SURVEY_SCALES, Survey
 from orchestrator.core.project import Project
 from orchestrator.templating.assets import served_from
 from orchestrator.templating.compiled import Compiled
 from orchestrator.templating.failure import RenderError
 from orchestrator.templating.render import Rendered, Renderer
+from orchestrator.templating.sms import signed
 from orchestrator.templating.templates import TemplateLibrary, TemplateVariant
 
 _LINKS: Final = {
@@ -32,6 +35,8 @@ class _Plan(NamedTuple):
     """Whether it needs more than links: the survey, or the message itself."""
     standing: tuple[str | None, str | None]
     """The project's sender and reply addresses on the channel."""
+    signature: str | None
+    """What every text on the channel is signed with."""
 
 
 class _Live(NamedTuple):
@@ -53,6 +58,8 @@ class LedgerRenderer:
         self._secret = secret
         self._variants: dict[str, TemplateVariant] = {}
         self._signed = ("", "")
+        self.learn: Callable[[], object] = lambda: None
+        """Called where a row pins a template that is not known: another process may have deployed it just now."""
         self.deploy(library, project)
 
     def deploy(self, library: TemplateLibrary, project: Project) -> None:
@@ -60,6 +67,11 @@ class LedgerRenderer:
         renderer = Renderer(library, project.brand, project.locale, served_from(self._base_url))
         self._variants.update((variant.content_hash, variant) for variant in library.variants())
         self._live = _Live(project, renderer, {})
+
+    def keep(self, library: TemplateLibrary) -> None:
+        """Templates of a deployment that is not live any more."""
+        for variant in library.variants():
+            self._variants.setdefault(variant.content_hash, variant)
 
     def render(self, row: Message) -> Rendered:
         """The texts of a message. Raises RenderError."""
@@ -69,7 +81,7 @@ class LedgerRenderer:
         for name, page, purpose in plan.links:
             extras[name] = self._link(row.id, page, purpose)
         if plan.odd:
-            self._add_odd(extras, row, plan.code.specials)
+            self._add_odd(extras, row, plan.code.specials, live.project)
         email = row.channel == "email"
         if row.subject is not None:
             extras["subject"] = row.subject
@@ -80,12 +92,17 @@ class LedgerRenderer:
         # The step's own sender comes first, then the template's, then the project's. Only an email's is an address
         # line; elsewhere it is a name or a number that the provider knows.
         rendered = live.renderer.fill(plan.code, row.values, extras, plan.footed, plan.standing)
+        if plan.signature is not None:
+            rendered = rendered._replace(text=signed(rendered.text, plan.signature))
         if email or rendered.from_ == (row.sender or plan.standing[0]):
             return rendered
         return rendered._replace(from_=row.sender or plan.standing[0])
 
     def _plan(self, live: _Live, row: Message) -> _Plan:
         variant = self._variants.get(row.template_hash)
+        if variant is None:
+            self.learn()
+            variant = self._variants.get(row.template_hash)
         if variant is None:
             raise RenderError(f"the template {row.channel}/{row.template} is not there any more", row.template, 1, 1)
         code = live.renderer.compiled(variant)
@@ -94,7 +111,8 @@ class LedgerRenderer:
         links = tuple((name, *_LINKS[name]) for name in _LINKS if name in wanted)  # a signature costs more than a text
         defaults = live.project.channels.get(row.channel, {})
         odd = bool(wanted & {"message", "survey"})
-        plan = _Plan(code, footed, links, odd, (_text(defaults.get("from")), _text(defaults.get("reply_to"))))
+        standing = (_text(defaults.get("from")), _text(defaults.get("reply_to")))
+        plan = _Plan(code, footed, links, odd, standing, _text(defaults.get("signature")))
         live.plans[row.template_hash, row.klass] = plan
         return plan
 
@@ -109,13 +127,25 @@ class LedgerRenderer:
             self._signed = (id, url)  # asked for again in the same breath, for the header of one click
         return url
 
-    def _add_odd(self, extras: dict[str, Any], row: Message, wanted: frozenset[str]) -> None:
+    def _add_odd(self, extras: dict[str, Any], row: Message, wanted: frozenset[str], project: Project) -> None:
         if "message" in wanted:
             extras["message"] = {"id": row.id, "channel": row.channel}
         if row.survey is not None and "survey" in wanted:
             url = f"{self._base_url}/s/{token(self._secret, 'survey', row.id)}"
-            links = [{"score": score, "url": f"{url}?score={score}"} for score in range(11)]
-            extras["survey"] = {"name": row.survey, "url": url, "links": links}
+            extras["survey"] = {"name": row.survey, "url": url, "links": survey_links(url, _kind_of(project, row))}
+
+
+def survey_links(url: str, kind: str | None) -> list[dict[str, Any]]:
+    """A link for each score of a survey; none where the answer is words or a choice. None: of the usual kind."""
+    scale = SURVEY_SCALES.get(kind or "nps", range(0))
+    return [{"score": score, "url": f"{url}?score={score}"} for score in scale]
+
+
+def _kind_of(project: Project, row: Message) -> str | None:
+    """The kind of a row's survey as it was deployed last; None: it is not there any more."""
+    journey = project.journeys.get(row.journey)
+    steps = journey.steps if journey is not None else ()
+    return next((step.kind for step in steps if isinstance(step, Survey) and step.name == row.survey), None)
 
 
 def _text(value: object) -> str | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from orchestrator.core.changes import Changes
 from orchestrator.core.decide import decide
@@ -13,30 +14,68 @@ from orchestrator.stores.protocol import SaveRefused, Store
 
 BUDGET = 1_000
 """Customers in one turn."""
+UNKNOWN_VERSION: Final = "unknown_version"
+"""Why a customer is left alone who is in a version of a journey that this process cannot run."""
 
 
 class TurnCounts(NamedTuple):
-    """What one turn did. `parked`: customers whose decisions raised."""
+    """What one turn did. `parked`: customers whose decisions raised; then the messages of each class, and requests."""
 
     customers: int = 0
     transitions: int = 0
     messages: int = 0
     parked: int = 0
+    transactional: int = 0
+    service: int = 0
+    promotional: int = 0
+    requests: int = 0
 
 
-def turn_once(store: Store, now: datetime, budget: int = BUDGET) -> TurnCounts:
-    """Take what is due for at most `budget` customers. Nothing due: all counts are 0.
+def turn_once(
+    store: Store,
+    now: datetime,
+    budget: int = BUDGET,
+    *,
+    shards: Sequence[int] | None = None,
+    learn: Callable[[], bool] = lambda: False,
+) -> TurnCounts:
+    """Take what is due for at most `budget` customers (of these shards). Nothing due: all counts are 0.
 
     When the store will not keep what was decided, the customers are decided in halves, down to the one it is about,
-    who is parked.
+    who is parked. Who is in a version that this process does not know is left alone, unless `learn` says that it has
+    found versions that are new to it: an older process beside newer ones must not judge what it cannot read.
     """
-    view = store.load(now, budget)
+    view = _load(store, now, budget, shards)
     if not view.customers:
         return TurnCounts()
+    strangers = _strangers(view)
+    if strangers:
+        store.abandon()
+        if learn():
+            return turn_once(store, now, budget, shards=shards)
+        for customer, detail in strangers:
+            store.park(customer, UNKNOWN_VERSION, detail, now)
+        return TurnCounts(len(strangers))
     try:
         return _decided(store, view, now)
     except SaveRefused as refused:
         return _in_halves(store, now, [record.customer.id for record in view.customers], str(refused))
+
+
+def _load(store: Store, now: datetime, budget: int, shards: Sequence[int] | None) -> View:
+    return store.load(now, budget) if shards is None else store.load(now, budget, shards=shards)
+
+
+def _strangers(view: View) -> list[tuple[str, str]]:
+    """Customers who are in a version that is not in the view, and which it is."""
+    versions, found = view.versions, []
+    for record in view.customers:
+        for e in record.enrollments:
+            if (e.journey, e.version) not in versions:
+                detail = f"version {e.version[:12]} of {e.journey} cannot be run by this process; it is tried again"
+                found.append((record.customer.id, detail))
+                break
+    return found
 
 
 def _decided(store: Store, view: View, now: datetime) -> TurnCounts:
@@ -69,9 +108,14 @@ def _in_halves(store: Store, now: datetime, customers: Sequence[str], why: str) 
 
 
 def _counted(changes: Changes) -> TurnCounts:
-    transitions = messages = parked = 0
+    transitions = messages = parked = requests = 0
+    classes: Counter[str] = Counter()
     for change in changes.customers:
         transitions += len(change.transitions)
         messages += len(change.messages)
+        for message in change.messages:
+            classes[message.klass] += 1
+        requests += len(change.requests)
         parked += change.parked is not None
-    return TurnCounts(len(changes.customers), transitions, messages, parked)
+    by_class = (classes["transactional"], classes["service"], classes["promotional"])
+    return TurnCounts(len(changes.customers), transitions, messages, parked, *by_class, requests)

@@ -1,99 +1,130 @@
-"""The tasks: each calls the same single pass as the threads of `up`, under a name that never changes.
+"""The tasks: each calls the same single passes as the threads of `up`, under a name that never changes.
 
-Any of them may run twice, late, or at once with itself: the database orders what they do. None takes an id, so there is
-nothing to forge; a lane that is not known is refused.
+Any of them may run twice, late, or at once with itself: the database orders what they do. None takes an id of anything,
+so there is nothing to forge: a lane or a shard that does not exist is refused.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from celery import Celery  # type: ignore[import-untyped]
 
-from orchestrator.runtime.loop import CLASSES, Engine
-from orchestrator.runtime.sweep import sweep_once
+from orchestrator.errors import ProjectInvalid, UsageError
+from orchestrator.runtime.loop import CLASSES, TURNS_FOR
+from orchestrator.runtime.turns import TurnCounts
 from orchestrator.stores.protocol import StoreBusy
-from orchestrator.wiring.worker import running
+from orchestrator.stores.shards import SHARDS
+from orchestrator.tasks.process import Process, attach, process_of
 
-NAMES: Final = (
-    "orchestrator.turn",
-    "orchestrator.sweep",
-    "orchestrator.deliver",
-    "orchestrator.requests",
-    "orchestrator.housekeeping",
-)
-
-log = logging.getLogger(__name__)
+NAMES: Final = ("orchestrator.turn", "orchestrator.deliver", "orchestrator.requests", "orchestrator.sweep")
 
 
-def turn(app: Celery) -> int:
-    """Turns for a quarter of a second; then nudges what they brought work to, and itself if there may be more."""
-    done = _pass(lambda engine: engine.decide_once())
+def turn(process: Process, shards: Sequence[int] | None = None) -> int:
+    """Turns for a quarter of a second, which nudge what they bring work to; then itself, if there may be more.
+
+    `shards`: none but these. Returns how many customers it decided for.
+    """
+    decided = 0
+
+    def told(counts: TurnCounts) -> None:
+        nonlocal decided
+        decided += counts.customers
+        for lane in (*CLASSES, "requests"):
+            if getattr(counts, lane):
+                process.nudge(lane)
+
+    if process.engine.turns_once(told, shards):
+        process.nudge("turn", shards)
+    return decided
+
+
+def deliver(process: Process, lane: str) -> int:
+    """Hand over the messages of one class for a quarter of a second. Returns how many rows were settled."""
+    engine, settled = process.engine, 0
+    until = time.monotonic() + TURNS_FOR
+    while done := engine.deliver_class_once(lane):
+        settled += done
+        if time.monotonic() >= until:
+            process.nudge(lane)
+            break
+    if lane == CLASSES[-1]:
+        engine.tell_throttled()
+    if settled:
+        process.nudge("turn")  # a receipt may have come back at once
+    return settled
+
+
+def requests(process: Process) -> int:
+    """One pass of calls to the outside. Returns how many were settled."""
+    done = process.engine.requests_once()
     if done:
-        for klass in CLASSES:
-            app.send_task("orchestrator.deliver", args=(klass,), expires=30)
-        app.send_task("orchestrator.requests", expires=30)
-        app.send_task("orchestrator.turn", expires=30)
+        process.nudge("turn")
+        process.nudge("requests")
     return done
 
 
-def sweep() -> int:
-    """Occurrences of schedules that are due."""
-    return _pass(lambda engine: sweep_once(engine.store, engine.now()))
+def sweep(process: Process) -> int:
+    """What time alone brings: occurrences of schedules, retention, who was left alone, where the clock stands."""
+    engine = process.engine
+    reached = engine.sweep_once()
+    if reached:
+        process.nudge("turn")
+    return reached + (engine.housekeep_once() if process.housekeeping_is_due() else 0)
 
 
-def deliver(app: Celery, lane: str) -> int:
-    """One pass over the messages of one class. Raises ValueError for a lane that does not exist."""
+def _lane(lane: object) -> str:
     if lane not in CLASSES:
-        raise ValueError(f"there is no lane '{lane[:40]}'; there are {', '.join(CLASSES)}")
-    done = _pass(lambda engine: engine.deliver_class_once(lane))
-    if done:
-        app.send_task("orchestrator.deliver", args=(lane,), expires=30)
-        app.send_task("orchestrator.turn", expires=30)
-    return done
+        raise ValueError(f"there is no lane '{str(lane)[:40]}'; there are {', '.join(CLASSES)}")
+    return str(lane)
 
 
-def requests(app: Celery) -> int:
-    """One pass of calls to the outside."""
-    done = _pass(lambda engine: engine.requests_once())
-    if done:
-        app.send_task("orchestrator.turn", expires=30)
-    return done
-
-
-def housekeeping() -> int:
-    """The clock, and retention."""
-    return _pass(lambda engine: engine.housekeep_once())
-
-
-def _pass(once: Callable[[Engine], int]) -> int:
-    """One pass; a database that is busy is no failure, since the next nudge does the same."""
-    try:
-        return once(running().engine)
-    except StoreBusy as error:
-        log.warning("nothing was done: %s", error)
-        return 0
+def _shards(shards: object) -> list[int] | None:
+    if shards is None:
+        return None
+    if not isinstance(shards, list) or not all(type(shard) is int and 0 <= shard < SHARDS for shard in shards):
+        raise ValueError(f"shards are whole numbers from 0 to {SHARDS - 1}, in a list")
+    return shards
 
 
 def declare(app: Celery) -> None:
-    """Register every task under its name. A task knows its application, so that it can nudge others."""
+    """Register every task under its name. `sent`: when somebody nudged, by its own clock, which only saves work;
+    `beat`: who, where a beat did."""
 
-    def _declare(name: str, function: Callable[..., Any]) -> None:
+    def one_pass(
+        lane: str, once: Callable[[Process], int], sent: float | None, beat: str | None, whole: bool = True
+    ) -> int:
+        """One pass, unless one has begun since the nudge was sent that sees all that it was sent for.
+
+        A database that is busy, or in which nothing is deployed yet, is no failure: the next nudge does the same.
+        """
+        process = process_of(app)
+        if process.has_begun_since(lane, sent):
+            return 0
+        try:
+            process.look(beat)
+            if whole:
+                process.begins(lane)
+            return once(process)
+        except (StoreBusy, UsageError, ProjectInvalid) as error:
+            process.tell(error)
+            return 0
+
+    def turn_task(shards: Any = None, sent: float | None = None, beat: str | None = None) -> int:
+        named = _shards(shards)
+        return one_pass("turn", lambda process: turn(process, named), sent, beat, whole=named is None)
+
+    def deliver_task(lane: str, sent: float | None = None, beat: str | None = None) -> int:
+        return one_pass(_lane(lane), lambda process: deliver(process, lane), sent, beat)
+
+    def requests_task(sent: float | None = None, beat: str | None = None) -> int:
+        return one_pass("requests", requests, sent, beat)
+
+    def sweep_task(sent: float | None = None, beat: str | None = None) -> int:
+        return one_pass("housekeeping", sweep, sent, beat)
+
+    for name, function in zip(NAMES, (turn_task, deliver_task, requests_task, sweep_task), strict=True):
         app.task(function, name=name, shared=False)
-
-    def turn_task() -> int:
-        return turn(app)
-
-    def deliver_task(lane: str) -> int:
-        return deliver(app, lane)
-
-    def requests_task() -> int:
-        return requests(app)
-
-    _declare("orchestrator.turn", turn_task)
-    _declare("orchestrator.sweep", sweep)
-    _declare("orchestrator.deliver", deliver_task)
-    _declare("orchestrator.requests", requests_task)
-    _declare("orchestrator.housekeeping", housekeeping)
+    attach(app)

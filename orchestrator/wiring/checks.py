@@ -7,10 +7,9 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from orchestrator.errors import OrchestratorError, Problem, UsageError
 from orchestrator.insights.profile_faults import unusable_fields
@@ -18,8 +17,9 @@ from orchestrator.runtime.clock import JOURNEY_MARK, REAL_MARK, VIRTUAL_MARK
 from orchestrator.runtime.engine_lock import EngineLock
 from orchestrator.settings import Settings, unknown_variables
 from orchestrator.stores.protocol import Store, StoreBusy
+from orchestrator.wiring.checks_processes import Finding, examine_broker, examine_processes, examine_server
 from orchestrator.wiring.databases import Database, database_of, open_database, pending_of
-from orchestrator.wiring.installation import real_now, settings_of
+from orchestrator.wiring.installation import real_clock, real_now, settings_of
 from orchestrator.wiring.outside import caller_of, reached
 from orchestrator.wiring.person import first_customers
 from orchestrator.wiring.secret_key import key_path, too_open
@@ -33,18 +33,6 @@ ENGINE_SILENT: Final = timedelta(seconds=15)
 MOST_NAMED: Final = 5
 MOST_LOOKED_AT: Final = 1_000
 """Customers whose profiles are looked at."""
-
-State = Literal["ok", "note", "wrong"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. `wrong` makes the exit code 1, `note` is worth knowing; `hint`: what to do."""
-
-    name: str
-    state: State
-    words: str
-    hint: str | None = None
 
 
 def examine(
@@ -60,15 +48,20 @@ def examine(
     try:
         settings = settings_of(database_url, broker_url)
         database = database_of(settings, project)
-        database.file  # noqa: B018  (refuses a database in memory)
+        database.refuse_memory()
     except UsageError as error:
         yield Finding("settings", "wrong", str(error), "correct it; nothing else can be looked at before")
         return
     yield Finding("settings", "ok", "every setting can be read")
     yield from _safely("project", lambda: _project(project, lint))
     yield from _safely("channels", lambda: _channels(settings, project))
+    if settings.broker_url is not None:
+        yield from _safely("broker", lambda: examine_broker(str(settings.broker_url)))
+    if database.url is not None:
+        yield from _safely("database", lambda: _server(database, settings))
+        return
     yield from _safely("disk", lambda: _disk(database))
-    yield from _safely("database", lambda: _database(database))
+    yield from _safely("database", lambda: _database(database, settings))
 
 
 def _safely(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -117,7 +110,29 @@ def _disk(database: Database) -> Iterator[Finding]:
         yield Finding("disk", "ok", f"{free / (1 << 30):.1f} GB are free")
 
 
-def _database(database: Database) -> Iterator[Finding]:
+def _server(database: Database, settings: Settings) -> Iterator[Finding]:
+    if not database.exists:
+        yield Finding("database", "wrong", f"{database} has no tables yet", "run `orchestrator db upgrade`")
+        return
+    waiting = pending_of(database)
+    if waiting:
+        hint = "make a copy, and run `orchestrator db upgrade`"
+        yield Finding("database", "wrong", f"{database} lacks {len(waiting)} migrations", hint)
+        return
+    store = open_database(database)
+    try:
+        yield Finding("database", "ok", f"{database} has this version's tables")
+        if settings.secret_key is None:
+            hint = "make one with `openssl rand -base64 48`, the same for all processes, and keep it"
+            yield Finding("secret", "wrong", "ORCHESTRATOR_SECRET_KEY is not set", hint)
+        yield from examine_server(store)
+        yield from examine_processes(store, real_clock(store)(), settings.broker_url is not None)
+        yield from _contents(store)
+    finally:
+        store.close()
+
+
+def _database(database: Database, settings: Settings) -> Iterator[Finding]:
     path = database.file
     if not database.exists:
         hint = "`orchestrator up` makes it, and so does `orchestrator db upgrade`"
@@ -140,7 +155,10 @@ def _database(database: Database) -> Iterator[Finding]:
         yield Finding("secret", "wrong", f"others may read {key_path(path)}", f"chmod 600 {key_path(path)}")
     store = open_database(database)
     try:
-        yield from _engine(store, path)
+        if settings.broker_url is None:
+            yield from _engine(store, path)
+        else:
+            yield from examine_processes(store, real_now(), True)
         yield from _contents(store)
     finally:
         store.close()

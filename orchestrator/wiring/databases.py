@@ -4,54 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from orchestrator.errors import UsageError
+from orchestrator.records import dataclass
 from orchestrator.settings import Settings, without_password
 from orchestrator.stores.protocol import Store
 
 MEMORY_URL: Final = "memory://"
 FOLDER: Final = ".orchestrator"
 DEFAULT_FILE: Final = "orchestrator.db"
+_FIRST_MIGRATION: Final = "0001"
 FIRST_SALT: Final = "0"
 """The salt of a database that a simulation or a replay makes: that of memory, so that all stores print the same."""
 ENDINGS: Final = (".db", ".sqlite", ".sqlite3")
 """Of files that may be named by their path alone."""
-_POSSIBLE: Final = "memory://, sqlite:///folder/file.db, or the path of a file ending in .db"
+_POSSIBLE: Final = "postgresql://user@host/name, sqlite:///folder/file.db, memory://, or the path of a .db file"
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Where a store is: a SQLite file, or None for the memory of this process."""
+    """Where a store is: a SQLite file, a PostgreSQL URL, or (both None) the memory of this process."""
 
-    path: Path | None
+    path: Path | None = None
+    url: str | None = None
 
     @property
     def exists(self) -> bool:
-        """Whether there is something to open."""
+        """Whether there is something to open: a file, or a PostgreSQL database that has tables. Raises StoreBusy."""
+        if self.url is not None:
+            return _FIRST_MIGRATION not in pending_of(self)
         return self.path is not None and self.path.exists()
 
     @property
     def file(self) -> Path:
-        """The SQLite file. Raises UsageError for a database in memory, which no second command could see."""
+        """The SQLite file. Raises UsageError for a database that is none."""
+        self.refuse_memory()
         if self.path is None:
+            raise UsageError(f"this is for SQLite files alone, and the database is {self}", "no_sqlite")
+        return self.path
+
+    def refuse_memory(self) -> None:
+        """Raises UsageError for a database in memory, which no second command could see."""
+        if self.path is None and self.url is None:
             raise UsageError(
                 "this needs a database that stays; memory:// ends with its process. Give --database sqlite:///FILE",
                 "database_in_memory",
             )
-        return self.path
 
     def __str__(self) -> str:
+        if self.url is not None:
+            return without_password(self.url)
         return MEMORY_URL if self.path is None else str(self.path)
 
 
 def database_at(url: str, option: str = "--database") -> Database:
     """The database that a URL or a path names. Raises UsageError that says what is possible."""
     if url == MEMORY_URL:
-        return Database(None)
+        return Database()
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -60,10 +73,12 @@ def database_at(url: str, option: str = "--database") -> Database:
     if parts.scheme == "" and url.lower().endswith(ENDINGS):
         return Database(Path(url))
     if parts.scheme.partition("+")[0] == "postgresql":
-        raise UsageError(
-            f"{option} is '{shown}'; this version keeps everything in SQLite, PostgreSQL comes later: give {_POSSIBLE}",
-            "unknown_store",
-        )
+        if parts.path in ("", "/"):
+            raise UsageError(
+                f"{option} is '{shown}', which names no database; possible is {_POSSIBLE}",
+                "unknown_store",
+            )
+        return Database(url=url.replace(f"{parts.scheme}://", "postgresql://", 1))
     if parts.scheme.partition("+")[0] != "sqlite":
         found = f"'{shown}'" if parts.scheme else f"'{url}', which is no URL"
         raise UsageError(f"{option} is {found}; possible is {_POSSIBLE}", "unknown_store")
@@ -96,21 +111,40 @@ def make_folder(folder: Path) -> None:
 
 def pending_of(database: Database) -> list[str]:
     """The migrations that a database still needs; none for memory."""
-    if database.path is None:
+    where = _migrated(database)
+    if where is None:
         return []
     from orchestrator.stores.migrate import pending
 
-    return list(pending(database.path))
+    return list(pending(where))
+
+
+def _migrated(database: Database) -> Path | str | None:
+    """Where migrations run; None for memory. Raises UsageError where PostgreSQL's driver is not installed."""
+    if database.url is None:
+        return database.path
+    need_postgres()
+    return database.url
+
+
+def need_postgres() -> None:
+    """Raises UsageError where the driver of PostgreSQL is not installed."""
+    if find_spec("psycopg") is None:
+        raise UsageError(
+            "PostgreSQL needs its driver, which is not installed: pip install 'orchestrator[postgres]'", "no_driver"
+        )
 
 
 def upgrade_database(database: Database) -> list[str]:
     """Bring a database to this version's tables, making it where there is none. Returns the migrations that ran."""
-    if database.path is None:
+    where = _migrated(database)
+    if where is None:
         return []
     from orchestrator.stores.migrate import upgrade
 
-    make_folder(database.path.parent)
-    return list(upgrade(database.path))
+    if isinstance(where, Path):
+        make_folder(where.parent)
+    return list(upgrade(where))
 
 
 def open_database(
@@ -125,6 +159,8 @@ def open_database(
 
     `drains`: transitions are kept for `drain_journal`; `durable` False: what was committed may be lost with the power.
     """
+    if database.url is not None:
+        return _open_postgres(database, salt, forced, durable, drains)
     if database.path is None:
         from orchestrator.stores.memory import MemoryStore
 
@@ -145,6 +181,19 @@ def open_database(
     from orchestrator.stores.sqlite.store import open_store
 
     return open_store(database.path, salt=salt, forced=forced, durable=durable, drains=drains)
+
+
+def _open_postgres(
+    database: Database, salt: str | None, forced: Mapping[str, str | bool] | None, durable: bool, drains: bool
+) -> Store:
+    assert database.url is not None
+    waiting = pending_of(database)
+    if waiting:
+        what = "has no tables yet" if not database.exists else f"lacks {len(waiting)} migrations"
+        raise UsageError(f"{database} {what}; run `orchestrator db upgrade`", "database_old")
+    from orchestrator.stores.postgres.store import open_store
+
+    return open_store(database.url, salt=salt, forced=forced, durable=durable, drains=drains)
 
 
 def make_durable(store: Store) -> None:
@@ -174,8 +223,8 @@ def simulation_store(url: str | None) -> Iterator[OpenStore | None]:
 
     An empty database is migrated first. One that holds something is used as it is: what it holds takes part.
     """
-    database = Database(None) if url is None else database_at(url, "--store")
-    if database.path is None:
+    database = Database() if url is None else database_at(url, "--store")
+    if database == Database():
         yield None
         return
     opened: list[Store] = []

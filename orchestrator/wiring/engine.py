@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from orchestrator.definitions.load import LoadedProject
 from orchestrator.runtime.clock import JourneyClock, resumed
@@ -18,7 +18,7 @@ from orchestrator.runtime.rendering import LedgerRenderer
 from orchestrator.settings import Settings
 from orchestrator.stores.protocol import Store
 from orchestrator.templating.assets import Asset
-from orchestrator.wiring.installation import real_now
+from orchestrator.wiring.installation import real_clock, real_now
 from orchestrator.wiring.outside import Reached, caller_of, reached
 from orchestrator.wiring.surveys import SurveyForm, survey_forms
 from orchestrator.wiring.trouble import TROUBLES, TroubleBoard
@@ -30,6 +30,16 @@ if TYPE_CHECKING:
 
 LAG_BOUND: Final = timedelta(seconds=30)
 """How far behind the engine may be and still be called ready."""
+
+
+class Work(Protocol):
+    """Other processes that do the work."""
+
+    def nudge(self) -> None:
+        """Something came in. Returns at once."""
+
+    def degraded(self) -> Mapping[str, str]:
+        """What is out of order with them, by name."""
 
 
 @dataclass
@@ -50,6 +60,8 @@ class Running:
     """By the first digits of their hash and their name, as they stand in mails."""
     surveys: dict[tuple[str, str], SurveyForm] = field(default_factory=dict)
     """By journey and name, as they were deployed last: answers come in when their journey has gone, too."""
+    work: Work | None = None
+    """Who does the work, where it is not this process's own loop."""
     _abandoned: bool = False
 
     @property
@@ -67,11 +79,11 @@ class Running:
         """The engine's own figures."""
         from orchestrator.wiring.figures import registry_of
 
-        return registry_of(self.engine.lateness, self.loop.states, self.engine.gates.states)
+        return registry_of(self.engine.lateness, self.lanes, self.engine.gates.states)
 
     def real_now(self) -> datetime:
         """The actual instant."""
-        return real_now()
+        return self.engine.real_now()
 
     def journey_now(self) -> datetime:
         """The journey time."""
@@ -79,15 +91,19 @@ class Running:
 
     def arrival(self) -> AbstractContextManager[datetime]:
         """When what is taken inside arrives. A clock that runs fast waits for it until the engine has seen it."""
-        return self.engine.clock.arriving(real_now(), self.engine.patience)
+        return self.engine.clock.arriving(self.real_now(), self.engine.patience)
 
     def loop_lag(self) -> timedelta:
         """How long ago the engine should have come further."""
-        return self.loop.lag()
+        return self.loop.lag() if self.work is None else timedelta(0)
 
     def lanes(self) -> Sequence[LaneState]:
-        """How the engine's lanes fare."""
-        return self.loop.states()
+        """How the engine's lanes fare; none of them is this process's where workers do the work."""
+        return self.loop.states() if self.work is None else ()
+
+    def degraded(self) -> Mapping[str, str]:
+        """What is out of order and keeps nobody from taking events and answering, with the reason."""
+        return {} if self.work is None else self.work.degraded()
 
     def circuits(self) -> Mapping[str, CircuitState]:
         """How the channels' circuits stand."""
@@ -99,23 +115,28 @@ class Running:
 
     def nudge(self) -> None:
         """Something came in."""
-        self.loop.nudge()
+        (self.loop if self.work is None else self.work).nudge()
 
     def asset(self, digits: str, name: str) -> Asset | None:
         """A picture or document by what stands in mails."""
         found = self.assets.get((digits[:12], name))
         return found if found is not None and len(digits) >= 12 and found.content_hash.startswith(digits) else None
 
-    def watch(self) -> None:
-        """From now on adopt what other processes deploy into the database, and write down what is out of order."""
-        watch = Watch(self.store, self._adopted)
+    def watch(self, digest: str | None = None) -> None:
+        """From now on adopt what other processes deploy into the database, and write down what is out of order.
+
+        `digest`: of the files that run here already.
+        """
+        watch = Watch(self.store, self._adopted, digest, self._learned)
         board = TroubleBoard(self.store, TROUBLES)
 
         def look() -> None:
             watch.once(self.engine.now())
-            board.once(self._troubles, real_now())
+            board.once(self._troubles, self.real_now())
 
         self.engine.watch = look
+        self.engine.learn = self.renderer.learn = watch.learn
+        self.engine.hopeless = lambda: bool(watch.broken)
 
     def _troubles(self) -> frozenset[str]:
         circuits = [f"channel {name}" for name, circuit in self.circuits().items() if circuit.state != "closed"]
@@ -123,6 +144,10 @@ class Running:
 
     def _adopted(self, loaded: LoadedProject) -> None:
         self.renderer.deploy(loaded.templates, loaded.project)
+        self.keep(loaded)
+
+    def _learned(self, loaded: LoadedProject) -> None:
+        self.renderer.keep(loaded.templates)
         self.keep(loaded)
 
     def abandon(self) -> None:
@@ -165,7 +190,7 @@ def start_engine(
         store, revived, loaded, settings, project, secret=secret, base_url=base_url, speed=speed, begin_at=begin_at
     )
     running.deployed_news = deploy(store, loaded, running.engine.now(), snapshot, real_now())
-    running.watch()
+    running.watch(snapshot.digest)
     return running
 
 
@@ -182,6 +207,7 @@ def assemble(
     begin_at: datetime | None = None,
 ) -> Running:
     """All that runs `loaded` on a store, which has still to be told of it (`deploy`)."""
+    real_now = real_clock(store)
     clock = resumed(store, real_now(), speed) if begin_at is None else _begun(store, speed, begin_at)
     renderer = renderer_of(revived, loaded, base_url, secret)
     channels = reached(settings, project)

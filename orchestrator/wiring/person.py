@@ -3,6 +3,7 @@ to look at."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, Final
@@ -48,18 +49,23 @@ def everything_about(store: Store, customer: str) -> dict[str, Any] | None:
     found["tasks"] = [_plain(task) for task in card.tasks]
     found["journal"] = [_plain(transition) for transition in store.journal(customer)]
     with database.read() as connection:
-        place = connection.execute("SELECT shard, id FROM customers WHERE external_id = ?", (customer,)).fetchone()
+        place = _asked(connection, "SELECT shard, id FROM customers WHERE external_id = ?", (customer,))[0]
         for table in METADATA.sorted_tables:
             if table.name in _RECORDED or not {"shard", "customer"} <= set(table.columns.keys()):
                 continue
             order = ", ".join(f'"{column.name}"' for column in table.primary_key)
             names = ", ".join(f'"{column.name}"' for column in table.columns)
-            rows = connection.execute(
-                f'SELECT {names} FROM "{table.name}" WHERE shard = ? AND customer = ? ORDER BY {order}', place
-            ).fetchall()
+            question = f'SELECT {names} FROM "{table.name}" WHERE shard = ? AND customer = ? ORDER BY {order}'
+            rows = _asked(connection, question, place)
             found[table.name] = [_row(table, row) for row in rows]
     found["suppressions"] = _suppressed(store, card.customer)
     return {name: what for name, what in found.items() if what}
+
+
+def _asked(connection: Any, question: str, values: Any) -> list[Any]:
+    """The rows of a question, whose values stand as `?`, from a connection of either driver."""
+    text = question if isinstance(connection, sqlite3.Connection) else question.replace("?", "%s")
+    return list(connection.execute(text, values).fetchall())
 
 
 def _plain(value: Any) -> Any:
@@ -86,7 +92,7 @@ def first_customers(store: Store, limit: int) -> Iterator[Customer]:
     if database is None:
         return
     with database.read() as connection:
-        found = connection.execute("SELECT external_id FROM customers LIMIT ?", (limit,)).fetchall()
+        found = _asked(connection, "SELECT external_id FROM customers LIMIT ?", (limit,))
     for (id,) in found:
         card = store.card(id)
         if card is not None and card.customer is not None:

@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from orchestrator.core.time.iso import format_instant
+from orchestrator.definitions.collector import seldom_collected
 from orchestrator.definitions.event_tables import ReplayTable
 from orchestrator.definitions.load import LoadedProject
 from orchestrator.errors import UsageError
 from orchestrator.runtime.clock import JOURNEY_MARK, keep, resumed
 from orchestrator.stores.protocol import Store, StoreBusy
-from orchestrator.testing.collector import seldom_collected
 from orchestrator.testing.replay import play
 from orchestrator.testing.simulation import Emit, Outside, Progress, Simulation, Summary, longest_after
 from orchestrator.wiring.engine import Running

@@ -20,10 +20,17 @@ def key_path(database: Path) -> Path:
     return database.with_name(database.name + ENDING)
 
 
-def secret_of(settings: Settings, database: Path) -> bytes:
-    """The key. Made where there is none yet; the same one ever after, for every process of the installation."""
+def secret_of(settings: Settings, database: Path | None) -> bytes:
+    """The key. Made beside a SQLite file where there is none yet; the same one ever after, for every process of the
+    installation. Raises UsageError for other databases (None), where the settings have to give it."""
     if settings.secret_key is not None:
         return settings.secret_key.get_secret_value().encode()
+    if database is None:
+        raise UsageError(
+            "ORCHESTRATOR_SECRET_KEY is not set, and with PostgreSQL all processes need the same one; make one with "
+            "`openssl rand -base64 48`, and keep it: it signs the links in mails that were sent",
+            "no_secret_key",
+        )
     path = key_path(database)
     _make(path)
     key = path.read_bytes().strip()

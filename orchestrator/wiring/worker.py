@@ -6,11 +6,13 @@ import os
 import threading
 from pathlib import Path
 
+from orchestrator.core.index import Index
 from orchestrator.errors import UsageError
 from orchestrator.runtime.clock import keep
-from orchestrator.runtime.deployment import deploy, revive
+from orchestrator.runtime.deployment import revive
 from orchestrator.settings import Settings, read_settings
-from orchestrator.wiring.databases import database_of, open_database
+from orchestrator.stores.protocol import Store
+from orchestrator.wiring.databases import Database, database_of, open_database
 from orchestrator.wiring.engine import Running, assemble
 from orchestrator.wiring.installation import real_now
 from orchestrator.wiring.secret_key import secret_of
@@ -44,26 +46,26 @@ def shut() -> None:
 
 def _open(settings: Settings, project: Path) -> Running:
     database = database_of(settings, project)
-    path = database.file
+    database.refuse_memory()
     store = open_database(database)
     try:
-        revived = revive(store)
-        if revived.live is None:
-            raise UsageError(
-                f"nothing is deployed in {database} yet; run `orchestrator deploy` before workers", "nothing_deployed"
-            )
-        made = assemble(
-            store,
-            revived,
-            revived.live,
-            settings,
-            project,
-            secret=secret_of(settings, path),
-            base_url=settings.base_url,
-        )
-        deploy(store, revived.live, made.engine.now(), revived.snapshot, real_now())
-        made.watch()
-        return made
+        return open_deployed(store, database, settings, project)
     except BaseException:
         store.close()
         raise
+
+
+def open_deployed(store: Store, database: Database, settings: Settings, project: Path) -> Running:
+    """What runs the project that is live in a store, as any number of processes do at once: nothing is deployed by it.
+
+    Raises UsageError where nothing was deployed yet, or it cannot be compiled here.
+    """
+    revived = revive(store)
+    if revived.live is None or revived.snapshot is None:
+        raise UsageError(f"nothing is deployed in {database} yet; run `orchestrator deploy` first", "nothing_deployed")
+    live = revived.live.require_valid()
+    secret = secret_of(settings, database.path)
+    made = assemble(store, revived, live, settings, project, secret=secret, base_url=settings.base_url)
+    store.adopt(Index(live.project))
+    made.watch(revived.snapshot.digest)
+    return made

@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.definitions.load import load_project
 from orchestrator.definitions.scenario_items import CustomerSpec, EventItem, Scenario
 from orchestrator.runtime.breaker import MOST_RENDER_ERRORS
-from orchestrator.testing.simulation import simulate_scenario
+from orchestrator.testing.scenario_run import simulate_scenario
 
 FILES = {
     "journeys/project.yaml": "timezone: UTC\ntopics:\n  care: {class: service}\nbrand: {name: B, address: A}\n",

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.core.index import Index
 from orchestrator.definitions.load import LoadedProject, load_project
 from orchestrator.errors import UsageError
 from orchestrator.runtime import deployment
@@ -25,7 +26,7 @@ from orchestrator.runtime.deployment import (
 )
 from orchestrator.runtime.engine_lock import EngineLock
 from orchestrator.runtime.ingest import Incoming, ingest_once
-from orchestrator.runtime.turns import turn_once
+from orchestrator.runtime.turns import UNKNOWN_VERSION, turn_once
 from orchestrator.stores.protocol import Snapshot, Store
 from orchestrator.stores.sqlite.store import open_store
 from orchestrator.templating.failure import RenderError
@@ -127,7 +128,7 @@ def test_what_another_process_deploys_is_adopted(tmp_path: Path) -> None:
     ours = open_store(tmp_path / "x.db", durable=False)
     live(ours, tmp_path / "p", "one")
     adopted: list[LoadedProject] = []
-    watch = Watch(ours, adopted.append)
+    watch = Watch(ours, adopted.append, snapshot_of(tmp_path / "p").digest)
     assert not watch.once(NOW)
     theirs = open_store(tmp_path / "x.db", durable=False)
     revive(theirs)
@@ -138,6 +139,60 @@ def test_what_another_process_deploys_is_adopted(tmp_path: Path) -> None:
     assert len(adopted) == 1
     ours.close()
     theirs.close()
+
+
+def test_an_older_worker_learns_of_a_version_that_it_never_saw(tmp_path: Path) -> None:
+    """Deployed and replaced by others while this process did not look; somebody is in it."""
+    ours = open_store(tmp_path / "x.db", durable=False)
+    live(ours, tmp_path / "p", "one")
+    learned: list[LoadedProject] = []
+    watch = Watch(ours, lambda loaded: None, snapshot_of(tmp_path / "p").digest, learned.append)
+    _entered_elsewhere(tmp_path)
+    later = write(tmp_path / "p", "three")
+    theirs = open_store(tmp_path / "x.db", durable=False)
+    deploy(theirs, later, NOW, snapshot_of(tmp_path / "p"), NOW)
+    theirs.close()
+    while turn_once(ours, SECOND_MAIL, learn=watch.learn).customers:
+        pass
+    assert len(learned) == 2 and not watch.learn(), "each one once"
+    assert ours.overview().parked == []
+    assert [m.row.template for m in ours.card("ana").messages] == ["first", "second"]  # type: ignore[union-attr]
+    ours.close()
+
+
+def test_who_is_in_a_version_that_cannot_be_run_here_is_left_alone_and_shown(tmp_path: Path) -> None:
+    ours = open_store(tmp_path / "x.db", durable=False)
+    live(ours, tmp_path / "p", "one")
+    _entered_elsewhere(tmp_path)
+    ingest_once(ours, [("ben", _mail("ben")), Incoming("ben", "ordered", {})], NOW)
+    while turn_once(ours, SECOND_MAIL).customers:
+        pass
+    [parked] = ours.overview().parked
+    assert (parked.customer, parked.reason) == ("ana", UNKNOWN_VERSION) and "of hello cannot be run" in parked.detail
+    assert [m.row.template for m in ours.card("ben").messages] == ["first"]  # type: ignore[union-attr]
+    assert [t.type for t in ours.journal("ana")].count("failed") == 0, "nothing was decided about ana"
+
+    newer = open_store(tmp_path / "x.db", durable=False)
+    revived = revive(newer)
+    assert revived.live is not None
+    newer.adopt(Index(revived.live.project))
+    assert newer.take_up(UNKNOWN_VERSION, 10, SECOND_MAIL) == ["ana"]
+    while turn_once(newer, SECOND_MAIL).customers:
+        pass
+    assert [m.row.template for m in newer.card("ana").messages] == ["first", "second"]  # type: ignore[union-attr]
+    ours.close()
+    newer.close()
+
+
+def _entered_elsewhere(root: Path) -> None:
+    """Ana enters a second version, by a process that knows it."""
+    store = open_store(root / "x.db", durable=False)
+    revive(store)
+    live(store, root / "p", "two")
+    ingest_once(store, [("ana", _mail("ana")), Incoming("ana", "ordered", {})], NOW)
+    while turn_once(store, NOW).customers:
+        pass
+    store.close()
 
 
 def test_what_a_deploy_changes(tmp_path: Path) -> None:

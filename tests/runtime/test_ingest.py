@@ -118,6 +118,10 @@ def test_another_body_under_the_same_id_is_a_conflict(store: Store) -> None:
         (Incoming("", "go", {}), "1 to 512"),
         (Incoming("u1", "", {}), "1 to 512"),
         (Incoming("u" * 513, "go", {}), "1 to 512"),
+        (Incoming("u1", "go", {}, None, "m" * 513), "1 to 512"),
+        (Incoming("u" * 513, "go", {}, fit=True), "1 to 512"),
+        (Incoming("u1", "go", {}, None, "m" * 513, True), "1 to 512"),
+        (Told("u1", Identified({}), "", True), "1 to 512"),
         (Incoming("u1", "go", {"total": math.nan}), "no number"),
         (Incoming("u1", "go", {"total": [math.inf]}), "no number"),
         (("u1", Identified({"plan": "\x00"})), "U+0000"),
@@ -143,8 +147,10 @@ def test_values_nested_too_deeply_are_refused(store: Store) -> None:
     deep: Any = "end"
     for _ in range(40):
         deep = [deep]
-    counts = take(store, Incoming("u1", "go", {"deep": deep}))
-    assert counts.refused == ((0, "values are nested more than 32 levels deep"),)
+    why = "values are nested more than 32 levels deep"
+    for fit in (False, True):
+        assert take(store, Incoming("u1", "go", {"deep": deep}, fit=fit)).refused == ((0, why),)
+        assert take(store, Told("u1", Identified({"deep": deep}), None, fit)).refused == ((0, why),)
 
 
 # --- traits with a meaning of their own ------------------------------------------------------

@@ -59,7 +59,7 @@ def test_urls_and_paths_of_databases(url: str, path: Path | None) -> None:
         "sqlite:///x.db?mode=ro",
         "nonsense",
         "http://[",
-        "postgresql://u:secret@db/x",
+        "postgresql://u:secret@db",
         "mysql://u:secret@db/x",
     ],
 )
