@@ -1,19 +1,20 @@
 """The floor of workload W' on SQLite: the same rows, written by statements that know everything beforehand.
 
-A database that the engine filled is copied table by table in the order of the workload, a thousand customers at once,
-in as many transactions as the engine makes, with the same indexes: events in, turn, turn, delivery. What is left out
-is all that thinks: nothing is decided, rendered, encoded or decoded. So no engine on these tables can be faster.
+What the engine wrote is copied into a file of its own, table by table in the order of the workload, a thousand
+customers at once, in as many transactions as the engine makes, with the same indexes: events in, turn, turn, delivery.
+What is left out is all that thinks: nothing is decided, rendered, encoded or decoded. So no engine on these tables can
+be faster.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from orchestrator.stores.migrate import upgrade
+from orchestrator.stores.sqlite.database import PAGES_BEFORE_CHECKPOINT
 
 BATCH: Final = 1_000
 _MINE: Final = "(SELECT shard, customer FROM mine)"
@@ -21,15 +22,27 @@ _FIRST_LINES: Final = "t.type IN ('entered', 'waiting')"
 _LAST_LINES: Final = "t.type IN ('branched', 'completed')"
 
 
-def floor(filled: Path, empty: Path) -> float:
-    """Microseconds of CPU for one customer."""
-    upgrade(empty)
-    with closing(sqlite3.connect(empty, isolation_level=None)) as c:
+class Floor:
+    """A file that gets the customers whom the engine has dealt with in another one, slice by slice."""
+
+    def __init__(self, filled: Path, empty: Path) -> None:
+        upgrade(empty)
+        self._c = c = sqlite3.connect(empty, isolation_level=None)
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-65536", "temp_store=MEMORY"):
             c.execute(f"PRAGMA {pragma}")
+        c.execute(f"PRAGMA wal_autocheckpoint={PAGES_BEFORE_CHECKPOINT}")
         c.execute("ATTACH ? AS done", (str(filled),))
-        count = _prepare(c)
-        batches = range(0, count, BATCH)
+        c.execute("CREATE TEMP TABLE everybody (n INTEGER PRIMARY KEY, shard INTEGER, customer INTEGER)")
+        columns = "shard INTEGER, customer INTEGER, PRIMARY KEY (shard, customer)"
+        c.execute(f"CREATE TEMP TABLE mine ({columns}) WITHOUT ROWID")
+        self._last = 0
+        self.seconds = 0.0
+        """CPU so far."""
+
+    def take(self) -> None:
+        """Copy the customers who are new since the last time, and all that happened to them."""
+        c = self._c
+        batches = range(0, self._prepare(), BATCH)
         started = time.process_time()
         for statements in (_ingest(), _first_turn(c), _second_turn(c), _claim(), _settle(c)):
             for first in batches:
@@ -40,23 +53,26 @@ def floor(filled: Path, empty: Path) -> float:
                 for statement in statements:
                     c.execute(statement).fetchall()
                 c.execute("COMMIT")
-        seconds = time.process_time() - started
+        self.seconds += time.process_time() - started
         for table in ("events", "enrollments", "entries", "messages", "transitions"):
             [[ours], [theirs]] = (c.execute(f"SELECT count(*) FROM {db}.{table}").fetchall() for db in ("main", "done"))
             assert ours == theirs, (table, ours, theirs)
-    return float(seconds / count * 1e6)
 
+    def close(self) -> None:
+        """Give back the file."""
+        self._c.close()
 
-def _prepare(c: sqlite3.Connection) -> int:
-    """Customers are there before the workload begins. Returns how many."""
-    for table in ("customers", "identifiers", "consents"):
-        c.execute(f"INSERT INTO main.{table} SELECT * FROM done.{table}")
-    c.execute("CREATE TEMP TABLE everybody (n INTEGER PRIMARY KEY, shard INTEGER, customer INTEGER)")
-    c.execute(
-        "INSERT INTO everybody (shard, customer) SELECT shard, id FROM done.customers ORDER BY id * 7919 % 100003"
-    )
-    c.execute("CREATE TEMP TABLE mine (shard INTEGER, customer INTEGER, PRIMARY KEY (shard, customer)) WITHOUT ROWID")
-    return int(c.execute("SELECT count(*) FROM everybody").fetchone()[0])
+    def _prepare(self) -> int:
+        """Customers are there before the workload begins. Returns how many are new."""
+        c, after = self._c, (self._last,)
+        c.execute("INSERT INTO main.customers SELECT * FROM done.customers WHERE id > ?", after)
+        for table in ("identifiers", "consents"):
+            c.execute(f"INSERT INTO main.{table} SELECT * FROM done.{table} WHERE customer > ?", after)
+        c.execute("DELETE FROM everybody")
+        new = "SELECT shard, id FROM done.customers WHERE id > ? ORDER BY id * 7919 % 100003"
+        c.execute(f"INSERT INTO everybody (shard, customer) {new}", after)
+        [self._last] = c.execute("SELECT max(id) FROM done.customers").fetchone()
+        return int(c.execute("SELECT count(*) FROM everybody").fetchone()[0])
 
 
 def _each(table: str, alias: str = "t", key: str = "customer") -> str:
@@ -110,6 +126,7 @@ def _second_turn(c: sqlite3.Connection) -> list[str]:
         SELECT t.id, t.shard, t.customer, t.journey, t.channel, t."class", 0, t.at, t.at, 0, 0, 0, 0, 0, 0
         FROM {_each("done.messages")}""",
         _copied(c, "transitions", _LAST_LINES),
+        f"UPDATE main.entries SET state = state WHERE (shard, customer) IN {_MINE}",
         f"UPDATE main.customers SET next_due_at = NULL WHERE (shard, id) IN {_MINE}",
     ]
 

@@ -15,8 +15,9 @@ NotLoaded                 our bug: a decision read a fact that the view did not 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from orchestrator.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

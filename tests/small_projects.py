@@ -16,7 +16,8 @@ from orchestrator.definitions.load import LoadedProject, load_project
 from orchestrator.definitions.scenario import load_scenario
 from orchestrator.definitions.scenario_items import Scenario
 from orchestrator.definitions.yaml_loader import load_document
-from orchestrator.testing.simulation import Summary, simulate_scenario
+from orchestrator.testing.scenario_run import simulate_scenario
+from orchestrator.testing.simulation import Summary
 
 PROJECT: dict[str, Any] = {
     "brand": {"name": "Harbour", "url": "https://example.com", "address": "1 Harbour Road, Lisbon"},

@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.expressions import scope_with_facts
-from benchmarks.sql_floor import floor
-from benchmarks.workload import KINDS, maker, run
-from orchestrator.stores.sqlite.store import open_store
+from benchmarks.workload import KINDS, compared, maker, run
 
 
 def test_the_scope_of_the_expressions_has_its_facts() -> None:
@@ -25,6 +23,5 @@ def test_the_workload_runs_through(kind: str, tmp_path: Path) -> None:
 
 
 def test_the_floor_writes_the_rows_of_the_workload(tmp_path: Path) -> None:
-    filled = tmp_path / "filled.db"
-    run(lambda: open_store(filled, salt="0", drains=True), customers=60)
-    assert floor(filled, tmp_path / "floor.db") > 0
+    figures = compared(tmp_path, customers=90, slice=60)
+    assert 0 < figures["floor"] < figures["total"]

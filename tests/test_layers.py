@@ -20,6 +20,8 @@ BUILTINS = {"open", "print", "input", "eval", "exec", "breakpoint", "__import__"
 
 
 # What only an extra installs: such imports stand inside the function that needs them, behind a plain message.
+POSTGRES = "orchestrator/stores/postgres/"
+"""The one package that is there for an extra."""
 EXTRAS = {
     "freezegun", "hypothesis", "numpy", "opentelemetry", "pgmq", "playwright", "polars", "psycopg", "pytest",
     "pywebpush", "redbeat", "scipy",
@@ -89,7 +91,17 @@ def test_a_plain_install_needs_no_extra(repository_root: Path) -> None:
         for path in sorted((repository_root / "orchestrator").rglob("*.py"))
         if (found := _imported_at_once(ast.parse(path.read_text(encoding="utf-8")).body) & EXTRAS)
     }
-    assert needing == {}
+    outside = {path: found for path, found in needing.items() if not path.startswith(POSTGRES)}
+    assert outside == {}
+
+
+def test_the_package_for_postgresql_is_imported_only_where_it_is_asked_for(repository_root: Path) -> None:
+    code = (
+        "import sys, orchestrator.wiring.databases, orchestrator.stores.migrate, orchestrator.cli.main;"
+        "print([name for name in sys.modules if name.startswith(('psycopg', 'orchestrator.stores.postgres'))])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=repository_root, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("path", _pure_files(), ids=lambda path: path.stem)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from random import Random
 from typing import Any, NamedTuple
 
 from orchestrator.demo.calibration import pick
+from orchestrator.records import dataclass
 
 
 class Home(NamedTuple):

@@ -5,7 +5,6 @@ Steps that only say where to go (`do`, `goto`, the end of a `repeat`) are edges 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from orchestrator.core.program import (
@@ -31,6 +30,7 @@ from orchestrator.core.program import (
 from orchestrator.insights.rule_words import exit_words, goal_words, limit_words, trigger_words, update_words
 from orchestrator.insights.step_words import step_words
 from orchestrator.insights.words import Words, percent
+from orchestrator.records import dataclass
 
 NodeKind = Literal["entry", "wait", "decision", "message", "action", "end"]
 RuleKind = Literal["exit", "update", "goal", "limit"]

@@ -7,11 +7,11 @@ single zone: the words for it are true of both, unless the profile of today tell
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from orchestrator.core.customer import Customer
 from orchestrator.core.time.zone_in_force import ZoneInForce, zone_in_force
+from orchestrator.records import dataclass
 
 LINKS: Mapping[str, str] = {
     "step": "the zone that the journey names",

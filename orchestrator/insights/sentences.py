@@ -247,6 +247,8 @@ def _failed(line: Line, zone: ZoneInfo) -> str:
 def _retried(line: Line, zone: ZoneInfo) -> str:
     error = _value(line, "error")
     until = f" at {_at(line['until'], zone)}" if line.get("until") else ""
+    if line.get("reason") == "operator":
+        return f"an operator sent the message again{_step(line)}"
     return f"a step failed{_step(line)} and is tried again{until}" + (f": {error}" if error else "")
 
 

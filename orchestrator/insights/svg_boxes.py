@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from orchestrator.insights.graph_model import Edge, Graph
 from orchestrator.insights.svg_text import Font, text_width, visible, wrapped
+from orchestrator.records import dataclass
 
 HEADING = Font(20, bold=True)
 BELOW_HEADING = Font(12)

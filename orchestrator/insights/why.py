@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -13,6 +13,7 @@ from orchestrator.core.program import IssueCoupon, Journey
 from orchestrator.core.time.iso import format_instant, parse_instant
 from orchestrator.insights.local_time import LocalTime
 from orchestrator.insights.sentences import Line, because, local_text, sentence
+from orchestrator.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

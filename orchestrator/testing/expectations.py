@@ -7,7 +7,6 @@ line; listed ones may come in any order; one that stands twice needs two lines.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
@@ -20,6 +19,7 @@ from orchestrator.definitions.expectation import (
     MessagesExpectation,
     NoMessages,
 )
+from orchestrator.records import dataclass
 
 Line = Mapping[str, Any]
 

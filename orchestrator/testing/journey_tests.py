@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.definitions.expectation import JourneyTest
 from orchestrator.definitions.journey_tests import load_journey_tests
 from orchestrator.definitions.load import LoadedProject
-from orchestrator.definitions.nearest import did_you_mean
 from orchestrator.errors import Problem, ProjectInvalid
+from orchestrator.records import dataclass
 from orchestrator.testing.expectations import match_expectations, render_failures
-from orchestrator.testing.simulation import simulate_scenario
+from orchestrator.testing.scenario_run import simulate_scenario
 
 
 @dataclass(frozen=True, slots=True)

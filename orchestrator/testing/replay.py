@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from orchestrator.definitions.collector import seldom_collected
 from orchestrator.definitions.event_tables import ReplayEvent, ReplayTable
 from orchestrator.definitions.load import LoadedProject
+from orchestrator.records import dataclass
 from orchestrator.stores.protocol import Store
-from orchestrator.testing.collector import seldom_collected
 from orchestrator.testing.parallel_replay import PARTS, Prepare, may_share, prepared, replay_shared
 from orchestrator.testing.simulation import Emit, Progress, Simulation, Summary, longest_after
 

@@ -1,4 +1,4 @@
-"""Scenarios and replays on a virtual clock, with the real engine: what `simulate`, `test` and `up --replay` share.
+"""A run on a virtual clock, with the real engine: what `simulate`, `test` and `up --replay` share.
 
 The clock jumps from instant to instant: the next thing that arrives, the next timer, the next occurrence of a schedule.
 At each, what arrives is ingested, then turns, deliveries and requests run until nothing more is due.
@@ -7,32 +7,20 @@ At each, what arrives is ingested, then turns, deliveries and requests run until
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from operator import attrgetter, itemgetter
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from orchestrator.channels.protocol import Channel
-from orchestrator.core.inbox import (
-    ConsentChanged,
-    EnrollmentRequested,
-    Event,
-    Identified,
-    Receipt,
-    RedemptionRequested,
-    SurveyAnswered,
-    TaskClosed,
-)
+from orchestrator.core.inbox import Event, Identified
 from orchestrator.core.index import Index
 from orchestrator.core.transition import Transition, line_of
-from orchestrator.core.view import Switches
 from orchestrator.definitions import scenario_items as items
 from orchestrator.definitions.event_tables import ReplayEvent
-from orchestrator.definitions.lint import lint_project
 from orchestrator.definitions.load import LoadedProject
-from orchestrator.errors import Problem, ProjectInvalid
+from orchestrator.runtime.customer_table import traits_of_spec
 from orchestrator.runtime.delivery import deliver_once, hold_line
 from orchestrator.runtime.ingest import Incoming, ingest_once
 from orchestrator.runtime.rendering import LedgerRenderer
@@ -53,8 +41,6 @@ CHANNELS = ("email", "sms", "push", "whatsapp", "wechat", "inbox")
 
 Emit = Callable[[dict[str, Any]], None]
 Progress = Callable[[int, int], None]
-OpenStore = Callable[[str | None, Mapping[str, str | bool]], Store]
-"""Opens the store of a run: with the salt (None: the store's own) and the draws that a test fixed."""
 
 
 class Outside(NamedTuple):
@@ -115,7 +101,6 @@ class Simulation:
         self._with_values = with_values
         self._only = only
         self._loaded = loaded
-        self._deploys: dict[Path, LoadedProject] = {}
         self._pending: list[Transition] = []
         self._stalled_until: datetime | None = None
         self._renderer = LedgerRenderer(loaded.templates, loaded.project, BASE_URL, b"simulation")
@@ -158,7 +143,7 @@ class Simulation:
     def create(self, spec: items.CustomerSpec) -> None:
         """A customer who is simply there, from now on."""
         self.summary.customers += 1
-        self._ingest([(spec.id, Identified(traits_of(spec, self.now), silent=True))])
+        self.ingest([(spec.id, Identified(traits_of_spec(spec, self.now), silent=True))])
 
     # --- the clock -------------------------------------------------------------------------------------------------
 
@@ -251,9 +236,10 @@ class Simulation:
         self.summary.ended_at = self.now
         return self.summary
 
-    # --- what happens ----------------------------------------------------------------------------------------------
+    # --- what arrives -----------------------------------------------------------------------------------------------
 
-    def _ingest(self, arrivals: list[Any]) -> None:
+    def ingest(self, arrivals: Sequence[Any]) -> None:
+        """Items arrive now."""
         counts = ingest_once(self.store, arrivals, self.now)
         self.summary.duplicates += counts.duplicates
         self.summary.conflicts += len(counts.conflicts)
@@ -263,7 +249,7 @@ class Simulation:
     def event(self, customer: str, name: str, properties: Any, message_id: str | None) -> None:
         """An event arrives; `at` is both its timestamp and its arrival."""
         self.summary.events += 1
-        self._ingest([Incoming(customer, name, properties, self.now, message_id)])
+        self.ingest([Incoming(customer, name, properties, self.now, message_id)])
 
     def arrive(self, events: Iterable[ReplayEvent]) -> None:
         """Events of a table arrive together; a customer is created in silence before the first of theirs."""
@@ -271,95 +257,23 @@ class Simulation:
         for event in events:
             if event.profile is not None:
                 self.summary.customers += 1
-                arrivals.append((event.customer, Identified(traits_of(event.profile, self.now), silent=True)))
+                arrivals.append((event.customer, Identified(traits_of_spec(event.profile, self.now), silent=True)))
             self.summary.events += 1
             arrivals.append(Incoming(event.customer, event.name, event.properties, self.now, event.message_id))
-        self._ingest(arrivals)
+        self.ingest(arrivals)
 
-    def happen(self, item: items.TimelineItem) -> bool:
-        """One item of a timeline. Returns whether it only arrived (so that more may arrive before the engine runs)."""
-        match item:
-            case items.EventItem():
-                self.event(item.customer, item.name, item.properties, item.message_id)
-            case items.IdentifyItem():
-                self._ingest([(item.customer, Identified(item.traits))])
-            case items.ConsentItem():
-                self._ingest([(item.customer, ConsentChanged(item.topic, item.channel, item.state))])
-            case items.ReceiptItem():
-                row = self.store.message(item.customer, item.channel, item.step)
-                receipt = Receipt(item.kind, item.channel, row.id if row is not None else None, item.text, item.url)
-                self._ingest([(item.customer, receipt)])
-            case items.TaskItem():
-                task = self.store.open_task(item.customer, item.step)
-                if task is not None:
-                    self._ingest([(item.customer, TaskClosed(task.id, item.outcome, item.assignee))])
-            case items.SurveyItem():
-                self._ingest([(item.customer, SurveyAnswered(item.name, item.score, item.choice, item.text))])
-            case items.RedeemItem():
-                redemption = RedemptionRequested(item.offer, item.order_id, item.total, item.code)
-                self._ingest([(item.customer, redemption)])
-            case items.EnrollItem():
-                self._ingest([(item.customer, EnrollmentRequested(item.journey, item.values, "api", f"s{item.order}"))])
-            case _:
-                self._operate(item)
-                return False
-        return not isinstance(item, (items.ReceiptItem, items.TaskItem))
-
-    def _operate(self, item: items.TimelineItem) -> None:
-        store = self.store
-        switches = store.switches()
-        match item:
-            case items.ProviderItem():
-                self.sinks[item.channel].outcome = item.outcome
-            case items.HttpItem():
-                self.http.script(item)
-            case items.PauseItem():
-                store.set_switches(replace(switches, paused=switches.paused | {item.journey}))
-            case items.ResumeItem():
-                store.set_switches(
-                    replace(
-                        switches,
-                        paused=switches.paused - {item.journey},
-                        stopped=switches.stopped - {item.journey},
-                    )
-                )
-                store.operate(item.journey, "resume", self.now)
-            case items.StopItem():
-                store.set_switches(replace(switches, stopped=switches.stopped | {item.journey}))
-                store.operate(item.journey, "stop", self.now)
-            case items.KillItem() | items.LiftItem():
-                store.set_switches(_killed(switches, item))
-            case items.StallItem():
-                until_at = self.now + item.stall_for
-                self._stalled_until = max(until_at, self._stalled_until or until_at)
-            case items.DeployItem():
-                self._deploy(item)
-            case items.MergeItem():
-                where = Problem(
-                    "scenario",
-                    item.line,
-                    1,
-                    "merge_unsupported",
-                    f"merging two customers ('{item.source}' into '{item.target}') is not supported yet",
-                    "take the item out; an alias of an unknown id adds an identifier",
-                )
-                raise ProjectInvalid([where])
-
-    def load_deploys(self, timeline: Iterable[items.TimelineItem]) -> None:
-        """Load what the timeline will deploy. Raises ProjectInvalid before anything runs where lint finds errors."""
-        for path in {item.path: None for item in timeline if isinstance(item, items.DeployItem)}:
-            loaded, problems = lint_project(path)
-            if any(problem.severity == "error" for problem in problems):
-                raise ProjectInvalid([replace(problem, path=str(path / problem.path)) for problem in problems])
-            self._deploys[path] = loaded
-
-    def _deploy(self, item: items.DeployItem) -> None:
-        loaded = self._deploys[item.path]
+    def deploy(self, loaded: LoadedProject) -> None:
+        """Another project becomes live."""
         self._loaded = loaded
         self._index = self._index_of(loaded)
         self._renderer.deploy(loaded.templates, loaded.project)
         self.store.deploy(self._index, self.now)
         start_schedules(self.store, self.now)
+
+    def stall(self, stall_for: timedelta) -> None:
+        """The engine is down for so long: what arrives is kept, and nothing is decided."""
+        until_at = self.now + stall_for
+        self._stalled_until = max(until_at, self._stalled_until or until_at)
 
 
 _place = itemgetter(0, 1, 2)
@@ -367,88 +281,7 @@ _place = itemgetter(0, 1, 2)
 _type = attrgetter("type")
 
 
-def _killed(switches: Switches, item: items.KillItem | items.LiftItem) -> Switches:
-    on = isinstance(item, items.KillItem)
-    if item.scope == "all":
-        return replace(switches, killed_all=on)
-    name = frozenset({item.name or ""})
-    if item.scope == "channel":
-        was = switches.killed_channels
-        return replace(switches, killed_channels=was | name if on else was - name)
-    was = switches.killed_journeys
-    return replace(switches, killed_journeys=was | name if on else was - name)
-
-
-def traits_of(spec: items.CustomerSpec, now: datetime) -> dict[str, Any]:
-    """A customer's profile as the traits of a creation."""
-    traits: dict[str, Any] = dict(spec.attributes)
-    for name in ("email", "phone", "timezone", "locale", "country", "currency"):
-        value = getattr(spec, name)
-        if value is not None:
-            traits[name] = value
-    traits["created_at"] = spec.created_at or now
-    if spec.tags:
-        traits["tags"] = list(spec.tags)
-    if spec.stage is not None:
-        traits["stage"] = spec.stage
-    if spec.consents:
-        traits["consents"] = spec.consents
-    return traits
-
-
 def longest_after(at: datetime) -> datetime:
     """The last instant of a run without an end of its own; the calendar's last one where that comes first."""
     last = datetime.max.replace(tzinfo=at.tzinfo)
     return at + LONGEST if at < last - LONGEST else last
-
-
-def simulate_scenario(
-    loaded: LoadedProject,
-    scenario: items.Scenario,
-    emit: Emit,
-    *,
-    only: frozenset[str] | None = None,
-    with_values: bool = False,
-    open_store: OpenStore | None = None,
-) -> Summary:
-    """Run a scenario. Raises ProjectInvalid when the project, or one that it deploys, has errors."""
-    force = dict(scenario.force)
-    run = Simulation(
-        loaded,
-        scenario.start,
-        emit,
-        salt=scenario.seed,
-        force=force,
-        fetch=dict(scenario.fetch),
-        only=only,
-        with_values=with_values,
-        store=open_store(scenario.seed, force) if open_store is not None else None,
-    )
-    run.load_deploys(scenario.timeline)
-    run.prepare(scenario.customers, scenario.history)
-    until = scenario.until or longest_after(scenario.start)
-    arrived = False
-    for item in scenario.timeline:
-        if item.at > until:
-            break
-        if item.at > run.now:
-            if arrived:
-                run.run_engine()
-            run.advance_to(item.at)
-            arrived = False
-        if arrived and not _only_arrives(item):
-            run.run_engine()
-            arrived = False
-        run.happen(item)
-        arrived = arrived or _only_arrives(item)
-    run.run_engine()
-    run.run_out(until)
-    return run.finish()
-
-
-def _only_arrives(item: items.TimelineItem) -> bool:
-    """Items for the inbox may arrive together; those that look at or change the world wait for the engine."""
-    return isinstance(
-        item,
-        (items.EventItem, items.IdentifyItem, items.ConsentItem, items.SurveyItem, items.RedeemItem, items.EnrollItem),
-    )

@@ -1,7 +1,8 @@
-"""Starts `orchestrator up`, armed to die: `python -m tests.chaos.launch POINT COUNT up --port ...`.
+"""Starts `orchestrator up`, armed to die: `python -m tests.chaos.launch kill POINT COUNT up --port ...`.
 
-At the COUNTth arrival at POINT the process kills itself with SIGKILL, as if the power had gone; at `none` never.
-Only calls that do something count: an empty load, claim or settlement is no commit point.
+At the COUNTth arrival at POINT the process kills itself with SIGKILL, as if the power had gone; with `stop` it freezes
+(SIGSTOP) until it is told to go on, as on a machine that is suspended; with `never` it lives. Only calls that do
+something count: an empty load, claim or settlement is no commit point.
 """
 
 from __future__ import annotations
@@ -9,8 +10,27 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, Final, NamedTuple
+
+
+class Blow(NamedTuple):
+    """What befalls a process (kill, stop, never), and at which arrival at which point."""
+
+    how: str
+    point: str = "-"
+    count: int = 0
+
+    @property
+    def words(self) -> list[str]:
+        """As arguments of this program."""
+        return [self.how, self.point, str(self.count)]
+
+
+NEVER: Final = Blow("never")
+_SIGNALS: Final = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
 class Point(NamedTuple):
@@ -31,6 +51,7 @@ POINTS: Final = {
     "after_save": Point(_STORE, "SqliteStore", "save", True),
     "after_claim": Point(_STORE, "SqliteStore", "claim_messages", True),
     "after_begin": Point(_STORE, "SqliteStore", "begin_hand_over", True),
+    "in_dialog": Point("orchestrator.channels.smtp_session", "SmtpSession", "_offer", False),
     "after_send": Point(_SMTP, "SmtpChannel", "send", True),
     "after_settle": Point(_STORE, "SqliteStore", "settle_messages", True),
     "after_deploy": Point(_STORE, "SqliteStore", "deploy", True),
@@ -38,27 +59,50 @@ POINTS: Final = {
 }
 
 
-def arm(point: Point, count: int) -> None:
-    """Make the method deadly at its `count`th call that does something."""
+def arm(blow: Blow) -> None:
+    """Make the method strike at its `count`th call that does something."""
+    point = POINTS[blow.point]
     module = __import__(point.module, fromlist=[point.owner])
     owner = getattr(module, point.owner)
     original: Callable[..., Any] = getattr(owner, point.method)
-    left = count
+    left = blow.count
+    files = _files()
+
+    def strike(counts: bool) -> None:
+        nonlocal left
+        left -= counts
+        if counts and left == 0:
+            with ExitStack() as stack:
+                if blow.how == "stop":  # frozen inside a transaction of its own, or of nobody
+                    for file in files:
+                        stack.enter_context(file._lock)
+                os.kill(os.getpid(), _SIGNALS[blow.how])
+                time.sleep(0.5)  # the signal may go to another thread, and this one get a little further
 
     def deadly(self: Any, *args: Any, **kwargs: Any) -> Any:
-        nonlocal left
         if not point.after:
-            left -= bool(not args or args[0])
-            if left <= 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+            strike(bool(not args or args[0]))
             return original(self, *args, **kwargs)
         result = original(self, *args, **kwargs)
-        left -= _did_something(point.method, args, result)
-        if left <= 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+        strike(_did_something(point.method, args, result))
         return result
 
     setattr(owner, point.method, deadly)
+
+
+def _files() -> list[Any]:
+    """Every database that will be opened."""
+    from orchestrator.stores.sqlite.database import Database
+
+    opened: list[Any] = []
+    make = Database.__init__
+
+    def made(self: Any, *args: Any, **kwargs: Any) -> None:
+        make(self, *args, **kwargs)
+        opened.append(self)
+
+    Database.__init__ = made  # type: ignore[method-assign]
+    return opened
 
 
 def _did_something(method: str, args: tuple[Any, ...], result: Any) -> bool:
@@ -76,9 +120,9 @@ def main() -> int:
     """Arm, and be `orchestrator`."""
     from orchestrator.cli.main import main as orchestrator
 
-    name, count, *words = sys.argv[1:]
-    if name != "none":
-        arm(POINTS[name], int(count))
+    how, point, count, *words = sys.argv[1:]
+    if how != NEVER.how:
+        arm(Blow(how, point, int(count)))
     sys.argv = ["orchestrator", *words]
     return orchestrator()
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email import message_from_bytes
 from email.policy import default
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from aiosmtpd.controller import Controller
@@ -24,18 +27,35 @@ class Accepted(NamedTuple):
 
 
 class Mailbox:
-    """Takes everything. `pause` holds the answer back by that many seconds after the message was written down."""
+    """Takes everything, but for the first messages, one for each of `moods`: `hang` and `drop` (the line) before it
+    takes one, `hang_after` and `drop_after`, or a reply such as `451 4.3.0 later`. `log`: also written there."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: Path | None = None) -> None:
         self._lock = threading.Lock()
         self._accepted: list[Accepted] = []
+        self._log = log
+        self.moods: deque[str] = deque()
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         """Called by the server for each message."""
+        mood = self.moods.popleft() if self.moods else ""
+        if mood == "hang":
+            await asyncio.sleep(3600)
+        if mood == "drop":
+            server.transport.abort()
+        if mood not in ("", "drop_after", "hang_after"):
+            return mood if mood[0] == "4" else "451 gone"
         mail = message_from_bytes(envelope.content, policy=default)
         taken = Accepted(time.time(), envelope.rcpt_tos[0], str(mail["Subject"]), str(mail["X-Orchestrator-Message"]))
         with self._lock:
             self._accepted.append(taken)
+            if self._log is not None:
+                with self._log.open("a") as file:
+                    print(*taken, mood, file=file)
+        if mood == "hang_after":
+            await asyncio.sleep(3600)
+        if mood == "drop_after":
+            server.transport.abort()
         return "250 2.0.0 taken"
 
     @property
@@ -54,12 +74,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def mail_server() -> Iterator[tuple[Mailbox, int]]:
+def mail_server(mailbox: Mailbox | None = None, port: int | None = None) -> Iterator[tuple[Mailbox, int]]:
     """A mailbox and the port on which it listens."""
-    mailbox = Mailbox()
-    controller = Controller(mailbox, hostname="127.0.0.1", port=free_port())
+    mailbox = mailbox or Mailbox()
+    controller = Controller(mailbox, hostname="127.0.0.1", port=port or free_port())
     controller.start()
     try:
         yield mailbox, controller.port
     finally:
-        controller.stop()
+        loop = controller.loop
+        loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(loop)])  # whoever hangs
+        time.sleep(0.02)
+        with suppress(asyncio.CancelledError):
+            controller.stop()

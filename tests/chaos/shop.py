@@ -7,6 +7,7 @@ with a coupon after OFFER_AFTER (promotional).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ CARE_AFTER: Final = 3
 OFFER_AFTER: Final = 5
 """Seconds after the order."""
 KINDS: Final = {"receipt": "transactional", "care": "service", "offer": "promotional"}
+WAITS: Final[Mapping[str, int]] = {"receipt": 0, "care": CARE_AFTER, "offer": OFFER_AFTER}
 
 _PROJECT: Final[dict[str, Any]] = {
     "brand": {"name": "Harbour", "url": "https://example.com", "address": "1 Harbour Road, Lisbon"},
@@ -39,24 +41,31 @@ _SCHEMA: Final[dict[str, Any]] = {
 }
 _ENTER: Final = {"event": "order_placed", "key": "event.order_id", "reentry": "never"}
 _CANCELLED: Final = [{"event": "order_cancelled", "where": "event.order_id == entry.order_id"}]
-_JOURNEYS: Final[dict[str, dict[str, Any]]] = {
-    "receipt": {"topic": "orders", "enter": _ENTER, "steps": [{"email": "receipt"}]},
-    "care": {
-        "topic": "care",
-        "enter": _ENTER,
-        "exit": _CANCELLED,
-        "steps": [{"wait": f"{CARE_AFTER}s"}, {"email": "care"}],
-    },
-    "offer": {
-        "topic": "promotions",
-        "enter": _ENTER,
-        "steps": [
-            {"wait": f"{OFFER_AFTER}s"},
-            {"coupon": {"offer": "thanks", "on_exhausted": "exit"}},
-            {"email": "offer"},
-        ],
-    },
-}
+
+
+def _journeys(waits: Mapping[str, int], later_edition: bool) -> dict[str, dict[str, Any]]:
+    more = [{"wait": "1s"}] if later_edition else []
+    return {
+        "receipt": {"topic": "orders", "enter": _ENTER, "steps": [{"email": "receipt"}, *more]},
+        "care": {
+            "topic": "care",
+            "enter": _ENTER,
+            "exit": _CANCELLED,
+            "steps": [{"wait": f"{waits['care']}s"}, {"email": "care"}],
+        },
+        "offer": {
+            "topic": "promotions",
+            "enter": _ENTER,
+            "steps": [
+                {"wait": f"{waits['offer']}s"},
+                {"coupon": {"offer": "thanks", "on_exhausted": "exit"}},
+                {"email": "offer"},
+                *more,
+            ],
+        },
+    }
+
+
 _OFFERS: Final[dict[str, Any]] = {
     "thanks": {
         "title": "Thanks",
@@ -67,13 +76,15 @@ _OFFERS: Final[dict[str, Any]] = {
 }
 
 
-def write_shop(folder: Path) -> Path:
-    """The project's files; returns its folder."""
+def write_shop(folder: Path, waits: Mapping[str, int] = WAITS, later_edition: bool = False) -> Path:
+    """The project's files; returns its folder. `waits`: seconds after the order of each kind; `later_edition`: other
+    versions of its journeys and templates, which promise the same."""
+    journeys = _journeys(waits, later_edition)
     files = {
         "journeys/project.yaml": _PROJECT,
         "journeys/schema.yaml": _SCHEMA,
         "journeys/offers.yaml": _OFFERS,
-        **{f"journeys/{name}.yaml": {"journey": name, **spec} for name, spec in _JOURNEYS.items()},
+        **{f"journeys/{name}.yaml": {"journey": name, **spec} for name, spec in journeys.items()},
     }
     for path, content in files.items():
         place = folder / path
@@ -83,5 +94,6 @@ def write_shop(folder: Path) -> Path:
         place = folder / f"templates/email/{kind}.html"
         place.parent.mkdir(parents=True, exist_ok=True)
         code = "<p>{{ coupon.code }}</p>" if kind == "offer" else ""
+        code += "<p>As ever.</p>" if later_edition else ""
         place.write_text(f"---\nsubject: {kind} {{{{ entry.order_id }}}}\n---\n<p>{{{{ entry.order_id }}}}</p>{code}\n")
     return folder

@@ -22,8 +22,11 @@ from tests.real.test_retail import MAPPING, orders_of, write_rows
 
 ROWS = 4_000
 """Of the bookings: all of them take minutes; `python -m benchmarks.embedded` replays them all."""
-EVERY = 6
-"""Every so many of the shop's customers."""
+IN_FULL = bool(os.environ.get("REAL_IN_FULL"))
+EVERY = 1 if IN_FULL else 6
+"""Every so many of the shop's customers; REAL_IN_FULL=1 takes all of them, which needs some minutes."""
+PATIENCE = 3_600 if IN_FULL else 300
+"""Seconds for one command."""
 
 
 @pytest.mark.real
@@ -78,6 +81,6 @@ def _kind(line: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _run(words: list[str]) -> str:
-    done = subprocess.run(words, capture_output=True, text=True, timeout=300, env={**os.environ, "COLUMNS": "100"})
+    done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, env={**os.environ, "COLUMNS": "100"})
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -43,7 +43,7 @@ from orchestrator.definitions.lint import lint_project
 from orchestrator.definitions.scenario import load_scenario
 from orchestrator.definitions.yaml_loader import load_document
 from orchestrator.errors import ProjectInvalid
-from orchestrator.testing.simulation import simulate_scenario
+from orchestrator.testing.scenario_run import simulate_scenario
 
 CASES = Path(__file__).resolve().parent.parent / "cases" / "scenarios"
 BASE = CASES / "base"
