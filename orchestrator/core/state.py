@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -51,13 +50,24 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 def dumps(value: Any) -> str:
     """A value as JSON text without spaces. Raises TypeError for what is no data (a set, an object)."""
-    before = _counted.tags
+    tags = 0
+
+    def odd(of: Any) -> Any:  # what stands for a value that JSON has no word for
+        nonlocal tags
+        if type(of) is datetime and of.tzinfo is UTC:
+            tags += 1
+            return _utc_tag(of)
+        if isinstance(of, Mapping):
+            return dict(of)
+        tags += 1
+        return _tagged(of)
+
     try:
-        text = "".join(_plain(value, 0))
+        text = "".join(_encoder(odd)(value, 0))
     except ValueError:  # a number that is none
         return _written(value)
     # Any `"$` that is no tag is a text or a key that begins so; a key has to be told from a tag.
-    return text if '"$' not in text or text.count('"$') == _counted.tags - before else _written(value)
+    return text if '"$' not in text or text.count('"$') == tags else _written(value)
 
 
 def loads(text: str) -> Any:
@@ -69,27 +79,6 @@ def loads(text: str) -> Any:
     except StopIteration:
         return json.loads(text)  # which says what is wrong with it
     return value if end == len(text) else json.loads(text)
-
-
-class _Counted(threading.local):
-    """How many tags this thread has written."""
-
-    tags = 0
-
-
-_counted: Final = _Counted()
-
-
-def _odd(value: Any) -> Any:
-    """What stands for a value that JSON has no word for."""
-    kind = type(value)
-    if kind is datetime and value.tzinfo is UTC:
-        _counted.tags += 1
-        return _utc_tag(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    _counted.tags += 1
-    return _tagged(value)
 
 
 @lru_cache(maxsize=1_024)
@@ -112,7 +101,6 @@ def _encoder(default: Callable[[Any], Any]) -> Callable[[Any, int], Iterable[str
     return made
 
 
-_plain: Final = _encoder(_odd)
 _scanned: Final[Callable[[str, int], tuple[Any, int]]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 

@@ -46,7 +46,10 @@ class CustomerTurn(TurnState):
     def take(self, at: datetime) -> None:
         """What was due or arrived at an instant is taken: at that instant, unless the engine came too late."""
         self.came_from = at
-        self.t = at if at >= self.punctual_from else self.now
+        if at >= self.punctual_from and not self.moved:
+            self.t = at
+        else:  # what comes behind something that was moved does not happen before it
+            self.t, self.moved = self.now, True
         self.lateness_from = self.looked_at = None
 
     def customer_data(self) -> dict[str, Any]:

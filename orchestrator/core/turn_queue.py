@@ -22,7 +22,8 @@ class TurnQueue:
     """A heap of (rank, instant, place, ..., what): arrivals, then memberships, entries and enrollments of an instant.
 
     `now` is the actual instant, `t` the one of what is being decided (see orchestrator.core.advance). `behind`: the
-    engine is further behind than `late_tolerance`, so that events come before all timers.
+    engine is further behind than `late_tolerance`, so that events come before all timers. `moved`: something was taken
+    at `now` for that reason, and nothing after it happens before it.
     """
 
     __slots__ = (
@@ -33,6 +34,7 @@ class TurnQueue:
         "closed",
         "depth",
         "due",
+        "moved",
         "now",
         "paused",
         "punctual_from",
@@ -60,7 +62,7 @@ class TurnQueue:
 
     def start(self) -> None:
         """Forget what was queued: the next customer's turn begins. Instant and depth are set for whatever is taken."""
-        self.behind = False
+        self.behind = self.moved = False
         if self.due:  # of one whose decisions raised
             self.due.clear()
         self._occasions: dict[str, int] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from orchestrator.core.changes import Changes, CustomerChanges
@@ -99,6 +99,19 @@ class TurnContract:
         assert ("u1", "goal") in types(store)
         arrive(store, "u1", event("bought", at=later(95)), later(95))
         [view] = store.load(later(95), 10).customers
+        assert list(view.enrollments) == []
+
+    def test_an_ended_enrollment_whose_goal_nothing_can_reach_any_more_is_not_loaded(self, store: Store) -> None:
+        goal = {"event": "bought", "within": "7d"}
+        store.deploy(index_of({"waits": {**WAITS_AN_HOUR, "goal": goal}}), START)
+        arrive(store, "u1", event(order="1"))
+        turns(store, START)
+        turns(store, later(60))
+        far = START + timedelta(days=500)
+        assert store.retain(START + timedelta(days=2), 100) == 0
+        store.retain(far, 100)
+        arrive(store, "u1", event("bought", at=far), far)
+        [view] = store.load(far, 10).customers
         assert list(view.enrollments) == []
 
     def test_entries_are_remembered_after_the_end(self, store: Store) -> None:

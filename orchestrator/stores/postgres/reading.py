@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from orchestrator.core.ledger import UNSENT, Coupon, Message, Task
+from orchestrator.core.project import Offer
 from orchestrator.core.state import from_json, loads
 from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage
@@ -14,7 +15,7 @@ from orchestrator.stores.instants import instant, instant_or_none, micros
 from orchestrator.stores.postgres.copying import copy_rows
 from orchestrator.stores.postgres.due import PostgresDue
 from orchestrator.stores.postgres.inbox import internal_ids
-from orchestrator.stores.postgres.overview import read_overview
+from orchestrator.stores.postgres.overview import count_left, count_parked, read_overview, read_standing
 from orchestrator.stores.protocol import CustomerCard, Overview, RefusedItem
 from orchestrator.stores.records import ENROLLMENT, MESSAGE, customer_of, enrollment_of, message_of
 
@@ -33,7 +34,7 @@ _LATEST: Final = f"SELECT {_FATE} FROM messages AS m ORDER BY at DESC, id DESC L
 _COUPONS: Final = f"SELECT row FROM coupons {_MINE} ORDER BY seq"
 _TASKS: Final = f"SELECT row FROM tasks {_MINE} ORDER BY seq"
 _OPEN_TASKS: Final = f"SELECT row FROM tasks {_MINE} AND closed_at IS NULL ORDER BY seq DESC"
-_ENROLLMENTS: Final = f"SELECT {ENROLLMENT} FROM enrollments AS t {_MINE} AND live = 1 ORDER BY seq"
+_ENROLLMENTS: Final = f"SELECT {ENROLLMENT} FROM enrollments AS t {_MINE} AND live + 0 = 1 ORDER BY seq"
 _CUSTOMER: Final = """
 SELECT c.parked, c.created_at, c.state, k.state FROM customers AS c
 LEFT JOIN consents AS k ON k.shard = c.shard AND k.customer = c.id WHERE c.shard = %s AND c.id = %s
@@ -109,6 +110,21 @@ class PostgresReading(PostgresDue):
         """The figures of a status page."""
         with self.db.read() as c:
             return read_overview(c)
+
+    def standing(self) -> Mapping[tuple[str, str, str], int]:
+        """Counted by one statement, along the index of those who are not over."""
+        with self.db.read() as c:
+            return read_standing(c)
+
+    def parked(self, limit: int) -> int:
+        """Along the index of those who are."""
+        with self.db.read() as c:
+            return count_parked(c, limit)
+
+    def coupons_left(self, offer: Offer, limit: int) -> int:
+        """Along indexes; the codes given are counted."""
+        with self.db.read() as c:
+            return count_left(c, offer, limit)
 
     def keep_refused(self, items: Sequence[RefusedItem]) -> None:
         """Keep what could not be taken, cut to what is shown."""

@@ -7,21 +7,27 @@ customer's first and last: `first` and `last` see everything.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from orchestrator.core.goals import goal_is_open
 from orchestrator.stores.forgetting import kept_events
 from orchestrator.stores.instants import micros
 from orchestrator.stores.postgres.arrays import ints, texts
 from orchestrator.stores.postgres.fanout import finish_fan_outs
 from orchestrator.stores.postgres.pools import DAILY
 from orchestrator.stores.postgres.throttles import PostgresThrottles
+from orchestrator.stores.records import ENROLLMENT, enrollment_of
 
 REFUSED_KEPT: Final = 10_000
 """Refused items that are kept: the newest."""
 SLICE: Final = 1_000
 SLICES: Final = 10
 """Customers that are looked at together, and how many slices one pass looks at: it goes on there the next time."""
+
+REST: Final = timedelta(hours=1)
+"""After a look at all customers that found nothing to forget: the next would find as little."""
 
 SEEN: Final = "SELECT ctid FROM seen WHERE received_at < %s ORDER BY received_at LIMIT %s"
 REPLIES: Final = "SELECT ctid FROM replies WHERE until_at <= %s ORDER BY until_at LIMIT %s"
@@ -45,6 +51,15 @@ LIMIT %(n)s
 ENROLLMENTS: Final = (
     f"SELECT t.ctid {_EACH} enrollments AS t {_MINE} WHERE t.live = 0 AND t.ended_at < %(before)s LIMIT %(n)s"
 )
+OPEN: Final = f"""
+SELECT t.shard, t.customer, {ENROLLMENT} {_EACH} enrollments AS t {_MINE}
+WHERE t.live + 0 = 1 AND t.ended_at IS NOT NULL AND t.entered_at < %(entered_before)s
+"""
+CLOSE: Final = """
+UPDATE enrollments AS t SET live = 0
+FROM unnest(%s::int[], %s::bigint[], %s::text[]) AS j (shard, customer, id)
+WHERE t.shard = j.shard AND t.customer = j.customer AND t.id = j.id AND t.ended_at IS NOT NULL
+"""
 CUSTOMERS: Final = "SELECT shard, id FROM customers WHERE (shard, id) > (%s, %s) ORDER BY shard, id LIMIT %s"
 _OF_CUSTOMERS: Final = (("transitions", TRANSITIONS), ("events", EVENTS), ("enrollments", ENROLLMENTS))
 
@@ -54,6 +69,9 @@ class PostgresRetention(PostgresThrottles):
 
     _looked_at: tuple[int, int] = (-1, -1)
     """(shard, id) of the last customer whose rows were looked at."""
+    _found_any: bool = True
+    """Whether this look at all customers, from the first on, found anything to forget."""
+    _rests_until: datetime | None = None
 
     def retain(self, now: datetime, limit: int) -> int:
         """Delete what may go: at most `limit` rows of each kind."""
@@ -90,9 +108,11 @@ class PostgresRetention(PostgresThrottles):
 
     def _forget_of_customers(self, now: datetime, limit: int) -> int:
         """Rows of the next customers. Where one kind is full, its customers are looked at again."""
+        if self._rests_until is not None and self._rests_until - REST <= now < self._rests_until:
+            return 0
         before = micros(now - self.index.project.settings.history)
         kept = texts(sorted(kept_events(self.index, self._versions.values())))
-        gone = {table: 0 for table, _ in _OF_CUSTOMERS}
+        gone = {table: 0 for table, _ in _OF_CUSTOMERS} | {"closed": 0}
         for _ in range(SLICES):
             with self.db.read() as c:
                 places = c.execute(CUSTOMERS, (*self._looked_at, SLICE)).fetchall()
@@ -105,9 +125,32 @@ class PostgresRetention(PostgresThrottles):
                 }
                 for table, which in _OF_CUSTOMERS:
                     gone[table] += self._forget(table, which, {**asked, "n": limit - gone[table]})
+                gone["closed"] += self._close(asked, now)
+            self._found_any = self._found_any or any(gone.values())
             if any(count >= limit for count in gone.values()):
                 break
-            self._looked_at = places[-1] if len(places) == SLICE else (-1, -1)
             if len(places) < SLICE:
+                self._rests_until = None if self._found_any else now + REST
+                self._looked_at, self._found_any = (-1, -1), False
                 break
+            self._looked_at = places[-1]
         return sum(gone.values())
+
+    def _close(self, asked: Mapping[str, Any], now: datetime) -> int:
+        """Enrollments that ended, and whose goal nothing can reach that arrives from now on, are out of sight."""
+        goals = {place: j.goal for place, j in self._versions.items() if j.goal is not None}
+        if not goals:
+            return 0
+        settings = self.index.project.settings
+        before = now - settings.late_tolerance  # so far may a turn lie behind
+        earliest = micros(before - settings.history - settings.late_events)
+        over: list[tuple[Any, ...]] = []
+        with self.db.write() as c:
+            for shard, customer, *columns in c.execute(OPEN, {**asked, "entered_before": earliest}).fetchall():
+                e = enrollment_of("", *columns)
+                if e.standing != "reply" and not goal_is_open(goals.get((e.journey, e.version)), e, before, settings):
+                    over.append((shard, customer, e.id))
+            if over:
+                shards, customers, ids = zip(*over, strict=True)
+                c.execute(CLOSE, (ints(shards), ints(customers), texts(ids)))
+        return len(over)

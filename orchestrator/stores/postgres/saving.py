@@ -10,6 +10,7 @@ from typing import Any, Final
 from orchestrator.core.changes import Changes, CustomerChanges, TakeFromPools
 from orchestrator.core.customer import Customer
 from orchestrator.core.enrollment import Enrollment
+from orchestrator.core.goals import goal_is_open
 from orchestrator.core.ledger import Coupon, Message, Request, Task
 from orchestrator.core.program import Journey
 from orchestrator.core.project import Project
@@ -52,6 +53,12 @@ FROM unnest(%s::int[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::int
 WHERE enrollments.shard = j.shard AND enrollments.customer = j.customer AND enrollments.id = j.id
 """
 """Of enrollments that the turn was given."""
+_MIGRATED: Final = """
+UPDATE enrollments SET version = j.version
+FROM unnest(%s::int[], %s::bigint[], %s::text[], %s::text[]) AS j (shard, customer, id, version)
+WHERE enrollments.shard = j.shard AND enrollments.customer = j.customer AND enrollments.id = j.id
+"""
+"""Of enrollments that a deploy moved: seldom, so that others need not write what stays as it is."""
 _STANDING: Final = """
 SELECT e.shard, e.customer, e.id FROM unnest(%s::int[], %s::bigint[], %s::text[]) AS j (shard, customer, id)
 JOIN enrollments AS e ON e.shard = j.shard AND e.customer = j.customer AND e.id = j.id
@@ -114,6 +121,7 @@ class Rows:
         self.consumed: list[int] = []
         self.enrollments: list[tuple[Any, ...]] = []
         self.went_on: list[tuple[Any, ...]] = []
+        self.migrated: list[tuple[Any, ...]] = []
         self.entries: list[tuple[Any, ...]] = []
         self.entered_again: list[tuple[Any, ...]] = []
         self.events: list[tuple[Any, ...]] = []
@@ -137,10 +145,12 @@ class Rows:
         self.consumed += change.consumed
         self._customer(change, claimed, key)
         if change.enrollments:
-            known = [e.id for e in claimed.view.enrollments]
+            known = {e.id: e.version for e in claimed.view.enrollments}
             for n, e in enumerate(change.enrollments):
                 if e.id in known:
                     self.went_on.append((*key, e.id, *self._progress(e)))
+                    if e.version != known[e.id]:
+                        self.migrated.append((*key, e.id, e.version))
                 else:
                     self.enrollments.append(self._entered(e, key, self._base + n))
         for place, record in change.entries.items():
@@ -201,8 +211,8 @@ class Rows:
     def _live(self, e: Enrollment) -> bool:
         if not e.ended:
             return True
-        goal = self._versions[e.journey, e.version].goal
-        return not ((goal is None or e.converted_at is not None) and e.standing != "reply")
+        goal, settings = self._versions[e.journey, e.version].goal, self._project.settings
+        return goal_is_open(goal, e, e.ended_at or e.entered_at, settings) or e.standing == "reply"
 
     def write(self, c: Connection, internal: Mapping[str, Key], turn_pools: pools.TurnPools, careful: bool) -> None:
         """Write everything, in the transaction of the claim. `careful`: some new row may stand there already."""
@@ -211,6 +221,7 @@ class Rows:
             (_TURNED, self.turned, (ints, ints, texts, ints)),
             (_MOVED, self.moved, (ints, ints, texts)),
             (_WENT_ON, self.went_on, (ints, ints, texts, texts, texts, ints, texts, ints, ints, ints, texts)),
+            (_MIGRATED, self.migrated, (ints, ints, texts, texts)),
             (_ENTERED_AGAIN, self.entered_again, (ints, ints, texts, texts, texts)),
         ):
             if rows:
