@@ -86,7 +86,7 @@ def until(true: Any, seconds: float, what: str) -> float:
     while not true():
         if time.monotonic() > last:
             raise SystemExit(f"it took longer than {seconds:.0f} s: {what}")
-        time.sleep(0.05)
+        time.sleep(0.2)  # to look costs something, too
     return time.monotonic()
 
 

@@ -1,10 +1,10 @@
 """The floor of workload W on PostgreSQL: the same rows in the same tables with the same indexes, by pure SQL.
 
-What the engine wrote is laid out beforehand, in batches of 10,000 customers. Then two sessions insert, update and delete
-it again in tables of their own (another schema of the same database, made by the same migrations), in the order of the
-workload: events in, first turn, second turn, claim, settlement. Nothing is looked for, decided, rendered or encoded,
-nobody is locked, and what the engine writes to keep its processes apart (rows of shards, of turns under way, of
-counters) is left out.
+What the engine wrote is laid out beforehand, in batches of 10,000 customers. Then two sessions insert, update and
+delete it again in tables of their own (another schema of the same database, made by the same migrations), in the order
+of the workload: events in, first turn, second turn, claim, settlement. Nothing is looked for, decided, rendered or
+encoded, nobody is locked, and what the engine writes to keep its processes apart (rows of shards, of turns under way,
+of counters) is left out.
 """
 
 from __future__ import annotations
@@ -94,8 +94,9 @@ class PostgresFloor:
         c.execute("CREATE SCHEMA staged")
         c.execute(
             f"""CREATE UNLOGGED TABLE staged.everybody AS
-            SELECT new.shard, customer, c.external_id, ((row_number() OVER (ORDER BY new.shard, customer) - 1) / {BATCH})::int
-                AS batch, ((row_number() OVER (ORDER BY customer * 7919 % 100003) - 1) / {BATCH})::int AS came
+            SELECT new.shard, customer, c.external_id,
+                ((row_number() OVER (ORDER BY new.shard, customer) - 1) / {BATCH})::int AS batch,
+                ((row_number() OVER (ORDER BY customer * 7919 % 100003) - 1) / {BATCH})::int AS came
             FROM (SELECT DISTINCT shard, customer FROM public.events EXCEPT SELECT shard, customer FROM floor.events)
                 AS new JOIN public.customers AS c ON c.shard = new.shard AND c.id = new.customer""".encode()
         )
@@ -139,14 +140,18 @@ _MINE: Final = "t.batch = %s AND {0}.shard = t.shard AND {0}.customer = t.custom
 _INGEST: Final[Sequence[Statement]] = (
     (
         "insert seen",
-        "INSERT INTO seen (message_id, received_at, content) SELECT t.id, t.at, t.seq FROM staged.events AS t "
-        "WHERE t.came = %s",
+        (
+            "INSERT INTO seen (message_id, received_at, content) SELECT t.id, t.at, t.seq FROM staged.events AS t "
+            "WHERE t.came = %s"
+        ),
     ),
     (
         "insert inbox",
-        "INSERT INTO inbox (shard, customer, external_id, received_at, parked, body) SELECT t.shard, t.customer, "
-        "t.external_id, t.at, 0, '[\"event\",\"' || t.id || '\",\"' || t.name || '\",' || t.properties || ']' "
-        "FROM staged.events AS t WHERE t.came = %s",
+        (
+            "INSERT INTO inbox (shard, customer, external_id, received_at, parked, body) SELECT t.shard, t.customer, "
+            "t.external_id, t.at, 0, '[\"event\",\"' || t.id || '\",\"' || t.name || '\",' || t.properties || ']' "
+            "FROM staged.events AS t WHERE t.came = %s"
+        ),
     ),
 )
 _FIRST_TURN: Final[Sequence[Statement]] = (
@@ -154,44 +159,56 @@ _FIRST_TURN: Final[Sequence[Statement]] = (
     _copied("events", _EVENTS),
     (
         "insert enrollments",
-        f"INSERT INTO enrollments ({_ENROLLMENTS}) SELECT t.shard, t.customer, t.id, t.journey, t.version, t.key, "
-        "'active', NULL, 0, t.step, t.entered_at, NULL, t.entered_at, 1, t.seq, t.state FROM staged.enrollments AS t "
-        "WHERE t.batch = %s",
+        (
+            f"INSERT INTO enrollments ({_ENROLLMENTS}) SELECT t.shard, t.customer, t.id, t.journey, t.version, t.key, "
+            "'running', NULL, 0, t.step, t.entered_at, NULL, t.entered_at, 1, t.seq, t.state "
+            "FROM staged.enrollments AS t WHERE t.batch = %s"
+        ),
     ),
     _copied("entries", "shard, customer, journey, key, state"),
     _copied("transitions", _TRANSITIONS, _FIRST),
     (
         "insert due",
-        "INSERT INTO due (shard, customer, at) SELECT t.shard, t.customer, t.at FROM staged.events AS t "
-        "WHERE t.batch = %s",
+        (
+            "INSERT INTO due (shard, customer, at) SELECT t.shard, t.customer, t.at FROM staged.events AS t "
+            "WHERE t.batch = %s"
+        ),
     ),
 )
 _SECOND_TURN: Final[Sequence[Statement]] = (
     (
         "update enrollments",
-        "UPDATE enrollments AS e SET status = t.status, live = 0, due_at = NULL, state = t.state || ' ' "
-        f"FROM staged.enrollments AS t WHERE {_MINE.format('e')} AND e.id = t.id",
+        (
+            "UPDATE enrollments AS e SET status = t.status, live = 0, due_at = NULL, state = t.state || ' ' "
+            f"FROM staged.enrollments AS t WHERE {_MINE.format('e')} AND e.id = t.id"
+        ),
     ),
     _copied("messages", _MESSAGES),
     (
         "insert outbox",
-        "INSERT INTO outbox (id, shard, customer, journey, channel, class, throttled, at, available_at, retry_at, "
-        "frozen, told, fence, begun, uncertain) SELECT t.id, t.shard, t.customer, t.journey, t.channel, t.class, 0, "
-        "t.at, t.at, 0, 0, 0, 0, 0, 0 FROM staged.messages AS t WHERE t.batch = %s",
+        (
+            "INSERT INTO outbox (id, shard, customer, journey, channel, class, throttled, at, available_at, retry_at, "
+            "frozen, told, fence, begun, uncertain) SELECT t.id, t.shard, t.customer, t.journey, t.channel, t.class, "
+            "0, t.at, t.at, 0, 0, 0, 0, 0, 0 FROM staged.messages AS t WHERE t.batch = %s"
+        ),
     ),
     _copied("transitions", _TRANSITIONS, _LAST),
     (
         "update entries",
-        "UPDATE entries AS e SET state = t.state FROM staged.entries AS t "
-        f"WHERE {_MINE.format('e')} AND e.journey = t.journey AND e.key = t.key",
+        (
+            "UPDATE entries AS e SET state = t.state FROM staged.entries AS t "
+            f"WHERE {_MINE.format('e')} AND e.journey = t.journey AND e.key = t.key"
+        ),
     ),
     ("delete due", f"DELETE FROM due AS d USING staged.events AS t WHERE {_MINE.format('d')}"),
 )
 _CLAIM: Final[Sequence[Statement]] = (
     (
         "update outbox",
-        "UPDATE outbox AS o SET lease_until = o.at, fence = o.fence + 1 FROM staged.messages AS t "
-        f"WHERE {_MINE.format('o')}",
+        (
+            "UPDATE outbox AS o SET lease_until = o.at, fence = o.fence + 1 FROM staged.messages AS t "
+            f"WHERE {_MINE.format('o')}"
+        ),
     ),
 )
 _SETTLE: Final[Sequence[Statement]] = (

@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from benchmarks.bookings import bookings_table
+from benchmarks.promises import production_kept
 
 
 def _in_own_process(module: str, *arguments: str) -> dict[str, Any]:
@@ -77,6 +78,7 @@ def main() -> int:
     row(f"lint of {linting['journeys']} journeys", linting["seconds"], "s", 2, all_alike)
     start = _in_own_process("benchmarks.startup")
     row("orchestrator --help", start["help"], "s", 0.3, f"a Python that does nothing: {start['python']:.2f} s")
+    kept = production_kept(_in_own_process) and kept
     return 0 if kept else 1
 
 

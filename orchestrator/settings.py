@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from orchestrator.core.addresses import email_address
 from orchestrator.core.expression.nearest import nearest
 from orchestrator.errors import UsageError
 
@@ -23,6 +24,8 @@ _SCHEMES: dict[str, tuple[str, ...]] = {
     "database_url": ("memory", "sqlite", "postgresql"),
     "broker_url": ("redis", "rediss", "amqp", "amqps", "pgmq", "memory"),
     "base_url": ("http", "https"),
+    "traces_url": ("http", "https"),
+    "alert_webhook": ("http", "https"),
     "smtp_url": ("smtp", "smtps", "file", "console", "null"),
     "sms_url": ("http", "https", "file", "console", "null"),
 }
@@ -32,6 +35,9 @@ _EXAMPLES = {
     "database_url": "postgresql://user:password@localhost/orchestrator",
     "broker_url": "redis://localhost:6379/0",
     "base_url": "https://journeys.example.com",
+    "traces_url": "http://localhost:4318/v1/traces",
+    "alert_mail": "ops@example.com, lead@example.com",
+    "alert_webhook": "https://alerts.example.com/orchestrator",
     "smtp_url": "smtp://user:password@mail.example.com:587",
     "sms_url": "https://user:password@sms.example.com/send",
 }
@@ -51,9 +57,15 @@ class Settings(BaseSettings):
     write_keys: SecretStr | None = Field(None, description="Keys that may send events, with commas between them")
     http_allow: str | None = Field(None, description="Where fetch and webhook may go beyond public addresses")
     webhook_secret: SecretStr | None = Field(None, description="What signs outgoing webhooks (Standard Webhooks)")
+    alert_mail: str | None = Field(None, description="Who is told by mail when something is out of order")
+    alert_webhook: str | None = Field(None, description="Which URL is told when something is out of order")
+    log_format: Literal["auto", "json", "text"] = Field("auto", description="How lines of the log look; auto: as suits")
+    traces_url: str | None = Field(None, description="Where OpenTelemetry spans go (OTLP over HTTP); none: nowhere")
+    probe_port: int | None = Field(None, description="Where serve, worker and beat answer probes", ge=1, le=65_535)
+    probe_host: str = Field("127.0.0.1", description="The address on which they do")
     project: Path = Field(Path("."), description="The project's folder, for processes without a command line: workers")
 
-    @field_validator("database_url", "broker_url", "base_url", "smtp_url", "sms_url")
+    @field_validator("database_url", "broker_url", "base_url", "smtp_url", "sms_url", "traces_url", "alert_webhook")
     @classmethod
     def _is_url(cls, value: str | None, info: Any) -> str | None:
         if value is None:
@@ -70,6 +82,19 @@ class Settings(BaseSettings):
         if scheme not in _LOCAL and not parts.hostname:
             raise ValueError("it names no host")
         return value
+
+    @field_validator("alert_mail")
+    @classmethod
+    def _has_addresses(cls, value: str | None) -> str | None:
+        for address in _listed(value):
+            if email_address(address) is None:
+                raise ValueError(f"'{address}' is no e-mail address; write addresses with commas between them")
+        return value
+
+    @property
+    def alert_addresses(self) -> tuple[str, ...]:
+        """Who is told by mail."""
+        return _listed(self.alert_mail)
 
     @property
     def keys(self) -> frozenset[str]:

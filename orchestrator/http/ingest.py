@@ -74,6 +74,8 @@ def take(service: Service, request: Request) -> Response:
         raise busy() from None
     if taken:
         service.nudge()
+    if wrong:
+        service.count({"ingest:refused": len(wrong)})
     _keep(service.store, _kept(wrong, now))
     return _answer(wrong, taken)
 
@@ -119,6 +121,7 @@ def _take_items(
             places.append(position)
     if good:
         counts = ingest_once(store, good, now)
+        service.count({"ingest:accepted": counts.accepted, "ingest:duplicates": counts.duplicates})
         for number, reason in counts.refused:
             wrong.append(_refused(items, places[number], "refused", reason))
         wrong += _conflicts(items, good, places, counts.conflicts)

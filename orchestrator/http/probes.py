@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from threading import Lock
+from time import monotonic
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -21,6 +23,9 @@ from orchestrator.stores.protocol import Overview, StoreBusy
 
 PROBE_MARK: Final = "readyz"
 """The named instant that the readiness probe writes: whoever can write it can write anything."""
+CHEAP: Final = 0.02
+"""Seconds that a look at the figures may take without being kept."""
+LONGEST_KEPT: Final = 120.0
 _UNPRINTABLE: Final = re.compile(r"[\ud800-\udfff]")
 
 
@@ -40,11 +45,13 @@ def add_probe_routes(app: FastAPI, service: Service) -> None:
             body["degraded"] = degraded
         return json_response(body, 200 if ready else 503, None if ready else {"Retry-After": str(RETRY_AFTER_S)})
 
+    figures = Kept(lambda: metrics_of(service))
+
     def metrics(request: Request) -> Response:
         if not is_own_host(request.headers.get("host"), service.base_url):
             return Response("this address is not the installation's own\n", 421, media_type="text/plain")
         try:
-            return Response(_metrics_of(service), 200, None, CONTENT_TYPE_LATEST)
+            return Response(figures(), 200, None, CONTENT_TYPE_LATEST)
         except StoreBusy:
             return problem(busy())
 
@@ -60,6 +67,29 @@ def add_probe_routes(app: FastAPI, service: Service) -> None:
             path, endpoint, methods=["GET"], tags=["probes"], summary=summary, responses=described, response_class=kind
         )
         app.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
+
+
+class Kept:
+    """An answer that is given again for a while: the longer, the more it cost, so that whoever asks often takes one
+    core in a hundred at most. A small database is asked each time."""
+
+    def __init__(self, ask: Callable[[], bytes], clock: Callable[[], float] = monotonic) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._answer = b""
+        self._until = float("-inf")
+        self._lock = Lock()
+
+    def __call__(self) -> bytes:
+        """The answer. One caller asks, the others wait for what it finds."""
+        with self._lock:
+            began = self._clock()
+            if began >= self._until:
+                self._answer = self._ask()
+                ended = self._clock()
+                cost = ended - began
+                self._until = ended + min(LONGEST_KEPT, cost * 100) if cost > CHEAP else ended
+            return self._answer
 
 
 def _store_fault(service: Service) -> str | None:
@@ -83,7 +113,8 @@ def _loop_fault(service: Service) -> str | None:
     return None if lag <= bound else f"the engine is {lag:.1f} s late; {bound:g} s are allowed"
 
 
-def _metrics_of(service: Service) -> bytes:
+def metrics_of(service: Service) -> bytes:
+    """All figures, as Prometheus reads them. Raises StoreBusy."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_OverviewCollector(service.store.overview(), service.loop_lag().total_seconds()))
     own = service.registry

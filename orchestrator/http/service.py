@@ -88,6 +88,9 @@ class Service(Protocol):
     def survey(self, journey: str, name: str) -> SurveyForm | None:
         """What a survey asks for; None: no deployment that is known here has it."""
 
+    def count(self, changed: Mapping[str, int]) -> None:
+        """Count for the installation's figures: `ingest:accepted`, `ingest:duplicates`, `ingest:refused`."""
+
     def nudge(self) -> None:
         """Something came in: the engine has work. Returns at once."""
 

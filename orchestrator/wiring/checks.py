@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +28,8 @@ from orchestrator.wiring.trouble import TROUBLES, told_trouble
 LEAST_FREE: Final = 512 << 20
 """Bytes of free disk below which an installation is in danger."""
 OLDEST_INBOX: Final = timedelta(minutes=1)
+OLDEST_DUE: Final = timedelta(minutes=1)
+"""Journey time for which something that is due may wait in a lane."""
 ENGINE_SILENT: Final = timedelta(seconds=15)
 """Real time after which a running engine should have written its clock down."""
 MOST_NAMED: Final = 5
@@ -199,6 +201,7 @@ def _contents(store: Store) -> Iterator[Finding]:
         yield Finding("inbox", "wrong", f"{seen.inbox} items wait, the oldest for {late:.0f} s of journeys' time", hint)
     else:
         yield Finding("inbox", "ok", f"{seen.inbox} items wait for a turn, {seen.queued} messages for their hand-over")
+    yield from _waiting(store, now)
     if seen.parked:
         names = ", ".join(f"{parked.customer} ({parked.reason})" for parked in seen.parked[:MOST_NAMED])
         hint = "`orchestrator why CUSTOMER` tells more; `orchestrator resume JOURNEY` tries them again"
@@ -213,6 +216,20 @@ def _contents(store: Store) -> Iterator[Finding]:
         first = "; ".join(f"{item.source}: {item.reason}" for item in store.refused(MOST_NAMED))
         hint = "the status page lists them; correct whoever sends them"
         yield Finding("refused", "note", f"{seen.refused} items could not be taken, such as {first}", hint)
+
+
+def _waiting(store: Store, now: datetime) -> Iterator[Finding]:
+    """How long the oldest thing that is due has waited, by lane."""
+    from orchestrator.wiring.figures import ages_of
+
+    ages = {lane: age for lane, age in ages_of(store.oldest_due(now), now).items() if age}
+    shown = ", ".join(f"{lane} for {age:,.0f} s" for lane, age in ages.items())
+    late = [lane for lane, age in ages.items() if age > OLDEST_DUE.total_seconds()]
+    if late:
+        hint = f"nobody takes work from {', '.join(late)}, or it is more than they can do; start workers for it"
+        yield Finding("due", "wrong", f"the oldest thing that is due waits: {shown}", hint)
+    else:
+        yield Finding("due", "ok", f"the oldest thing that is due waits: {shown}" if ages else "nothing is overdue")
 
 
 def _profiles(store: Store) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import unquote, urlsplit
 
 from orchestrator.errors import UsageError
@@ -109,14 +109,14 @@ def make_folder(folder: Path) -> None:
         (folder / ".gitignore").write_text("*\n")
 
 
-def pending_of(database: Database) -> list[str]:
-    """The migrations that a database still needs; none for memory."""
+def pending_of(database: Database, phase: Literal["before", "after"] = "after") -> list[str]:
+    """The migrations that a database still needs (before processes of this version may begin); none for memory."""
     where = _migrated(database)
     if where is None:
         return []
     from orchestrator.stores.migrate import pending
 
-    return list(pending(where))
+    return list(pending(where, phase))
 
 
 def _migrated(database: Database) -> Path | str | None:
@@ -135,8 +135,9 @@ def need_postgres() -> None:
         )
 
 
-def upgrade_database(database: Database) -> list[str]:
-    """Bring a database to this version's tables, making it where there is none. Returns the migrations that ran."""
+def upgrade_database(database: Database, phase: Literal["before", "after"] = "after") -> list[str]:
+    """Bring a database to this version's tables, making it where there is none; `before`: only as far as processes of
+    this version need, while older ones go on. Returns the migrations that ran."""
     where = _migrated(database)
     if where is None:
         return []
@@ -144,7 +145,7 @@ def upgrade_database(database: Database) -> list[str]:
 
     if isinstance(where, Path):
         make_folder(where.parent)
-    return list(upgrade(where))
+    return list(upgrade(where, phase))
 
 
 def open_database(
@@ -171,7 +172,7 @@ def open_database(
             "`orchestrator db upgrade`",
             "no_database",
         )
-    waiting = pending_of(database)
+    waiting = pending_of(database, "before")
     if waiting:
         raise UsageError(
             f"{database.path} was made by an older version ({len(waiting)} migrations are missing); stop what uses it, "
@@ -187,7 +188,7 @@ def _open_postgres(
     database: Database, salt: str | None, forced: Mapping[str, str | bool] | None, durable: bool, drains: bool
 ) -> Store:
     assert database.url is not None
-    waiting = pending_of(database)
+    waiting = pending_of(database, "before")
     if waiting:
         what = "has no tables yet" if not database.exists else f"lacks {len(waiting)} migrations"
         raise UsageError(f"{database} {what}; run `orchestrator db upgrade`", "database_old")

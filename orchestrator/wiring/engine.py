@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from orchestrator.channels.circuit import CircuitState
+    from orchestrator.wiring.alerting import AlertKeeper
 
 LAG_BOUND: Final = timedelta(seconds=30)
 """How far behind the engine may be and still be called ready."""
@@ -60,6 +61,8 @@ class Running:
     """By the first digits of their hash and their name, as they stand in mails."""
     surveys: dict[tuple[str, str], SurveyForm] = field(default_factory=dict)
     """By journey and name, as they were deployed last: answers come in when their journey has gone, too."""
+    settings: Settings | None = None
+    """Those that it was made with."""
     work: Work | None = None
     """Who does the work, where it is not this process's own loop."""
     _abandoned: bool = False
@@ -76,10 +79,17 @@ class Running:
 
     @cached_property
     def registry(self) -> CollectorRegistry:
-        """The engine's own figures."""
+        """The installation's figures, beside those of a status page."""
         from orchestrator.wiring.figures import registry_of
 
-        return registry_of(self.engine.lateness, self.lanes, self.engine.gates.states)
+        return registry_of(self)
+
+    @cached_property
+    def alerts(self) -> AlertKeeper:
+        """Who tells people that something is out of order; to be started."""
+        from orchestrator.wiring.alerting import AlertKeeper
+
+        return AlertKeeper(self, self.settings)
 
     def real_now(self) -> datetime:
         """The actual instant."""
@@ -113,6 +123,10 @@ class Running:
         """What a survey asks for; None: no deployment that is known here has it."""
         return self.surveys.get((journey, name))
 
+    def count(self, changed: Mapping[str, int]) -> None:
+        """Count for the installation's figures."""
+        self.engine.figures.add(changed)
+
     def nudge(self) -> None:
         """Something came in."""
         (self.loop if self.work is None else self.work).nudge()
@@ -135,7 +149,9 @@ class Running:
             board.once(self._troubles, self.real_now())
 
         self.engine.watch = look
-        self.engine.learn = self.renderer.learn = watch.learn
+        self.engine.learn = watch.learn
+        self.renderer.learn = lambda: watch.learn(at_once=True)  # once a template: it has no second chance
+        self.engine.live = watch
         self.engine.hopeless = lambda: bool(watch.broken)
 
     def _troubles(self) -> frozenset[str]:
@@ -214,6 +230,7 @@ def assemble(
     adapters = {name: to.channel for name, to in channels.items()}
     engine = Engine(store, adapters, caller_of(settings), renderer, clock, real_now, renderer.unsubscribe_url)
     running = Running(store, renderer, channels, engine, EngineLoop(engine), base_url, secret, settings.keys)
+    running.settings = settings  # for what is begun later
     for deployed in (*revived.older, loaded):
         running.keep(deployed)
     return running

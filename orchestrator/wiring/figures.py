@@ -1,63 +1,143 @@
-"""The engine's own figures in Prometheus' words: how late decisions are, and how its lanes fare."""
+"""The installation's figures in Prometheus' words: how late decisions are, what waits, what leaves, who is there.
+
+What is summed up over processes comes from the database, which all of them add to; `orchestrator_lane_*` are of the
+process that is asked.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import get_args
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, get_args
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from orchestrator.channels.circuit import CircuitState, State
-from orchestrator.runtime.lateness import BOUNDS, Lateness
-from orchestrator.runtime.loop import LaneState
+from orchestrator.channels.circuit import State
+from orchestrator.runtime.figures import BATCHES
+from orchestrator.runtime.lateness import BOUNDS
+from orchestrator.runtime.loop import CLASSES, LaneState
+from orchestrator.wiring.processes import living
 
-Circuits = Callable[[], Mapping[str, CircuitState]]
+if TYPE_CHECKING:
+    from orchestrator.wiring.engine import Running
+
+DUE_LANES: Final = ("turn", *CLASSES, "requests")
+"""Lanes of which the age of the oldest thing that is due is shown."""
+_INGESTED: Final = ("accepted", "duplicates", "refused")
 
 
 class EngineFigures(Collector):
     """Read anew whenever somebody asks."""
 
-    def __init__(self, lateness: Lateness, states: Callable[[], Sequence[LaneState]], circuits: Circuits) -> None:
-        self._lateness = lateness
-        self._states = states
-        self._circuits = circuits
+    def __init__(self, running: Running) -> None:
+        self._running = running
 
     def collect(self) -> Iterator[Metric]:
-        """Every figure."""
-        seen = self._lateness.seen()
-        upto, buckets = 0, []
-        for bound, count in zip((*map(str, BOUNDS), "+Inf"), seen.counts):
-            upto += count
-            buckets.append((bound, upto))
-        late = "Seconds of journey time between the due instant of a turn's oldest item and the turn"
-        yield HistogramMetricFamily("orchestrator_lateness_seconds", late, buckets=buckets, sum_value=seen.seconds)
-        passes = CounterMetricFamily(
-            "orchestrator_lane_passes", "Passes of a lane that came to their end", labels=["lane"]
+        """Every figure. Raises StoreBusy."""
+        running = self._running
+        store = running.store
+        running.engine.figures.flush(store)
+        counted = store.counted()
+        yield from _histograms(counted)
+        yield from _counters(counted)
+        now = running.journey_now()
+        yield _ages(store.oldest_due(now), now)
+        processes = GaugeMetricFamily(
+            "orchestrator_processes", "Processes that gave a sign of life in the last minute", labels=["kind"]
         )
-        work = CounterMetricFamily("orchestrator_lane_work", "What a lane has done", labels=["lane"])
-        failures = CounterMetricFamily(
-            "orchestrator_lane_failures", "Passes of a lane that failed", labels=["lane", "cause"]
-        )
-        failing = GaugeMetricFamily("orchestrator_lane_failing", "Whether a lane's last pass failed", labels=["lane"])
-        for state in self._states():
-            passes.add_metric([state.name], state.passes)
-            work.add_metric([state.name], state.work)
-            failures.add_metric([state.name, "busy"], state.busy)
-            failures.add_metric([state.name, "error"], state.failures)
-            failing.add_metric([state.name], float(state.failing))
-        yield from (passes, work, failures, failing)
+        for kind, count in living(store, running.real_now()).items():
+            processes.add_metric([kind], count)
+        yield processes
+        yield from _lanes(running.lanes())
         stands = "Whether a channel's circuit is in this state; while it is open nothing is handed over"
         circuit = GaugeMetricFamily("orchestrator_channel_circuit", stands, labels=["channel", "state"])
-        for channel, found in sorted(self._circuits().items()):
+        for channel, found in sorted(running.circuits().items()):
             for state_name in get_args(State):
                 circuit.add_metric([channel, state_name], float(found.state == state_name))
         yield circuit
 
 
-def registry_of(lateness: Lateness, states: Callable[[], Sequence[LaneState]], circuits: Circuits) -> CollectorRegistry:
+def _histograms(counted: Mapping[str, int]) -> Iterator[Metric]:
+    late = "Seconds of journey time between the due instant of a turn's oldest item and the turn"
+    yield HistogramMetricFamily(
+        "orchestrator_lateness_seconds",
+        late,
+        buckets=_buckets(counted, "late", BOUNDS),
+        sum_value=counted.get("late_us", 0) / 1e6,
+    )
+    yield HistogramMetricFamily(
+        "orchestrator_turn_customers",
+        "Customers that one turn decided for",
+        buckets=_buckets(counted, "batch", BATCHES),
+        sum_value=counted.get("decisions", 0),
+    )
+
+
+def _buckets(counted: Mapping[str, int], name: str, bounds: Sequence[float]) -> list[tuple[str, float]]:
+    upto, found = 0, []
+    for place, bound in enumerate((*map(str, map(float, bounds)), "+Inf")):
+        upto += counted.get(f"{name}:{place}", 0)
+        found.append((bound, float(upto)))
+    return found
+
+
+def _counters(counted: Mapping[str, int]) -> Iterator[Metric]:
+    turns = CounterMetricFamily("orchestrator_turns", "Turns that were saved")
+    turns.add_metric([], counted.get("turns", 0))
+    ingested = CounterMetricFamily(
+        "orchestrator_ingest_items", "Items that came in, by what became of them", labels=["outcome"]
+    )
+    for outcome in _INGESTED:
+        ingested.add_metric([outcome], counted.get(f"ingest:{outcome}", 0))
+    sends = CounterMetricFamily(
+        "orchestrator_sends", "Hand-overs to a provider, by its answer", labels=["channel", "outcome"]
+    )
+    suppressed = CounterMetricFamily(
+        "orchestrator_suppressed", "Messages and effects not done, by reason", labels=["reason"]
+    )
+    for name, count in sorted(counted.items()):
+        kind, *labels = name.split(":")
+        if kind == "sends" and len(labels) == 2:
+            sends.add_metric(labels, count)
+        elif kind == "suppressed" and len(labels) == 1:
+            suppressed.add_metric(labels, count)
+    yield from (turns, ingested, sends, suppressed)
+
+
+def ages_of(due: Mapping[str, datetime], now: datetime) -> dict[str, float]:
+    """Seconds of journey time for which the oldest thing that is due waits, by lane; 0: nothing does."""
+    return {lane: max(0.0, (now - due[lane]).total_seconds()) if lane in due else 0.0 for lane in DUE_LANES}
+
+
+def _ages(due: Mapping[str, datetime], now: datetime) -> Metric:
+    family = GaugeMetricFamily(
+        "orchestrator_oldest_due_seconds", "How long the oldest thing that is due has waited", labels=["lane"]
+    )
+    for lane, age in ages_of(due, now).items():
+        family.add_metric([lane], age)
+    return family
+
+
+def _lanes(states: Sequence[LaneState]) -> Iterator[Metric]:
+    passes = CounterMetricFamily("orchestrator_lane_passes", "Passes of a lane that came to their end", labels=["lane"])
+    work = CounterMetricFamily("orchestrator_lane_work", "What a lane has done", labels=["lane"])
+    failures = CounterMetricFamily(
+        "orchestrator_lane_failures", "Passes of a lane that failed", labels=["lane", "cause"]
+    )
+    failing = GaugeMetricFamily("orchestrator_lane_failing", "Whether a lane's last pass failed", labels=["lane"])
+    for state in states:
+        passes.add_metric([state.name], state.passes)
+        work.add_metric([state.name], state.work)
+        failures.add_metric([state.name, "busy"], state.busy)
+        failures.add_metric([state.name, "error"], state.failures)
+        failing.add_metric([state.name], float(state.failing))
+    yield from (passes, work, failures, failing)
+
+
+def registry_of(running: Running) -> CollectorRegistry:
     """A registry of these figures alone."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(EngineFigures(lateness, states, circuits))
+    registry.register(EngineFigures(running))
     return registry

@@ -12,6 +12,7 @@ from typing import Final
 from orchestrator.core.identity import stable_hash
 from orchestrator.stores.protocol import Store
 
+_MARK: Final = "process:"
 KINDS: Final = ("worker", "beat", "api")
 PLACES: Final = 64
 """For each kind. Two processes that share one count as one, which nobody is harmed by."""
@@ -28,12 +29,13 @@ def seen(store: Store, kind: str, identity: str, real_at: datetime) -> None:
 
 def living(store: Store, real_at: datetime) -> Mapping[str, int]:
     """How many processes of each kind gave a sign of life in the last minute."""
-    found = {}
-    for kind in KINDS:
-        marks = (store.mark(_mark(kind, place)) for place in range(PLACES))
-        found[kind] = sum(at is not None and real_at - at <= GONE_AFTER for at in marks)
+    found = dict.fromkeys(KINDS, 0)
+    for name, at in store.marks(_MARK).items():
+        kind = name.removeprefix(_MARK).partition(":")[0]
+        if kind in found and real_at - at <= GONE_AFTER:
+            found[kind] += 1
     return found
 
 
 def _mark(kind: str, place: int) -> str:
-    return f"process:{kind}:{place}"
+    return f"{_MARK}{kind}:{place}"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from orchestrator.errors import UsageError
+from orchestrator.runtime.figures import FLUSH_EVERY
 from orchestrator.runtime.nudge import NudgeSender
 from orchestrator.stores.protocol import StoreBusy
 from orchestrator.wiring.engine import LAG_BOUND, Running
@@ -37,19 +38,22 @@ class RemoteWork:
         self._identity = identity
         self._found: Mapping[str, str] = {}
         self._stop = threading.Event()
-        self._seen_at = self._checked_at = self._told_at = -1e9
+        self._seen_at = self._checked_at = self._told_at = self._flushed_at = -1e9
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def start(self) -> None:
         """Begin to watch."""
         self._thread.start()
+        self._running.alerts.start()
 
     def stop(self) -> None:
         """Send the nudges that wait, and end."""
         self._stop.set()
+        self._running.alerts.stop()
         self._sender.close()
         if self._thread.ident is not None:
             self._thread.join(5.0)
+        self._running.engine.figures.flush(self._running.store)
 
     def nudge(self) -> None:
         """Something came in."""
@@ -78,6 +82,9 @@ class RemoteWork:
         """One look. Raises StoreBusy."""
         running, now = self._running, time.monotonic()
         running.engine.watch()
+        if now - self._flushed_at >= FLUSH_EVERY:
+            self._flushed_at = now
+            running.engine.figures.flush(running.store)
         if now - self._seen_at >= HEARTBEAT_EVERY:
             self._seen_at = now
             seen(running.store, "api", self._identity, running.real_now())

@@ -10,14 +10,17 @@ from orchestrator.core.index import Index
 from orchestrator.errors import UsageError
 from orchestrator.runtime.clock import keep
 from orchestrator.runtime.deployment import revive
+from orchestrator.runtime.figures import FigureKeeper
 from orchestrator.settings import Settings, read_settings
 from orchestrator.stores.protocol import Store
 from orchestrator.wiring.databases import Database, database_of, open_database
 from orchestrator.wiring.engine import Running, assemble
 from orchestrator.wiring.installation import real_now
 from orchestrator.wiring.secret_key import secret_of
+from orchestrator.wiring.tracing import start_tracing, stop_tracing
 
 _opened: dict[int, Running] = {}
+_keepers: dict[int, FigureKeeper] = {}
 _lock = threading.Lock()
 
 
@@ -31,15 +34,23 @@ def running() -> Running:
         if found is None:
             _opened.clear()  # what a parent opened is not ours to use
             settings = read_settings()
+            start_tracing(settings, "worker")
             found = _opened[os.getpid()] = _open(settings, settings.project)
+            keeper = _keepers[os.getpid()] = FigureKeeper(found.engine.figures, found.store)
+            keeper.start()
+            found.alerts.start()
         return found
 
 
 def shut() -> None:
     """Close this process's installation, if it was opened."""
     with _lock:
-        found = _opened.pop(os.getpid(), None)
+        found, keeper = _opened.pop(os.getpid(), None), _keepers.pop(os.getpid(), None)
     if found is not None:
+        if keeper is not None:
+            keeper.stop()
+        found.alerts.stop()
+        stop_tracing()
         keep(found.store, found.engine.clock, real_now())
         found.close()
 
