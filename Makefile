@@ -9,10 +9,11 @@
 #   make format   lets ruff rewrite what it can
 #   make bench    speed and memory, with ratios
 #   make chaos    a hundred deaths of the process, and every book compared    make chaos ARGS=20
+#   make chaos-production   the same for PostgreSQL, Redis, workers, beats and APIs    make chaos-production ARGS="20 SEED"
 #   make clean    removes .venv and every cache
 
 .DEFAULT_GOAL := test
-.PHONY: demo test test-rabbitmq latency check format bench chaos clean venv
+.PHONY: demo test test-rabbitmq latency check format bench chaos chaos-production clean venv
 
 # The first interpreter that is new enough; another one by `make PYTHON=/path/to/python`.
 PYTHON ?= $(shell for candidate in python3.11 python3 python3.12 python3.13 python3.14; do \
@@ -73,6 +74,9 @@ bench: $(TESTED)
 
 chaos: $(TESTED)
 	@$(RUN) -m tests.chaos.rounds $(or $(ARGS),100)
+
+chaos-production: $(TESTED)
+	@$(RUN) -m tests.chaos.production $(or $(ARGS),200)
 
 clean:
 	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

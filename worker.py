@@ -5,7 +5,21 @@ ORCHESTRATOR_BROKER_URL names the broker, ORCHESTRATOR_PROJECT the project's fol
 `orchestrator worker` sets it by itself.
 """
 
+import logging
+from typing import Any
+
+from celery.signals import setup_logging
+
 from orchestrator.settings import read_settings
 from orchestrator.tasks.app import make_app
+from orchestrator.wiring.logs import configure_logs
 
-app = make_app(read_settings().broker_url)
+settings = read_settings()
+app = make_app(settings.broker_url)
+
+
+@setup_logging.connect(weak=False)
+def log(loglevel: int | str | None = None, **_: Any) -> None:
+    """Lines look as those of `orchestrator worker`, which Celery would make otherwise."""
+    level = logging.getLevelName(loglevel.upper()) if isinstance(loglevel, str) else loglevel
+    configure_logs("celery", settings.log_format, verbose=level is not None and int(level) <= logging.INFO)

@@ -20,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Beats until it is told to stop."""
+    from orchestrator.wiring.probe_server import answering_probes
+
     settings = process_settings(args)
-    log_to(terminal)
-    return celery_main(celery_app(settings), ["beat", "--loglevel", "INFO" if terminal.verbose else "WARNING"])
+    log_to(terminal, settings, "beat")
+    with answering_probes(settings, "beat", childless=True):
+        return celery_main(celery_app(settings), ["beat", "--loglevel", "INFO" if terminal.verbose else "WARNING"])

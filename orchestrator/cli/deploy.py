@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from orchestrator.cli.confirming import confirmed
-from orchestrator.cli.deploying import Plan, actor, changed_files, plan_as_dict, running_of, show_plan
+from orchestrator.cli.deploying import Plan, actor, changed_files, plan_as_dict, show_plan
 from orchestrator.cli.problem_list import number_of
 from orchestrator.cli.project_loading import load_valid
 from orchestrator.cli.terminal import Terminal
 
-DESCRIPTION = """Make the journeys and templates of the project live in the database: checked first, then shown (new,
-changed and removed journeys with their versions, and how many customers are in them), then, after a yes, deployed.
-Customers go on in the version of a journey that they entered. A running `orchestrator up` takes it over in a second."""
+if TYPE_CHECKING:
+    from orchestrator.definitions.load import LoadedProject
+    from orchestrator.stores.protocol import Snapshot
+    from orchestrator.wiring.installation import Installation
+
+DESCRIPTION = """Make the journeys and templates of the project live in the database: checked first, then shown as
+`diff` shows it, then, after a yes, deployed. Customers go on in the version of a journey that they entered, unless its
+`migrate` moves them. A running `orchestrator up` takes it over in a second."""
 EXAMPLES = """
 orchestrator deploy --dry-run
 orchestrator deploy --yes
@@ -27,37 +33,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Shows the plan, asks, deploys."""
-    from orchestrator.runtime.deployment import changes_between, deploy, revive, snapshot_of
+    from orchestrator.runtime.deployment import snapshot_of
+    from orchestrator.runtime.differences import difference
     from orchestrator.wiring.databases import database_of, upgrade_database
-    from orchestrator.wiring.installation import installation, real_now, settings_of
+    from orchestrator.wiring.installation import installation, settings_of
 
     loaded = load_valid(args.project, terminal)
     snapshot = snapshot_of(args.project)
     database = database_of(settings_of(args.database, args.broker), args.project)
     if not database.exists:
         if args.dry_run:
-            plan = Plan(changes_between(None, loaded, {}), changed_files(None, snapshot), True)
+            plan = Plan(difference(None, loaded, {}), changed_files(None, snapshot), True)
             return _shown(plan, snapshot.digest, terminal)
         upgrade_database(database)
     with installation(args.project, args.database, args.broker) as place:
-        revived = revive(place.store)
-        running = running_of(place.store.overview())
-        changes = changes_between(revived.live, loaded, running)
-        before = revived.snapshot
-        plan = Plan(changes, changed_files(before, snapshot), before is None or before.digest != snapshot.digest)
-        if args.dry_run or not plan.news:
-            return _shown(plan, snapshot.digest, terminal)
-        show_plan(plan, terminal)
-        touched = sum(change.running for change in changes)
-        question = f"Deploy this ({number_of(touched, 'customer')} in changed journeys)?"
-        if not confirmed(question, args.yes, terminal):
-            terminal.note("nothing was deployed")
-            return 0
-        if revived.live is not None:
-            place.store.know(revived.live.project.journeys.values())
-        deploy(place.store, loaded, place.journey_now(), snapshot, real_now())
-        detail = f"{snapshot.digest[:12]}: {', '.join(f'{c.what} {c.journey}' for c in changes) or 'other files'}"
-        place.store.audit(real_now(), actor(), "deploy", detail)
+        return _deploy(args, terminal, place, loaded, snapshot)
+
+
+def _deploy(
+    args: argparse.Namespace, terminal: Terminal, place: Installation, loaded: LoadedProject, snapshot: Snapshot
+) -> int:
+    from orchestrator.runtime.deployment import deploy, revive
+    from orchestrator.runtime.differences import difference
+    from orchestrator.wiring.installation import real_now
+
+    revived = revive(place.store)
+    found = difference(revived.live, loaded, place.store.standing(), revived.older)
+    before = revived.snapshot
+    plan = Plan(found, changed_files(before, snapshot), before is None or before.digest != snapshot.digest)
+    if args.dry_run or not plan.news:
+        return _shown(plan, snapshot.digest, terminal)
+    show_plan(plan, terminal)
+    changed = [journey for journey in found.journeys if journey.what != "same"]
+    touched = sum(journey.number() for journey in changed)
+    if not confirmed(f"Deploy this ({number_of(touched, 'enrollment')} in changed journeys)?", args.yes, terminal):
+        terminal.note("nothing was deployed")
+        return 0
+    if revived.live is not None:
+        place.store.know(revived.live.project.journeys.values())
+    deploy(place.store, loaded, place.journey_now(), snapshot, real_now())
+    what = ", ".join(f"{journey.what} {journey.journey}" for journey in changed) or "other files"
+    moving = sum(journey.number("move", "exit", "complete") for journey in found.journeys)
+    moved = f"; {number_of(moving, 'enrollment')} to move" if moving else ""
+    place.store.audit(real_now(), actor(), "deploy", f"{snapshot.digest[:12]}: {what}{moved}")
     terminal.data(plan_as_dict(plan, snapshot.digest, True))
     terminal.say(f"deployed {snapshot.digest[:12]}")
     return 0

@@ -1,39 +1,26 @@
-"""What a deploy changes, for people and for machines: journeys with their versions, and other files."""
+"""What a deploy changes, for people and for machines: the difference, and the files."""
 
 from __future__ import annotations
 
 import getpass
 import os
-from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orchestrator.cli.problem_list import number_of
+from orchestrator.cli.differing import difference_as_dict, lines_for
 from orchestrator.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from orchestrator.runtime.deployment import JourneyChange
-    from orchestrator.stores.protocol import Overview, Snapshot
-
-MOST_FILES_NAMED = 12
-_MARKS = {"new": "+", "changed": "~", "removed": "-"}
+    from orchestrator.runtime.differences import Difference
+    from orchestrator.stores.protocol import Snapshot
 
 
 class Plan(NamedTuple):
-    """What is about to change. `files`: (what, path) of all files that differ."""
+    """What is about to change. `files`: (what, path) of all files that differ. `news`: some file does."""
 
-    journeys: list[JourneyChange]
+    difference: Difference
     files: list[tuple[str, str]]
     news: bool
-
-
-def running_of(overview: Overview) -> dict[str, int]:
-    """Enrollments that go on, by journey."""
-    found: Counter[str] = Counter()
-    for (journey, status), count in overview.enrollments.items():
-        if status not in ("completed", "exited"):
-            found[journey] += count
-    return dict(found)
 
 
 def changed_files(before: Snapshot | None, after: Snapshot) -> list[tuple[str, str]]:
@@ -55,40 +42,20 @@ def show_plan(plan: Plan, terminal: Terminal) -> None:
     if not plan.news:
         terminal.say("nothing differs from what is deployed")
         return
-    for change in plan.journeys:
-        versions = " -> ".join(version[:12] for version in change.versions if version is not None)
-        running = f", {number_of(change.running, 'enrollment')} running" if change.running else ""
-        stays = {"changed": " (they go on in the version they entered)", "removed": " (they go on; nobody enters)"}
-        words = stays.get(change.what, "") if change.running else ""
-        terminal.say(f"{_MARKS[change.what]} {change.what:<8} {change.journey}  {versions}{running}{words}")
-    others = [(what, path) for what, path in plan.files if not _is_journey(path, plan)]
-    for what, path in others[:MOST_FILES_NAMED]:
-        terminal.say(f"{_MARKS[what]} {what:<8} {path}")
-    if len(others) > MOST_FILES_NAMED:
-        terminal.say(f"  and {number_of(len(others) - MOST_FILES_NAMED, 'more file', 'more files')}")
-
-
-def _is_journey(path: str, plan: Plan) -> bool:
-    names = {change.journey for change in plan.journeys}
-    return path.startswith("journeys/") and path.rsplit("/", 1)[-1].removesuffix(".yaml") in names
+    for line in lines_for(plan.difference):
+        terminal.say(line)
+    if not plan.difference.any:  # remarks, layout, the order of keys
+        for what, path in plan.files:
+            terminal.say(f"{what} {path}: nothing that journeys would notice")
 
 
 def plan_as_dict(plan: Plan, digest: str, done: bool) -> dict[str, Any]:
     """The plan for machines."""
     return {
+        **difference_as_dict(plan.difference),
         "digest": digest,
         "changed": plan.news,
         "deployed": done,
-        "journeys": [
-            {
-                "journey": change.journey,
-                "what": change.what,
-                "from_version": change.versions[0],
-                "to_version": change.versions[1],
-                "running": change.running,
-            }
-            for change in plan.journeys
-        ],
         "files": [{"what": what, "path": path} for what, path in plan.files],
     }
 

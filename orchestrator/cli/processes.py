@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.terminal import Terminal
@@ -34,13 +32,13 @@ def process_settings(args: argparse.Namespace) -> Settings:
     return settings
 
 
-def log_to(terminal: Terminal) -> None:
-    """What a process has to say goes to stderr, with the instant."""
-    handler = logging.StreamHandler(terminal.err if terminal.err is not None else sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.INFO if terminal.verbose else logging.WARNING)
+def log_to(terminal: Terminal, settings: Settings, process: str) -> None:
+    """What a process has to say goes to stderr, and its spans to where the settings say. Raises UsageError."""
+    from orchestrator.wiring.logs import configure_logs
+    from orchestrator.wiring.tracing import start_tracing
+
+    configure_logs(process, settings.log_format, terminal.verbose, terminal.err)
+    start_tracing(settings, process)
 
 
 def celery_app(settings: Settings) -> Any:

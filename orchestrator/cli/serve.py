@@ -42,16 +42,18 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Serves until it is told to stop."""
     from importlib import import_module
 
+    from orchestrator.wiring.probe_server import answering_probes
     from orchestrator.wiring.serving import WebServer, bound_socket, refuse_open_door, signals_to
+    from orchestrator.wiring.tracing import stop_tracing, traced
 
     settings = process_settings(args)
     refuse_open_door(args.host, settings.keys)
-    log_to(terminal)
+    log_to(terminal, settings, "serve")
     with ExitStack() as stack:
         listening = stack.enter_context(bound_socket(args.host, args.port))
         port = listening.getsockname()[1]
         running, work = _opened(args, settings, stack)
-        server = WebServer(import_module("orchestrator.http.app").make_app(running))
+        server = WebServer(traced(import_module("orchestrator.http.app").make_app(running)))
 
         def again() -> None:
             terminal.flush()
@@ -61,10 +63,14 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         terminal.say(f"{terminal.paint(url, 'bold')}  events are taken at {url}v1/track; workers do the work")
         terminal.data({"url": url})
         terminal.flush()
-        with signals_to(server.stop, again):
+        figures: Any = import_module("orchestrator.http.probes")
+        kept = figures.Kept(lambda: figures.metrics_of(running))
+        probes = answering_probes(settings, "serve", childless=True, more=kept)
+        with probes, signals_to(server.stop, again):
             work.start()
             server.serve(listening)
             work.stop()
+            stop_tracing()
     terminal.note("stopped")
     return 0
 

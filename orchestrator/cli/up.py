@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.arguments import at_least
 from orchestrator.cli.problem_list import number_of
+from orchestrator.cli.processes import log_to
 from orchestrator.cli.project_loading import load_valid
 from orchestrator.cli.terminal import Terminal
 from orchestrator.errors import UsageError
@@ -90,7 +89,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     table = _table(args, loaded, terminal)
     database = database_of(settings, args.project)
     database.refuse_memory()
-    _log_to(terminal)
+    log_to(terminal, settings, "up")
     with ExitStack() as stack:
         listening = stack.enter_context(bound_socket(args.host, args.port))
         port = listening.getsockname()[1]
@@ -179,9 +178,10 @@ def _serve(
     from importlib import import_module
 
     from orchestrator.wiring.serving import WebServer, signals_to
+    from orchestrator.wiring.tracing import traced
 
     # By its name: the two are siblings, and neither imports the other.
-    server = WebServer(import_module("orchestrator.http.app").make_app(running))
+    server = WebServer(traced(import_module("orchestrator.http.app").make_app(running)))
     replay = None
     if table is not None:
         from orchestrator.cli.up_replay import ReplayThread
@@ -203,9 +203,11 @@ def _serve(
             replay.start()
         else:
             running.loop.start()
+            running.alerts.start()
         server.serve(listening)
         if replay is not None and not replay.join():
             running.abandon()
+        running.alerts.stop()
         ended = running.loop.stop()
         if not ended:
             running.abandon()
@@ -250,12 +252,3 @@ def _shown_host(host: str) -> str:
     if host in ("", "0.0.0.0", "::"):
         return "localhost"
     return f"[{host}]" if ":" in host else host
-
-
-def _log_to(terminal: Terminal) -> None:
-    """What the engine has to say goes to stderr, with the instant."""
-    handler = logging.StreamHandler(terminal.err if terminal.err is not None else sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.INFO if terminal.verbose else logging.WARNING)

@@ -43,9 +43,11 @@ def lanes_of(words: str) -> list[str]:
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Works until it is told to stop."""
+    from orchestrator.wiring.probe_server import answering_probes
+
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # read once, when Celery is imported: a soft end
     settings = process_settings(args)
-    log_to(terminal)
+    log_to(terminal, settings, "worker")
     app = celery_app(settings)
     words = ["worker", "--loglevel", "INFO" if terminal.verbose else "WARNING", "--hostname", f"w{os.getpid()}@%h"]
     words += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
@@ -53,4 +55,5 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         words += ["--queues", ",".join(args.lanes)]
     if args.concurrency is not None:
         words += ["--concurrency", str(args.concurrency)]
-    return celery_main(app, words)
+    with answering_probes(settings, "worker", childless=False):
+        return celery_main(app, words)

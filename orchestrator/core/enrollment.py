@@ -36,9 +36,9 @@ class Enrollment:
     `sent_ways` are the channels that a held `all_of` has dealt with; `pending` the coupons (by the id of the step that
     is to
     carry them) whose message is not written yet. `outcome` says how a wait was satisfied before its timer ran.
-    `ended_by_rule`: ended from outside (an exit rule, goal,
-    stop, restart ...), so that what is queued must not be handed over; not so after `exit:` or the end. `renamed` holds,
-    for each older version that it was moved from, what the steps are called now.
+    `ended_by_rule`: ended from outside (an exit rule, goal, stop, restart ...), so that what is queued must not be
+    handed over; not so after `exit:` or the end. `renamed` holds, for each older version that it was moved from, what
+    the steps are called now.
     """
 
     __slots__ = (

@@ -39,13 +39,13 @@ _WAITS: Final = (*_FOR_TIME, WaitSomething)
 
 
 class Moved(NamedTuple):
-    """Where a step of an older version leads: `index` in the new program, END, or None: out of the journey.
+    """Where a step of an older version leads: `place` in the new program, END, or None: out of the journey.
 
     `by`: the step is still there under its name (`same`) or another (`map`), or it is gone and the flow goes on behind
     it (`next`) or leaves (`exit`).
     """
 
-    index: int | None
+    place: int | None
     by: Literal["same", "map", "next", "exit"]
 
 

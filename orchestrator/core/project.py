@@ -114,6 +114,8 @@ class Offer:
     limits: OfferLimits = OfferLimits()
     minimum_spend: float | None = None
     conditions: Mapping[str, object] = field(default_factory=dict)
+    low_pool: int | None = None
+    """People are told when fewer codes than this are left."""
 
 
 @dataclass(frozen=True, slots=True)

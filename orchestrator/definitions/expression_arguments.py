@@ -24,7 +24,7 @@ from orchestrator.core.expression.signatures import (
     signature_of,
 )
 from orchestrator.core.time.durations import parse_fixed
-from orchestrator.definitions.expression_grammar import Given, Part
+from orchestrator.definitions.expression_parts import Given, Part
 from orchestrator.definitions.expression_tokens import ExpressionSyntax, Token
 
 

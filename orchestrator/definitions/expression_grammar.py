@@ -7,63 +7,24 @@ later, by name, once the whole expression is known to be well formed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, NoReturn
+from collections.abc import Callable
+from typing import Final, NoReturn
 
-from orchestrator.definitions.expression_tokens import WORDS, ExpressionSyntax, Token
-from orchestrator.definitions.expression_values import value_of
+from orchestrator.definitions.expression_cursor import BROKEN, END, VALUES, Cursor
+from orchestrator.definitions.expression_parts import Given, Part
+from orchestrator.definitions.expression_tokens import WORDS, ExpressionSyntax
 
-_END: Final = "end"
-_BROKEN: Final = "broken"
 _SUMS: Final = frozenset({"+", "-"})
 _PRODUCTS: Final = frozenset({"*", "/", "//", "%"})
 _COMPARISONS: Final = frozenset({"==", "!=", "<", "<=", ">", ">=", "in"})
 _CONSTANTS: Final = {"true": True, "True": True, "false": False, "False": False, "none": None, "None": None}
 _NAMES: Final = WORDS | {"name"}
-_VALUES: Final = frozenset({"string", "integer", "float"})
-_STARTS: Final = frozenset({"[", "{"}) | (_NAMES - {"and", "or", "else"}) | _VALUES
+_STARTS: Final = frozenset({"[", "{"}) | (_NAMES - {"and", "or", "else"}) | VALUES
 """What can begin the argument of a test that stands without brackets."""
 
 
-class Part:
-    """One node as the grammar sees it: `kind` is a key of `expression_tree`'s table, `offset` is where it is placed,
-    `value` is a word, a constant, operators or arguments, and `parts` are the nodes below."""
-
-    __slots__ = ("kind", "offset", "parts", "value")
-
-    def __init__(self, kind: str, offset: int, value: Any = None, parts: Sequence[Part] = ()) -> None:
-        self.kind, self.offset, self.value, self.parts = kind, offset, value, parts
-
-
-class Given(NamedTuple):
-    """The arguments of a call, a filter or a test."""
-
-    bracket: int
-    """The place of the opening bracket among the tokens."""
-    positional: list[Part]
-    named: list[tuple[str, Part]]
-    starred: list[Part]
-    """Behind `*` or `**`."""
-
-
-class Grammar:
+class Grammar(Cursor):
     """Reads one expression. `whole` gives its parts, or raises ExpressionSyntax."""
-
-    def __init__(self, tokens: list[Token]) -> None:
-        self._tokens = tokens
-        self._kinds = [token.text if token.text in WORDS else token.kind for token in tokens]
-        self._kinds += [_END, _END]
-        self._values: dict[int, Any] = {}
-        self._trouble: ExpressionSyntax | None = None
-        self._at = 0
-        for place, kind in enumerate(self._kinds):
-            if kind in _VALUES or (kind == "name" and not tokens[place].text.isascii()):
-                try:
-                    self._values[place] = value_of(tokens[place])
-                except ExpressionSyntax as trouble:
-                    # Told when reading comes to it, unless something before it is wrong.
-                    self._trouble, self._kinds[place] = trouble, _BROKEN
-                    break
 
     def whole(self) -> Part:
         """The parts of the expression, all of whose tokens belong to it."""
@@ -182,7 +143,7 @@ class Grammar:
             if text in _CONSTANTS:
                 return Part("constant", token.offset, _CONSTANTS[text])
             return Part("name", token.offset, text)
-        if kind in _VALUES:
+        if kind in VALUES:
             self._at += 1
             value = self._values[at]
             while kind == "string" and self._kinds[self._at] == "string":
@@ -263,9 +224,9 @@ class Grammar:
         if kind == "integer":
             self._at += 1
             return Part("item", dot, None, [target, Part("constant", self._tokens[place].offset, self._values[place])])
-        if kind == _END:
+        if kind == END:
             raise ExpressionSyntax("the name of a property is missing behind '.'", dot)
-        if kind != _BROKEN:
+        if kind != BROKEN:
             self._following()
             known = self._mistaken()
             raise known or ExpressionSyntax("the name of a property is missing behind '.'", self._offset())
@@ -332,7 +293,7 @@ class Grammar:
         return given
 
     def _misplaced(self, given: Given) -> NoReturn:
-        if self._kinds[self._at] == _BROKEN and self._trouble is not None:
+        if self._kinds[self._at] == BROKEN and self._trouble is not None:
             raise self._trouble
         raise ExpressionSyntax("invalid syntax for function call expression", self._tokens[given.bracket].offset)
 
@@ -381,101 +342,3 @@ class Grammar:
 
     def _given_or_none(self) -> Given:
         return self._given() if self._kinds[self._at] == "(" else Given(0, [], [], [])
-
-    # --- tokens -------------------------------------------------------------------------------------------------------
-
-    def _offset(self) -> int:
-        """Where the token that is read next stands; at the end, where the last one does."""
-        return self._tokens[min(self._at, len(self._tokens) - 1)].offset
-
-    def _following(self) -> str:
-        """The kind of the token behind the one that is read next."""
-        kind = self._kinds[self._at + 1]
-        if kind == _BROKEN and self._trouble is not None:
-            raise self._trouble
-        return kind
-
-    def _expect(self, kind: str) -> None:
-        if self._kinds[self._at] != kind:
-            raise self._wrong(f"'{kind}'")
-        self._at += 1
-
-    # --- what is wrong ------------------------------------------------------------------------------------------------
-
-    def _wrong(self, expected: str) -> ExpressionSyntax:
-        """The token that is read next is not what stands here."""
-        kind = self._kinds[self._at]
-        if kind == _BROKEN and self._trouble is not None:
-            return self._trouble
-        if kind == _END:
-            return self._too_early()
-        token = self._tokens[self._at]
-        return self._mistaken() or ExpressionSyntax(f"found '{token.text}' where {expected} is expected", token.offset)
-
-    def _mistaken(self) -> ExpressionSyntax | None:
-        """A sign that means something in other languages."""
-        token = self._tokens[self._at]
-        previous = self._tokens[self._at - 1] if self._at else None
-        if token.kind == "=":
-            return ExpressionSyntax("'=' compares nothing", token.offset, "write '=='")
-        if token.kind == "|" and previous is not None and previous.kind == "|":
-            return ExpressionSyntax("'||' has no meaning", previous.offset, "write 'or'")
-        if token.kind in (">", "=") and previous is not None and previous.kind in ("<", "=", "!=", "=="):
-            shown = f"'{previous.text}{token.text}'"
-            return ExpressionSyntax(f"{shown} has no meaning", previous.offset, "write '==' or '!='")
-        return None
-
-    def _too_early(self) -> ExpressionSyntax:
-        opened: list[Token] = []
-        for token in self._tokens:
-            if token.kind in ("(", "[", "{"):
-                opened.append(token)
-            elif token.kind in (")", "]", "}"):
-                opened.pop()  # the lexer has seen to it that they fit
-        if opened:
-            return ExpressionSyntax(f"'{opened[-1].kind}' is never closed", opened[-1].offset)
-        last = self._tokens[-1]
-        return ExpressionSyntax("the expression ends too early: a value is missing", last.offset + len(last.text))
-
-    def _goes_on(self) -> ExpressionSyntax:
-        """Something stands behind a complete expression."""
-        if self._kinds[self._at] == _BROKEN and self._trouble is not None:
-            return self._trouble
-        token, before = self._tokens[self._at], self._tokens[max(self._at - 2, 0) : self._at]
-        if [known.text.lower() for known in before] == ["none", "if"]:
-            hint = "put it in brackets: (x is none) if ..."
-            return ExpressionSyntax("'is none' takes nothing behind it", token.offset, hint)
-        if before and before[-1].kind == "name" and before[-1].text in WORDS:
-            return ExpressionSyntax(f"found '{before[-1].text}' where a value is expected", before[-1].offset)
-        if token.kind == "=":
-            return ExpressionSyntax("'=' compares nothing", token.offset, "write '=='")
-        hint = "join two conditions by 'and' or 'or'"
-        if token.kind == "name" and token.text.upper().lower() in WORDS:
-            hint = f"write '{token.text.upper().lower()}' in small letters"
-        elif token.kind == ",":
-            hint = "a list stands in brackets: [a, b]"
-        elif token.kind == ":":
-            hint = "an object stands in braces: {'key': value}"
-        found = _DESCRIBED.get(token.kind, f"'{token.text}'")
-        return ExpressionSyntax(f"{found} stands behind a complete expression", token.offset, hint)
-
-
-_DESCRIBED: Final = {"string": "a text", "integer": "a number", "float": "a number"}
-
-
-def size_of(whole: Part) -> int:
-    """How many nodes the tree has at most. Without recursion: it may be deeper than Python's stack."""
-    count = 0
-    waiting = [whole]
-    while waiting:
-        part = waiting.pop()
-        count += len(part.parts) - 1 if part.kind in _CHAINS else 1
-        waiting.extend(part.parts)
-        given = part.value if part.kind == "call" else part.value[1] if part.kind in ("filter", "test") else None
-        if given is not None:
-            waiting += [*given.positional, *(value for _, value in given.named), *given.starred]
-    return count
-
-
-_CHAINS: Final = frozenset({"and", "or", "sum", "product"})
-"""Each operator is a node of its own."""

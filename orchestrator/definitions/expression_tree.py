@@ -10,7 +10,7 @@ from orchestrator.core.expression import nodes as our
 from orchestrator.core.expression.nodes import Node
 from orchestrator.core.expression.values import LARGEST_INTEGER, LONGEST_LIST
 from orchestrator.definitions.expression_arguments import Arguments
-from orchestrator.definitions.expression_grammar import Part
+from orchestrator.definitions.expression_parts import Part
 from orchestrator.definitions.expression_tokens import WORDS, ExpressionSyntax, Token
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")

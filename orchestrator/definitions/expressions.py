@@ -14,7 +14,8 @@ from orchestrator.core.expression.expr import Expr, TooMuchWork, compiled
 from orchestrator.core.expression.nodes import Node
 from orchestrator.core.expression.scope import Evaluator
 from orchestrator.core.expression.types import Types
-from orchestrator.definitions.expression_grammar import Grammar, size_of
+from orchestrator.definitions.expression_grammar import Grammar
+from orchestrator.definitions.expression_parts import size_of
 from orchestrator.definitions.expression_tokens import ExpressionSyntax, check_levels, tokens_of
 from orchestrator.definitions.expression_tree import Translator
 

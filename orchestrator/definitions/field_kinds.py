@@ -126,7 +126,9 @@ def _version(value: object) -> str:
     text = plain_text(value)
     if text != "any" and not re.fullmatch("[0-9a-f]{12}", text):
         hint = did_you_mean(text, ["any"]) or "`orchestrator diff` shows which versions somebody is in"
-        raise fault("bad_value", f"{{it}} takes a version of 12 hexadecimal digits or `any`, not {described(text)}", hint)
+        raise fault(
+            "bad_value", f"{{it}} takes a version of 12 hexadecimal digits or `any`, not {described(text)}", hint
+        )
     return text
 
 

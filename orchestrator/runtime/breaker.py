@@ -8,12 +8,16 @@ once the template is mended and deployed (a new version counts from nothing).
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from orchestrator.core.ledger import Message
 from orchestrator.stores.protocol import Store
 
 MOST_RENDER_ERRORS = 50
 """Messages of one version of a journey that may fail to render before it is paused."""
+
+TRIPPED: Final = "tripped:"
+"""Before the names of marks: this journey was paused by its breaker, and not by a person."""
 
 
 def count_render_error(store: Store, row: Message) -> bool:
@@ -22,5 +26,6 @@ def count_render_error(store: Store, row: Message) -> bool:
     switches = store.switches()
     if errors < MOST_RENDER_ERRORS or row.journey in switches.paused:
         return False
+    store.mark(f"{TRIPPED}{row.journey}", row.decided_at)
     store.set_switches(replace(switches, paused=switches.paused | {row.journey}))
     return True

@@ -9,6 +9,7 @@ id it is sent again with it; a promotional one is settled `unknown`; others are 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, Protocol
@@ -23,6 +24,7 @@ from orchestrator.runtime.hand_over import HandOver, Ready
 from orchestrator.runtime.recording import settle, settle_owed
 from orchestrator.runtime.retrying import given_up, retry_at
 from orchestrator.runtime.settlements import Rendered, Settler, line_of_row, said_at
+from orchestrator.runtime.tracing import span
 from orchestrator.stores.protocol import Settlement, Store, StoreBusy
 
 LIMIT = 500
@@ -62,11 +64,13 @@ def deliver_once(
     klass: str | None = None,
     gates: Gates | None = None,
     unsubscribe_url: UnsubscribeUrl | None = None,
+    counted: Callable[[Mapping[str, int]], None] = lambda counts: None,
 ) -> DeliveryCounts:
     """Claim queued messages (of a class), check each again, render, hand over, settle.
 
     `now` is journey time, `real_at` the actual instant (default `now`). `gates` are kept from pass to pass; without
     them every channel takes all at once. `unsubscribe_url` gives the one-click link of promotional and service emails.
+    `counted` hears how many hand-overs had which answer, by channel, and why messages were suppressed.
     Raises StoreBusy: what was handed over and could not be written is owed, and written by the next pass.
     """
     if gates is not None:
@@ -76,9 +80,17 @@ def deliver_once(
             return DeliveryCounts()
     delivery = _Delivery(store, channels, renderer, now, render_errors, real_at or now, gates, unsubscribe_url)
     claimed = store.claim_messages(now, limit, real_at, klass)
-    for message in claimed:
-        delivery.add(message)
-    delivery.finish()
+    if not claimed:
+        return DeliveryCounts()
+    with span("delivery", lane=klass or "all", claimed=len(claimed)) as said:
+        try:
+            for message in claimed:
+                delivery.add(message)
+            delivery.finish()
+        finally:
+            counted(delivery.answers)
+            for name, count in zip(DeliveryCounts._fields, delivery.counts):
+                said(name, count)
     if gates is not None and len(claimed) > delivery.untried:
         gates.measured(len(claimed) - delivery.untried, delivery.elapsed())
     return DeliveryCounts(*delivery.counts)
@@ -107,6 +119,8 @@ class _Delivery:
         self.unsubscribe_url = unsubscribe_url
         self.counts = [0, 0, 0, 0, 0]
         self.untried = 0
+        self.answers: Counter[str] = Counter()
+        """`sends:CHANNEL:OUTCOME`, `suppressed:REASON`."""
         self.project = store.index.project
         self.settler = Settler(store, now)
         self._hand_over = HandOver(store, self.real_at)
@@ -184,6 +198,7 @@ class _Delivery:
             elif verdict.action == "suppress":
                 assert verdict.reason is not None
                 self.counts[1] += 1
+                self.answers[f"suppressed:{verdict.reason}"] += 1
                 settlements.append(self.settler.suppressed(claimed, verdict.reason))
             else:
                 self.counts[2] += 1
@@ -206,6 +221,7 @@ class _Delivery:
             self.counts[3] += 1
             if claimed.uncertain:
                 return self.settler.answered(claimed, None, Answer("unknown", _AGAIN))
+            self.answers["suppressed:render_error"] += 1
             tripped = {"tripped": "the journey is paused"} if count_render_error(self.store, row) else {}
             return self.settler.suppressed(claimed, "render_error", {"error": str(error), **tripped})
         url = None
@@ -230,6 +246,7 @@ class _Delivery:
         if claimed.uncertain:
             return self._unknown(claimed)
         self.counts[1] += 1
+        self.answers["suppressed:no_address"] += 1
         return self.settler.suppressed(claimed, "no_address")
 
     def _given_back(self, claimed: Claimed, seconds: float) -> Settlement:
@@ -265,6 +282,7 @@ class _Delivery:
         claimed = each.claimed
         if answer is None:
             return self._given_back(claimed, 0.0)
+        self.answers[f"sends:{name}:{answer.outcome}"] += 1
         tries_again = answer.outcome == "retry" or (answer.outcome == "unknown" and channel.idempotent)
         if not tries_again:
             self.counts[0] += 1

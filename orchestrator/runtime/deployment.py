@@ -30,7 +30,7 @@ LARGEST_FILE: Final = 64 << 20
 LARGEST_SNAPSHOT: Final = 256 << 20
 """Bytes of all files of a snapshot."""
 DEPLOYED_MARK: Final = "deployed"
-"""The real instant of the last deploy that brought anything new: by it other processes hear of it."""
+"""The real instant of the last deploy that brought anything new."""
 LEARN_EVERY: Final = 5.0
 """Seconds between two looks for deployments that nobody here has seen."""
 _LEFT_OUT: Final = frozenset({"tests"})
@@ -153,7 +153,6 @@ class Watch:
         self._adopted = adopted
         self._learned = learned
         self._live = digest
-        self._known_at: datetime | None = None
         self._known: set[str] = set() if digest is None else {digest}
         self._read_at = -LEARN_EVERY
         self._lock = threading.Lock()
@@ -163,11 +162,10 @@ class Watch:
     def once(self, now: datetime) -> bool:
         """Whether there was a new deployment. What cannot be compiled here is told, and the old one goes on."""
         with self._lock:
-            deployed_at = self._store.mark(DEPLOYED_MARK)
-            if deployed_at == self._known_at:
+            # The digest that the deploy itself wrote: a process may have died before it said anything more about it.
+            if self._store.deployed() in (None, self._live, *self.broken):
                 return False
-            snapshots = self._store.snapshots()  # read after the mark: at least as new
-            self._known_at = deployed_at
+            snapshots = self._store.snapshots()
             if not snapshots or snapshots[-1].digest == self._live:
                 return False
             return self._adopt(snapshots[-1])
@@ -186,11 +184,21 @@ class Watch:
         log.info("adopted deployment %s", snapshot.digest[:12])
         return True
 
-    def learn(self) -> bool:
-        """Compile what the database keeps and this process has not seen: it was deployed and replaced while nobody
-        here looked. Whether there was any. Looks every LEARN_EVERY seconds at most."""
+    def is_current(self) -> bool:
+        """Whether what runs here is what was deployed last."""
+        return self._store.deployed() in (None, self._live)
+
+    def catch_up(self) -> bool:
+        """Adopt what was deployed last, if that is news. Whether it runs here now."""
         with self._lock:
-            if monotonic() - self._read_at < LEARN_EVERY:
+            snapshots = self._store.snapshots()
+            return not snapshots or snapshots[-1].digest == self._live or self._adopt(snapshots[-1])
+
+    def learn(self, at_once: bool = False) -> bool:
+        """Compile what the database keeps and this process has not seen: it was deployed and replaced while nobody
+        here looked. Whether there was any. Looks every LEARN_EVERY seconds at most, unless it has to be now."""
+        with self._lock:
+            if not at_once and monotonic() - self._read_at < LEARN_EVERY:
                 return False
             self._read_at = monotonic()
             news = False
@@ -219,30 +227,3 @@ def renderer_of(revived: Revived, live: LoadedProject, base_url: str, secret: by
     for loaded in rest:
         renderer.deploy(loaded.templates, loaded.project)
     return renderer
-
-
-@dataclass(frozen=True, slots=True)
-class JourneyChange:
-    """What a deploy means for one journey. `versions`: of the live one and of the new one; None: not there.
-
-    `running`: enrollments that go on in the version they entered.
-    """
-
-    journey: str
-    what: str
-    versions: tuple[str | None, str | None]
-    running: int
-
-
-def changes_between(live: LoadedProject | None, new: LoadedProject, running: Mapping[str, int]) -> list[JourneyChange]:
-    """New, changed and removed journeys, in the order of their names; unchanged ones are left out."""
-    before = live.project.journeys if live is not None else {}
-    after = new.project.journeys
-    found = []
-    for name in sorted({*before, *after}):
-        old = before[name].version if name in before else None
-        now = after[name].version if name in after else None
-        if old != now:
-            what = "new" if old is None else "removed" if now is None else "changed"
-            found.append(JourneyChange(name, what, (old, now), running.get(name, 0)))
-    return found

@@ -79,7 +79,7 @@ class HandOver:
         second = dict(zip([each.out.id for each in ours], _send(channel, ours))) if ours else {}
         lost = {each.out.id for each in again} - second.keys()
         return [
-            (each._replace(again=each.out.id in second), second.get(each.out.id, answer))
+            (each._replace(again=each.again or each.out.id in second), second.get(each.out.id, answer))
             for each, answer in answered
             if each.out.id not in lost
         ]

@@ -17,15 +17,18 @@ from time import monotonic, sleep
 from typing import Final
 
 from orchestrator.channels.protocol import Caller, Channel
+from orchestrator.core.changes import Changes
 from orchestrator.runtime.clock import JourneyClock
 from orchestrator.runtime.delivery import MessageRenderer, UnsubscribeUrl, deliver_once, hold_line
+from orchestrator.runtime.figures import Figures
 from orchestrator.runtime.gates import Gates
 from orchestrator.runtime.housekeeping import housekeep_once
 from orchestrator.runtime.lateness import Lateness
+from orchestrator.runtime.limits_hit import LimitsHit
 from orchestrator.runtime.nudge import Nudge, Nudges
 from orchestrator.runtime.requests import requests_once
 from orchestrator.runtime.sweep import next_sweep_at, sweep_once
-from orchestrator.runtime.turns import UNKNOWN_VERSION, TurnCounts, turn_once
+from orchestrator.runtime.turns import UNKNOWN_VERSION, Live, TurnCounts, turn_once
 from orchestrator.stores.protocol import Store, StoreBusy
 from orchestrator.templating.failure import RenderError
 
@@ -69,21 +72,28 @@ class Engine:
     unsubscribe_url: UnsubscribeUrl | None = None
     """Where one click ends a message's topic; None: mails have no such header."""
     lateness: Lateness = field(default_factory=Lateness)
+    figures: Figures = field(init=False)
+    """What this process counts for the installation's figures."""
     watch: Callable[[], None] = lambda: None
     """Called before turns: adopts what another process deployed."""
     learn: Callable[[], bool] = lambda: False
     """Called where somebody is in a version that is not known here: whether it has found any."""
+    live: Live | None = None
+    """Whether this process runs what was deployed last, asked where somebody hears of a deploy."""
     hopeless: Callable[[], bool] = lambda: False
     """Whether there are versions that this program cannot run at all, so that who is in them is left to others."""
     awaited: bool = False
     """Whether messages are to be handed over, and the last pass over them came on."""
     gates: Gates = field(init=False)
     """What lets messages through to the channels."""
+    limits_hit: LimitsHit = field(default_factory=LimitsHit)
+    """Limits of journeys that this process's turns reached."""
     _swept_at: float = 0.0
     _took_up_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.gates = Gates(self.channels, store=self.store, real_now=self.real_now)
+        self.figures = Figures(self.lateness)
 
     @property
     def patience(self) -> timedelta:
@@ -107,7 +117,7 @@ class Engine:
         due_at = self.store.next_due_at()
         while not stopping():
             now = self.now()
-            counts = turn_once(self.store, now, learn=self.learn)
+            counts = turn_once(self.store, now, learn=self.learn, live=self.live, saved=self._saved)
             if not counts.customers:
                 break
             work += counts.customers
@@ -134,7 +144,7 @@ class Engine:
         due_at = self.store.next_due_at() if shards is None else None
         while True:
             now = self.now()
-            counts = turn_once(self.store, now, shards=shards, learn=self.learn)
+            counts = turn_once(self.store, now, shards=shards, learn=self.learn, live=self.live, saved=self._saved)
             if not counts.customers:
                 return False
             if due_at is not None and due_at <= now:
@@ -142,7 +152,11 @@ class Engine:
             told(counts)
             if monotonic() >= until:
                 return True
-            due_at = self.store.next_due_at() if shards is None else None
+            due_at = None  # a pass tells its lateness once: to ask between its turns would cost a tenth of a turn
+
+    def _saved(self, changes: Changes) -> None:
+        self.figures.decided(changes)
+        self.limits_hit.decided(changes, self.store.index.project)
 
     def sweep_once(self) -> int:
         """A sweep writes down how far it came: only when an occurrence is due, and now and then."""
@@ -192,6 +206,7 @@ class Engine:
             klass=klass,
             gates=self.gates,
             unsubscribe_url=self.unsubscribe_url,
+            counted=self.figures.add,
         )
         return sum(counts)
 
@@ -202,6 +217,7 @@ class Engine:
     def housekeep_once(self) -> int:
         """One pass of housekeeping."""
         self._take_up_once()
+        self.figures.flush(self.store)
         return housekeep_once(self.store, self.clock, self.real_now())
 
     def _take_up_once(self) -> None:

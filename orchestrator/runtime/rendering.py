@@ -57,9 +57,12 @@ class LedgerRenderer:
         self._base_url = base_url.rstrip("/")
         self._secret = secret
         self._variants: dict[str, TemplateVariant] = {}
+        self._missing: set[str] = set()
+        """Hashes of templates that were looked for everywhere, in vain."""
         self._signed = ("", "")
         self.learn: Callable[[], object] = lambda: None
-        """Called where a row pins a template that is not known: another process may have deployed it just now."""
+        """Called where a row pins a template that is not known, once for each: another process may have deployed it
+        just now, and the row was written after that."""
         self.deploy(library, project)
 
     def deploy(self, library: TemplateLibrary, project: Project) -> None:
@@ -100,10 +103,11 @@ class LedgerRenderer:
 
     def _plan(self, live: _Live, row: Message) -> _Plan:
         variant = self._variants.get(row.template_hash)
-        if variant is None:
+        if variant is None and row.template_hash not in self._missing:
             self.learn()
             variant = self._variants.get(row.template_hash)
         if variant is None:
+            self._missing.add(row.template_hash)
             raise RenderError(f"the template {row.channel}/{row.template} is not there any more", row.template, 1, 1)
         code = live.renderer.compiled(variant)
         footed = row.klass != "transactional" and row.channel == "email"

@@ -18,6 +18,7 @@ from typing import Any, Final
 from orchestrator.channels.protocol import Caller
 from orchestrator.core.inbox import Body, Replied
 from orchestrator.core.ledger import Request
+from orchestrator.runtime.tracing import span
 from orchestrator.stores.protocol import Store, StoreBusy
 
 LIMIT: Final = 500
@@ -157,11 +158,17 @@ class _Pass:
         self._replies.append((request, Replied(request.id, cached[0], cached[1], None)))
         return True
 
+    def _call(self, request: Request) -> Answer:
+        with span("call", kind=request.kind, method=request.method) as said:
+            answer = self._caller.call(request)
+            said("status", answer[0] or 0)
+        return answer
+
     def _start(self, pool: Executor, request: Request) -> None:
         self._hosts[_host_of(request)] += 1
         if request.cache is not None:
             self._fetching.add(cache_key(request))
-        self._under_way[pool.submit(self._caller.call, request)] = request
+        self._under_way[pool.submit(self._call, request)] = request
 
     def _take_answers(self, until: str) -> None:
         done, _ = wait(self._under_way, return_when=until)

@@ -28,15 +28,17 @@ from orchestrator.core.inbox import (
 from orchestrator.core.index import Index
 from orchestrator.core.ledger import UNSENT, Message, Request, Task
 from orchestrator.core.program import Journey, Throttle
+from orchestrator.core.project import Offer
 from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage, Switches, View
 from orchestrator.errors import UsageError
 from orchestrator.stores.memory_channels import MemoryChannels
 from orchestrator.stores.memory_outbox import MemoryOutbox, Queued
-from orchestrator.stores.memory_overview import overview_of
+from orchestrator.stores.memory_overview import overview_of, standing_of
 from orchestrator.stores.memory_pools import MemoryPools
 from orchestrator.stores.memory_record import CustomerRecord
+from orchestrator.stores.memory_rights import MemoryRights
 from orchestrator.stores.protocol import (
     Arrival,
     CustomerCard,
@@ -49,7 +51,7 @@ from orchestrator.stores.protocol import (
 )
 
 
-class MemoryStore(MemoryChannels):
+class MemoryStore(MemoryChannels, MemoryRights):
     """See Store. `forced` fixes draws in tests of journeys; `forget_messages` drops rows that nothing can ask for
     again."""
 
@@ -132,6 +134,10 @@ class MemoryStore(MemoryChannels):
     def snapshots(self) -> Sequence[Snapshot]:
         """The live one: a store in memory dies with its process, and knows all older versions until then."""
         return () if self._snapshot is None else (self._snapshot,)
+
+    def deployed(self) -> str | None:
+        """The digest of the live files."""
+        return None if self._snapshot is None else self._snapshot.digest
 
     def know(self, journeys: Iterable[Journey]) -> None:
         """Versions that are not live any more."""
@@ -298,7 +304,8 @@ class MemoryStore(MemoryChannels):
                 if isinstance(item.body, ConsentChanged) and item.body.state == "out":
                     record.customer.consents[item.body.topic, item.body.channel] = "out"
             if record.customer.consents != before:
-                self._choose(change.customer_id, before, record.customer.consents, change.customer.created_at)
+                at = change.transitions[-1].at if change.transitions else change.customer.created_at
+                self._choose(change.customer_id, before, record.customer.consents, at)
         for e in change.enrollments:
             record.enrollments[e.id] = e
             if e.ended:
@@ -639,6 +646,18 @@ class MemoryStore(MemoryChannels):
     def overview(self) -> Overview:
         """Counted anew each time."""
         return overview_of(self._records.values(), self._outbox, len(self._refused))
+
+    def standing(self) -> Mapping[tuple[str, str, str], int]:
+        """Counted anew each time."""
+        return standing_of(self._records.values())
+
+    def parked(self, limit: int) -> int:
+        """Counted anew each time."""
+        return min(limit, sum(record.parked is not None for record in self._records.values()))
+
+    def coupons_left(self, offer: Offer, limit: int) -> int:
+        """As a turn would find it."""
+        return self._pools.left(offer, limit)
 
     def keep_refused(self, items: Sequence[RefusedItem]) -> None:
         """Keep what could not be taken."""

@@ -20,6 +20,7 @@ class MemoryChannels:
     _records: dict[str, CustomerRecord]
 
     def __init__(self) -> None:
+        super().__init__()
         self._buckets: dict[str, Bucket] = {}
         self._circuits: dict[str, CircuitRecord] = {}
         self._dead: dict[str, tuple[str, DeadLetter, int]] = {}

@@ -42,3 +42,8 @@ def overview_of(records: Iterable[CustomerRecord], outbox: MemoryOutbox, refused
         refused=refused,
         parked=sorted(parked, key=lambda p: (p.parked_at, p.customer)),
     )
+
+
+def standing_of(records: Iterable[CustomerRecord]) -> dict[tuple[str, str, str], int]:
+    """Enrollments that are not over, by (journey, version, step)."""
+    return Counter((e.journey, e.version, e.step or "") for r in records for e in r.enrollments.values() if not e.ended)

@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from orchestrator.core.changes import TakeFromPools
 from orchestrator.core.ledger import Task
-from orchestrator.core.project import Project
+from orchestrator.core.project import Offer, Project
 from orchestrator.core.time.zones import local
 from orchestrator.core.view import CouponPool, Pools
 
@@ -35,6 +35,12 @@ class MemoryPools:
         known.update(new)
         self._imported[offer].extend(new)
         return len(new)
+
+    def left(self, offer: Offer, limit: int) -> int:
+        """How many codes an offer can still give, counted up to `limit`."""
+        if offer.limits.total is not None:
+            limit = min(limit, offer.limits.total - self._issued[offer.id])
+        return max(0, min(limit, len(self._imported[offer.id])) if offer.imported else limit)
 
     def pools(self, project: Project, now: datetime) -> Pools:
         """What one turn may take."""

@@ -7,7 +7,7 @@ contract as tests: a new store plugs in there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
 
 from orchestrator.core.changes import Changes
@@ -20,6 +20,7 @@ from orchestrator.core.inbox import Body, Event, Occurred
 from orchestrator.core.index import Index
 from orchestrator.core.ledger import Coupon, Message, Request, Task
 from orchestrator.core.program import Journey
+from orchestrator.core.project import Offer
 from orchestrator.core.state import body_to_json, dumps
 from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage, Switches, View
@@ -91,6 +92,8 @@ class DeadLetter(NamedTuple):
 
 BAD_ENDS: Final = ("rejected", "unknown")
 """Statuses of dead letters."""
+LATE_ADOPTION: Final = timedelta(hours=1)
+"""For so long a process may go on deciding with what it ran before it hears of a deploy."""
 COUPON_GONE: Final = "the coupon that this message carries was taken back: it cannot be sent again as it is"
 
 
@@ -171,7 +174,7 @@ class Overview(NamedTuple):
 
 class Right(NamedTuple):
     """What somebody asked not to have any more. `kind`: opted_out, opted_in (again, after an opt-out), suppressed;
-    `at` is real time. A choice has `customer`, `topic` and `channel`, a suppression `channel`, `address` and `cause`."""
+    `at` is real time. A choice has `customer`, `topic` and `channel`, a suppression `channel`, `address`, `cause`."""
 
     id: int
     at: datetime
@@ -209,10 +212,14 @@ class Store(Protocol):
         """
 
     def snapshots(self) -> Sequence[Snapshot]:
-        """The files of every deployment that a running enrollment is pinned to, the live one last; empty: none kept.
+        """The files of every deployment that a running enrollment is pinned to, or whose templates a message may pin
+        that is on its way, the live one last; empty: none kept.
 
         Before `deploy`, a process that was restarted compiles the older ones and says `know`.
         """
+
+    def deployed(self) -> str | None:
+        """The digest of the files that are live; None: nothing is, or they were not kept."""
 
     def know(self, journeys: Iterable[Journey]) -> None:
         """Versions that are not live any more, for those who are pinned to them."""
@@ -394,6 +401,15 @@ class Store(Protocol):
 
     def overview(self) -> Overview:
         """What a status page shows."""
+
+    def standing(self) -> Mapping[tuple[str, str, str], int]:
+        """How many enrollments run, or are parked, by (journey, version, step): one look at all of them."""
+
+    def parked(self, limit: int) -> int:
+        """How many customers are parked, counted up to `limit`."""
+
+    def coupons_left(self, offer: Offer, limit: int) -> int:
+        """How many codes an offer can still give (of its imported pool, and below its total), counted up to `limit`."""
 
     def keep_refused(self, items: Sequence[RefusedItem]) -> None:
         """Keep what could not be taken, to be shown."""

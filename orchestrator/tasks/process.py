@@ -13,6 +13,7 @@ from typing import Any, Final
 from celery import Celery  # type: ignore[import-untyped]
 from celery.signals import worker_process_init, worker_process_shutdown  # type: ignore[import-untyped]
 
+from orchestrator.definitions.collector import MADE_BETWEEN, MIDDLE_LOOKS, YOUNG_LOOKS
 from orchestrator.errors import ProjectInvalid, UsageError
 from orchestrator.runtime.loop import Engine
 from orchestrator.runtime.nudge import NudgeSender
@@ -103,6 +104,7 @@ class Process:
             self.tell(error)
         gc.collect()
         gc.freeze()  # what is here now stays: no collection has to look at it again
+        gc.set_threshold(MADE_BETWEEN, YOUNG_LOOKS, MIDDLE_LOOKS)  # a turn makes many objects and no cycles
 
     def end(self) -> None:
         """Send what is waiting, and close everything."""

@@ -1,4 +1,7 @@
-"""Who signs an SMS, and how long it is: its encoding, its units, and the segments it is sent and paid in (3GPP TS 23.038 and 23.040)."""
+"""Who signs an SMS, and how long it is: its encoding, its units, and the segments it is sent and paid in.
+
+Sources: 3GPP TS 23.038 and 23.040.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,8 @@ class SmsLength(NamedTuple):
 
 
 def signed(text: str, signature: str) -> str:
-    """The text with its sender's name before it, unless it says it itself or there is none. Where it holds Chinese, the name stands in
-    the brackets that carriers in China ask for."""
+    """The text with its sender's name before it, unless it says it itself or there is none. Where it holds Chinese, the
+    name stands in the brackets that carriers in China ask for."""
     if not signature or signature.casefold() in text.casefold() or text.lstrip().startswith("【"):
         return text
     if any("\u4e00" <= char <= "\u9fff" for char in text):

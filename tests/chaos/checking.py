@@ -124,7 +124,7 @@ def compare(
 
 def _check_parked(ask: Ask, promises: Promises, verdict: Verdict) -> None:
     """Those, and nobody else, about whom nothing can be decided stand aside with a reason."""
-    parked = dict(ask("select external_id, parked_detail from customers where parked is not null"))
+    parked: dict[str, str] = dict(ask("select external_id, parked_detail from customers where parked is not null"))
     verdict.faults += [f"{who} was parked: {parked[who]}" for who in sorted(parked.keys() - promises.poisoned)]
     verdict.faults += [f"{who} was never parked" for who in sorted(set(promises.poisoned) - parked.keys())]
 
@@ -201,9 +201,7 @@ def _check_rows(ask: Ask, placed: Mapping[str, float], verdict: Verdict) -> None
         verdict.faults.append(f"{waiting} enrollments never came to an end")
 
 
-def _check_kind(
-    order: str, kind: str, due_at: float, mails: list[Accepted], row: Row | None, verdict: Verdict
-) -> None:
+def _check_kind(order: str, kind: str, due_at: float, mails: list[Accepted], row: Row | None, verdict: Verdict) -> None:
     if row is None:
         verdict.faults.append(f"{order}: the mail '{kind}' is not in the ledger")
         return

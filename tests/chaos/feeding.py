@@ -35,7 +35,8 @@ class Refusal(NamedTuple):
 class Client(threading.Thread):
     """Places orders, at most `rate` a second, until `stop`. Every tenth is cancelled a second after.
 
-    `others`: more ports of the same server, tried in turn; `patience`: seconds for an answer; `opt_out_share`: of the
+    `others`: more ports of the same server, tried in turn; `patience`: seconds for an answer, and
+    more each time that a batch is sent again; `opt_out_share`: of the
     orders, those whose customer opts out of offers up to `opt_out_within` seconds after.
     """
 
@@ -114,7 +115,7 @@ class Client(threading.Thread):
         for n in range(2_000):
             try:
                 url = self._urls[n % len(self._urls)]
-                with urlopen(Request(url, body, headers), timeout=self._patience) as answer:
+                with urlopen(Request(url, body, headers), timeout=self._patience * (1 + n / 4)) as answer:
                     told = json.load(answer)
                 assert told["success"] is True and not told.get("errors"), told
                 return True

@@ -84,7 +84,7 @@ def arm(blow: Blow) -> None:
             strike(bool(not args or args[0]))
             return original(self, *args, **kwargs)
         result = original(self, *args, **kwargs)
-        strike(_did_something(point.method, args, result))
+        strike(did_something(point.method, args, result))
         return result
 
     setattr(owner, point.method, deadly)
@@ -105,7 +105,8 @@ def _files() -> list[Any]:
     return opened
 
 
-def _did_something(method: str, args: tuple[Any, ...], result: Any) -> bool:
+def did_something(method: str, args: tuple[Any, ...], result: Any) -> bool:
+    """Whether a call of a point's method was more than a look."""
     match method:
         case "load":
             return bool(result.customers)

@@ -128,6 +128,9 @@ class Installation:
     def loop_lag(self) -> timedelta:
         return self.lag
 
+    def count(self, changed: Mapping[str, int]) -> None:
+        self.store.count(changed)
+
     def nudge(self) -> None:
         self.nudges += 1
 

@@ -91,6 +91,18 @@ def test_what_went_again_and_was_lost_again_is_unknown(world: Any) -> None:
     assert (len(w.provider.given), w.statuses()["u0"]) == (1, "unknown")
 
 
+def test_a_lost_answer_beside_it_takes_no_doubt_from_what_may_have_gone(world: Any) -> None:
+    """Two in one group: one that a process may have sent before it died, and one whose answer is lost just now."""
+    w = world(1, width=4, topic="orders")
+    w.die(1)
+    w.write("u9")
+    w.provider.answers["u9"] = [Answer("unknown", "lost"), Answer("accepted")]
+    w.deliver()
+    assert w.provider.groups[0] == ["u0", "u9"]
+    assert set(w.statuses().values()) == {"sent"}
+    assert sorted(w.lines("retried")) == [(who, "retried", "unknown_outcome") for who in ("u0", "u9")]
+
+
 REFUSALS = [
     Answer("rejected", "no"),
     Answer("rejected", "no such mailbox", ("bounce",)),

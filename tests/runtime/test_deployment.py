@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from hypothesis import given
@@ -16,7 +18,6 @@ from orchestrator.runtime import deployment
 from orchestrator.runtime.delivery import deliver_once
 from orchestrator.runtime.deployment import (
     Watch,
-    changes_between,
     deploy,
     digest_of,
     load_snapshot,
@@ -26,11 +27,14 @@ from orchestrator.runtime.deployment import (
 )
 from orchestrator.runtime.engine_lock import EngineLock
 from orchestrator.runtime.ingest import Incoming, ingest_once
+from orchestrator.runtime.rendering import LedgerRenderer
 from orchestrator.runtime.turns import UNKNOWN_VERSION, turn_once
+from orchestrator.stores.postgres.store import open_store as open_server
 from orchestrator.stores.protocol import Snapshot, Store
 from orchestrator.stores.sqlite.store import open_store
 from orchestrator.templating.failure import RenderError
 from orchestrator.testing.sink import SinkChannel
+from tests.servers.postgres import clean_database
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
 SECOND_MAIL = NOW + timedelta(days=3)
@@ -141,6 +145,98 @@ def test_what_another_process_deploys_is_adopted(tmp_path: Path) -> None:
     theirs.close()
 
 
+def test_a_deploy_is_adopted_whose_process_died_in_the_middle(tmp_path: Path) -> None:
+    """It was committed, and the command that did it said nothing more; run again, it finds nothing to do."""
+    ours = open_store(tmp_path / "x.db", durable=False)
+    live(ours, tmp_path / "p", "one")
+    watch = Watch(ours, lambda loaded: None, snapshot_of(tmp_path / "p").digest)
+    assert not watch.once(NOW)
+    theirs = open_store(tmp_path / "x.db", durable=False)
+    later = write(tmp_path / "p", "two")
+    theirs.deploy(Index(later.project), NOW, snapshot_of(tmp_path / "p"))
+    assert watch.once(NOW) and not watch.once(NOW)
+    assert ours.index.project.journeys["hello"].version == later.project.journeys["hello"].version
+    ours.close()
+    theirs.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
+    """What opens one database again and again, as processes do."""
+    if request.param == "sqlite":
+        yield lambda: open_store(tmp_path / "x.db", durable=False)
+        return
+    with clean_database() as url:
+        yield lambda: open_server(url)
+
+
+ENDS = "journey: hello\ntopic: orders\nenter: {event: ordered}\nsteps:\n  - email: first\n"
+
+
+def _queued_by_a_deploy_that_was_rolled_back(database: Callable[[], Store], root: Path) -> LoadedProject:
+    """A mail is on its way that pins the template of a deploy that was replaced; its enrollment has ended. The journey
+    is the same in both."""
+    (root / "journeys").mkdir(parents=True)
+    store = database()
+    for words in ("one", "two"):
+        write(root, words)
+        (root / "journeys" / "hello.yaml").write_text(ENDS)
+        deploy(store, load_project(root).require_valid(), NOW, snapshot_of(root), NOW)
+    ingest_once(store, [("ana", _mail("ana")), Incoming("ana", "ordered", {})], NOW)
+    while turn_once(store, NOW).customers:
+        pass
+    write(root, "one")
+    (root / "journeys" / "hello.yaml").write_text(ENDS)
+    first = load_project(root).require_valid()
+    assert deploy(store, first, SECOND_MAIL, snapshot_of(root), SECOND_MAIL), "a rollback is news"
+    store.close()
+    return first
+
+
+def _subject(store: Store, renderer: LedgerRenderer) -> str | None:
+    [message] = store.card("ana").messages  # type: ignore[union-attr]
+    assert message.status == "queued"
+    return renderer.render(message.row).subject
+
+
+def test_a_mail_on_its_way_outlives_the_deploy_that_it_was_decided_by(
+    database: Callable[[], Store], tmp_path: Path
+) -> None:
+    first = _queued_by_a_deploy_that_was_rolled_back(database, tmp_path / "p")
+    store = database()
+    renderer = renderer_of(revive(store, snapshot_of(tmp_path / "p")), first, "https://example.com", b"tests")
+    assert _subject(store, renderer) == "first, two"
+    channels = {"email": SinkChannel()}
+    store.know(first.project.journeys.values())
+    deploy(store, first, SECOND_MAIL, snapshot_of(tmp_path / "p"), SECOND_MAIL)
+    deliver_once(store, channels, renderer, SECOND_MAIL, render_errors=RenderError)
+    assert store.card("ana").messages[0].status == "sent"  # type: ignore[union-attr]
+    assert [kept.digest for kept in store.snapshots()] == [snapshot_of(tmp_path / "p").digest], "nobody needs it now"
+    store.close()
+
+
+def test_a_template_is_looked_for_at_once_and_once(database: Callable[[], Store], tmp_path: Path) -> None:
+    """However short ago this process looked for something else: the mail has no second chance."""
+    first = _queued_by_a_deploy_that_was_rolled_back(database, tmp_path / "p")
+    store = database()
+    renderer = LedgerRenderer(first.templates, first.project, "https://example.com", b"tests")
+    watch = Watch(
+        store, lambda loaded: None, snapshot_of(tmp_path / "p").digest, lambda loaded: renderer.keep(loaded.templates)
+    )
+    asked: list[str] = []
+    renderer.learn = lambda: asked.append("missing")
+    for _ in range(2):
+        with pytest.raises(RenderError, match="not there any more"):
+            _subject(store, renderer)
+    assert asked == ["missing"]
+    renderer = LedgerRenderer(first.templates, first.project, "https://example.com", b"tests")
+    renderer.learn = lambda: watch.learn(at_once=True)
+    watch._read_at = monotonic()
+    assert not watch.learn()
+    assert _subject(store, renderer) == "first, two"
+    store.close()
+
+
 def test_an_older_worker_learns_of_a_version_that_it_never_saw(tmp_path: Path) -> None:
     """Deployed and replaced by others while this process did not look; somebody is in it."""
     ours = open_store(tmp_path / "x.db", durable=False)
@@ -193,13 +289,6 @@ def _entered_elsewhere(root: Path) -> None:
     while turn_once(store, NOW).customers:
         pass
     store.close()
-
-
-def test_what_a_deploy_changes(tmp_path: Path) -> None:
-    one, two = write(tmp_path / "a", "one"), write(tmp_path / "b", "two")
-    assert [(c.what, c.running) for c in changes_between(one, two, {"hello": 3})] == [("changed", 3)]
-    assert [c.what for c in changes_between(None, two, {})] == ["new"]
-    assert changes_between(one, one, {"hello": 3}) == []
 
 
 def test_one_engine_a_file(tmp_path: Path) -> None:

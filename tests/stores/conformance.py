@@ -29,6 +29,7 @@ from tests.stores.contract_channels import ChannelContract
 from tests.stores.contract_dead_letters import DeadLetterContract
 from tests.stores.contract_delivery import DeliveryContract
 from tests.stores.contract_deployments import DeploymentContract
+from tests.stores.contract_figures import FiguresContract, RightsContract
 from tests.stores.contract_ingest import IngestContract
 from tests.stores.contract_leases import LeaseContract
 from tests.stores.contract_operations import OperationContract
@@ -52,6 +53,8 @@ class StoreContract(
     OperationContract,
     DeploymentContract,
     ReadingContract,
+    FiguresContract,
+    RightsContract,
 ):
     """Everything that a store signs. See the module's docstring."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -120,6 +122,34 @@ def test_another_process_that_writes_makes_it_busy(db: Database, path: Path) -> 
     other.close()
     put(db, 1)
     assert seen(db) == [1]
+
+
+def test_nobody_waits_longer_because_others_of_this_process_wait_too(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four threads want to write while another process does: all are told in time, not one after the other."""
+    monkeypatch.setattr(database, "BUSY_FOR", 1.0)
+    monkeypatch.setattr(database, "QUEUED_FOR", 1.0)
+    monkeypatch.setattr(database, "_HURRIED", 0.8)
+    db, waited = Database(path), list[float]()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        def write() -> None:
+            began_at = time.monotonic()
+            with pytest.raises(StoreBusy), db.write():
+                pass
+            waited.append(time.monotonic() - began_at)
+
+        threads = [threading.Thread(target=write) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+    assert len(waited) == 4 and max(waited) < 2.5
+    with db.write() as c:  # and everything is as before
+        assert c.execute("PRAGMA busy_timeout").fetchone() == (1_000,)
+    db.close()
 
 
 def test_a_full_disk_makes_it_busy_and_nothing_half_is_left(db: Database) -> None:

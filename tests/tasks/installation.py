@@ -74,8 +74,17 @@ def deploy_from(root: Path, store: Store) -> None:
 class Installation:
     """A project that is deployed, and the processes that run on it. Use it with `with`: they end then."""
 
-    def __init__(self, root: Path, broker: str, *, database: str | None = None, **environment: str) -> None:
+    def __init__(
+        self,
+        root: Path,
+        broker: str,
+        *,
+        database: str | None = None,
+        files: dict[str, str] | None = None,
+        **environment: str,
+    ) -> None:
         self.root = root
+        self._files = files
         self.processes: list[subprocess.Popen[bytes]] = []
         self.store: Store
         self.port = free_port()
@@ -92,7 +101,7 @@ class Installation:
         }
 
     def __enter__(self) -> Installation:
-        write_project(self.root)
+        write_project(self.root, self._files)
         database = database_at(self._database)
         upgrade_database(database)
         self.store = open_database(database, durable=False)
@@ -110,6 +119,13 @@ class Installation:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         self.store.close()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings of its processes."""
+        return {
+            name: value for name, value in self._environment.items() if name.startswith(("ORCHESTRATOR_", "PYTHON"))
+        }
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         """A process of the installation: `worker`, `beat`, or `serve`."""

@@ -76,6 +76,8 @@ def _bare(node: Node) -> tuple[int, str]:
             return _PRIMARY, f"{_text(target, _PRIMARY)}.{name}"
         case Item(target=target, key=key):
             return _PRIMARY, f"{_text(target, _PRIMARY)}[{text_of(key)}]"
+        case Sign(sign="-", operand=Literal(value=int() as zero)) if zero == 0 and zero is not False:
+            return _SIGN, "--0"  # the sign of one zero is lost in the number
         case Sign(sign=sign, operand=operand):
             return _SIGN, f"{sign}{_text(operand, _SIGN)}"
         case Arithmetic(first=first, rest=rest):

@@ -44,6 +44,7 @@ def _offer(name: str, model: OfferModel, fields: Fields, zone: ZoneInfo, currenc
         limits=_limits(model.limits, (name, "limits"), fields, currency),
         minimum_spend=model.conditions.minimum_spend,
         conditions=conditions,
+        low_pool=model.low_pool,
     )
 
 

@@ -71,7 +71,9 @@ def opt_out(c: Connection, outs: Mapping[tuple[int, int], Sequence[tuple[str, st
     """Opt-outs of customers (shard, id) from (topic, channel): they stand with this transaction, before any turn."""
     found = _locked(c, list(outs))
     _write(c, [(*key, {**found[key], **dict.fromkeys(places, "out")}) for key, places in outs.items()])
-    rights.write(c, [told for key, places in outs.items() for told in _told(*key, found[key], dict.fromkeys(places, "out"))])
+    rights.write(
+        c, [told for key, places in outs.items() for told in _told(*key, found[key], dict.fromkeys(places, "out"))]
+    )
 
 
 def consents_of(choices: Choices) -> str:

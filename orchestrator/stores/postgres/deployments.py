@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from orchestrator.core.inbox import Deployed
@@ -18,7 +18,7 @@ from orchestrator.stores.postgres.base import PostgresBase
 from orchestrator.stores.postgres.database import Connection
 from orchestrator.stores.postgres.fanout import begin_fan_out
 from orchestrator.stores.postgres.saving import columns
-from orchestrator.stores.protocol import Snapshot
+from orchestrator.stores.protocol import LATE_ADOPTION, Snapshot
 from orchestrator.stores.records import customer_of
 
 _ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtextextended('orchestrator deploy', 0))"
@@ -41,12 +41,17 @@ ON CONFLICT (journey, version) DO UPDATE SET deployment = excluded.deployment
 """The latest deployment that holds a version: the fewer older ones must be compiled after a restart."""
 _PINNED: Final = """
 SELECT d.digest, d.files FROM deployments AS d
-WHERE d.digest <> %(live)s AND d.id IN (
-    SELECT v.deployment FROM versions AS v
-    WHERE EXISTS (SELECT 1 FROM enrollments AS e
-                  WHERE e.live = 1 AND e.journey = v.journey AND e.version = v.version))
+WHERE d.digest <> %(live)s AND (
+    d.id IN (
+        SELECT v.deployment FROM versions AS v
+        WHERE EXISTS (SELECT 1 FROM enrollments AS e
+                      WHERE e.live = 1 AND e.journey = v.journey AND e.version = v.version))
+    OR (SELECT min(n.deployed_at) FROM deployments AS n WHERE (n.deployed_at, n.id) > (d.deployed_at, d.id))
+       >= (SELECT min(at) FROM outbox) - %(late)s)
 ORDER BY d.deployed_at, d.id
 """
+"""Whose enrollments are running, and whose templates a message may pin that is on its way: those that were live after
+the oldest one was decided, or shortly before, because processes hear of a deploy a little later."""
 _IN_ZONE: Final = """
 SELECT shard, id, state FROM customers WHERE zone = %s AND (shard, id) > (%s, %s) ORDER BY shard, id LIMIT %s
 """
@@ -55,6 +60,7 @@ UPDATE customers SET zone = j.zone FROM unnest(%s::int[], %s::bigint[], %s::text
 WHERE customers.shard = j.shard AND customers.id = j.id AND customers.zone = %s
 """
 _AT_ONCE: Final = 10_000
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class PostgresDeployments(PostgresBase):
@@ -90,9 +96,14 @@ class PostgresDeployments(PostgresBase):
         """The files of older deployments that someone is pinned to, then the live one."""
         with self.db.read() as c:
             live = _value(c, _LIVE) or ""
-            found = c.execute(_PINNED, {"live": live}).fetchall()
+            found = c.execute(_PINNED, {"live": live, "late": LATE_ADOPTION // _MICROSECOND}).fetchall()
             found += c.execute("SELECT digest, files FROM deployments WHERE digest = %s", (live,)).fetchall()
         return [Snapshot(digest, unpacked(files)) for digest, files in found]
+
+    def deployed(self) -> str | None:
+        """The digest of the live files."""
+        with self.db.read() as c:
+            return _value(c, _LIVE) or None
 
     def know(self, journeys: Iterable[Journey]) -> None:
         """Versions that are not live any more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from orchestrator.core.project import Offer
 from orchestrator.stores.instants import instant, instant_or_none
 from orchestrator.stores.postgres import tallies
 from orchestrator.stores.postgres.database import Connection
@@ -15,6 +16,17 @@ _REQUESTS: Final = "SELECT count(*) FROM requests"
 _ENROLLMENTS: Final = """
 SELECT journey, status, count(*) FROM enrollments WHERE live = 1 GROUP BY journey, version, status
 """
+_STANDING: Final = """
+SELECT journey, version, coalesce(step, ''), count(*) FROM enrollments
+WHERE live = 1 AND status IN ('running', 'parked') GROUP BY 1, 2, 3
+"""
+_PARKED_COUNT: Final = """
+SELECT count(*) FROM (SELECT 1 FROM customers WHERE parked IS NOT NULL LIMIT %s) AS found
+"""
+_FREE_CODES: Final = """
+SELECT count(*) FROM (SELECT 1 FROM codes WHERE offer = %s AND given = 0 LIMIT %s) AS found
+"""
+_GIVEN: Final = "SELECT count(*) FROM coupons WHERE offer = %s AND status IN ('issued', 'redeemed')"
 _COUPONS: Final = "SELECT offer, status, count(*) FROM coupons GROUP BY offer, status"
 _TASKS: Final = "SELECT queue, count(*) FROM tasks WHERE closed_at IS NULL GROUP BY queue"
 _REFUSED: Final = "SELECT count(*) FROM refused"
@@ -50,7 +62,26 @@ def read_overview(c: Connection) -> Overview:
     )
 
 
-def _row(c: Connection, query: str) -> tuple[Any, ...]:
-    found = c.execute(query).fetchone()
+def read_standing(c: Connection) -> dict[tuple[str, str, str], int]:
+    """Enrollments that are not over, by (journey, version, step)."""
+    return {(journey, version, step): count for journey, version, step, count in c.execute(_STANDING).fetchall()}
+
+
+def _row(c: Connection, query: str, given: tuple[Any, ...] | None = None) -> tuple[Any, ...]:
+    found = c.execute(query, given).fetchone()
     assert found is not None
     return found
+
+
+def count_parked(c: Connection, limit: int) -> int:
+    """Parked customers, up to so many."""
+    return int(_row(c, _PARKED_COUNT, (limit,))[0])
+
+
+def count_left(c: Connection, offer: Offer, limit: int) -> int:
+    """Codes that an offer can still give, up to so many."""
+    if offer.limits.total is not None:
+        limit = min(limit, offer.limits.total - _row(c, _GIVEN, (offer.id,))[0])
+    if offer.imported and limit > 0:
+        limit = _row(c, _FREE_CODES, (offer.id, limit))[0]
+    return max(0, limit)

@@ -11,12 +11,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 from orchestrator.stores.protocol import StoreBusy
 
 BUSY_FOR: Final = 5.0
 """Seconds to wait for another process's write before giving up."""
+QUEUED_FOR: Final = 5.0
+"""Seconds to wait for other threads before giving up; what of it went by is not waited for other processes again."""
+_HURRIED: Final = 4.0
+"""Seconds: who has waited so long in this process that less is left waits shorter for the others, too."""
+_SHORTEST_WAIT: Final = 0.1
 _CACHE_KIB: Final = 65_536
 _READER_CACHE_KIB: Final = 4_096
 """Every thread that reads has a connection of its own, and a server has dozens of threads."""
@@ -57,11 +63,12 @@ class Database:
 
         Inside a claim, or inside another `write`, of the same thread it is part of that transaction.
         """
-        with self._lock:
+        patience = self._take_lock()
+        try:
             if self.holding or self._writer.in_transaction:
                 yield self._writer
                 return
-            self._begin()
+            self._begin(patience)
             try:
                 yield self._writer
                 self._commit()
@@ -70,12 +77,14 @@ class Database:
                 if is_busy(error):
                     raise StoreBusy(_told(error)) from error
                 raise
+        finally:
+            self._lock.release()
 
     def hold(self) -> sqlite3.Connection:
         """Begin a transaction that `release` ends; other threads wait for it. Raises StoreBusy."""
-        self._lock.acquire()
+        patience = self._take_lock()
         try:
-            self._begin()
+            self._begin(patience)
         except BaseException:
             self._lock.release()
             raise
@@ -168,9 +177,29 @@ class Database:
             for connection in (*self._all_readers, self._writer):
                 connection.close()
 
-    def _begin(self) -> None:
+    def _take_lock(self) -> float:
+        """Returns how many seconds are left to wait for other processes. Raises StoreBusy.
+
+        While another process writes, whoever is before us in this one waits for it in full, and nobody promises that we
+        are next: all waiting together has to be bounded, or requests would hang instead of being told to come again.
+        """
+        if self._lock.acquire(blocking=False):
+            return BUSY_FOR
+        began_at = monotonic()
+        if not self._lock.acquire(timeout=QUEUED_FOR):
+            raise StoreBusy(_told("others wait for it, too"))
+        return max(_SHORTEST_WAIT, BUSY_FOR - (monotonic() - began_at))
+
+    def _begin(self, patience: float = BUSY_FOR) -> None:
+        hurried = patience < _HURRIED
         try:
-            self._writer.execute("BEGIN IMMEDIATE")
+            if hurried:
+                self._writer.execute(f"PRAGMA busy_timeout={int(patience * 1000)}")
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+            finally:
+                if hurried:
+                    self._writer.execute(f"PRAGMA busy_timeout={int(BUSY_FOR * 1000)}")
             self._rows_before = self._writer.total_changes
         except sqlite3.Error as error:
             if is_busy(error):
@@ -191,5 +220,5 @@ def is_busy(error: BaseException) -> bool:
     return isinstance(error, sqlite3.Error) and code is not None and (code & 0xFF) in _BUSY_CODES
 
 
-def _told(error: BaseException) -> str:
+def _told(error: BaseException | str) -> str:
     return f"the database cannot be used just now ({error}); nothing was written, and it is tried again"

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from orchestrator.core.inbox import Deployed
@@ -15,11 +15,12 @@ from orchestrator.core.program import Journey
 from orchestrator.core.project import Project
 from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.stores.instants import micros
-from orchestrator.stores.protocol import Snapshot
+from orchestrator.stores.protocol import LATE_ADOPTION, Snapshot
 from orchestrator.stores.records import customer_of
 from orchestrator.stores.sqlite.base import SqliteBase
 from orchestrator.stores.sqlite.fanout import begin_fan_out
 
+_MICROSECOND: Final = timedelta(microseconds=1)
 _LIVE: Final = "live"
 """The digest of the files that are live; empty: they were not kept."""
 _ZONE: Final = "zone"
@@ -34,12 +35,17 @@ ON CONFLICT (journey, version) DO UPDATE SET deployment = excluded.deployment
 """The latest deployment that holds a version: the fewer older ones must be compiled after a restart."""
 _PINNED: Final = """
 SELECT d.digest, d.files FROM deployments AS d
-WHERE d.digest <> :live AND d.id IN (
-    SELECT v.deployment FROM versions AS v
-    WHERE EXISTS (SELECT 1 FROM enrollments AS e INDEXED BY ix_enrollments_live
-                  WHERE e.live = 1 AND e.journey = v.journey AND e.version = v.version))
+WHERE d.digest <> :live AND (
+    d.id IN (
+        SELECT v.deployment FROM versions AS v
+        WHERE EXISTS (SELECT 1 FROM enrollments AS e INDEXED BY ix_enrollments_live
+                      WHERE e.live = 1 AND e.journey = v.journey AND e.version = v.version))
+    OR (SELECT min(n.deployed_at) FROM deployments AS n WHERE (n.deployed_at, n.id) > (d.deployed_at, d.id))
+       >= (SELECT min(at) FROM outbox) - :late)
 ORDER BY d.deployed_at, d.id
 """
+"""Whose enrollments are running, and whose templates a message may pin that is on its way: those that were live after
+the oldest one was decided, or shortly before, because processes hear of a deploy a little later."""
 _IN_ZONE: Final = "SELECT shard, id, state FROM customers INDEXED BY ix_customers_zone WHERE zone = ?"
 
 
@@ -73,9 +79,14 @@ class SqliteDeployments(SqliteBase):
         """The files of older deployments that someone is pinned to, then the live one."""
         with self.db.read() as c:
             live = _value(c, _LIVE) or ""
-            found = c.execute(_PINNED, {"live": live}).fetchall()
+            found = c.execute(_PINNED, {"live": live, "late": LATE_ADOPTION // _MICROSECOND}).fetchall()
             found += c.execute("SELECT digest, files FROM deployments WHERE digest = ?", (live,)).fetchall()
         return [Snapshot(digest, unpacked(files)) for digest, files in found]
+
+    def deployed(self) -> str | None:
+        """The digest of the live files."""
+        with self.db.read() as c:
+            return _value(c, _LIVE) or None
 
     def know(self, journeys: Iterable[Journey]) -> None:
         """Versions that are not live any more."""

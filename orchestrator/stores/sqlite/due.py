@@ -15,9 +15,7 @@ TIMERS: Final = (
     "SELECT next_due_at FROM customers INDEXED BY ix_customers_due WHERE next_due_at IS NOT NULL "
     "ORDER BY next_due_at LIMIT 1"
 )
-INBOX: Final = (
-    "SELECT received_at FROM inbox INDEXED BY ix_inbox_waiting WHERE parked = 0 ORDER BY received_at LIMIT 1"
-)
+INBOX: Final = "SELECT received_at FROM inbox INDEXED BY ix_inbox_waiting WHERE parked = 0 ORDER BY received_at LIMIT 1"
 FANOUT: Final = "SELECT at FROM fanout INDEXED BY ix_fanout_pending WHERE done = 0 ORDER BY at LIMIT 1"
 _REQUESTS: Final = "SELECT at FROM requests WHERE seq > 0 AND lease_until IS NULL ORDER BY seq LIMIT 1"
 _MESSAGES: Final = tuple(

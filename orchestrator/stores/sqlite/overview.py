@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from orchestrator.core.project import Offer
 from orchestrator.stores.instants import instant, instant_or_none
 from orchestrator.stores.protocol import Overview, ParkedCustomer
 from orchestrator.stores.sqlite import tallies
@@ -16,6 +17,19 @@ _MESSAGES: Final = "SELECT name, count FROM tallies WHERE name >= ? AND name < ?
 _ENROLLMENTS: Final = """
 SELECT journey, status, count(*) FROM enrollments INDEXED BY ix_enrollments_live WHERE live = 1
 GROUP BY journey, version, status
+"""
+_STANDING: Final = """
+SELECT journey, version, coalesce(step, ''), count(*) FROM enrollments INDEXED BY ix_enrollments_live
+WHERE live = 1 AND status IN ('running', 'parked') GROUP BY 1, 2, 3
+"""
+_PARKED_COUNT: Final = """
+SELECT count(*) FROM (SELECT 1 FROM customers INDEXED BY ix_customers_parked WHERE parked IS NOT NULL LIMIT ?)
+"""
+_FREE_CODES: Final = """
+SELECT count(*) FROM (SELECT 1 FROM codes INDEXED BY ix_codes_free WHERE offer = ? AND given = 0 LIMIT ?)
+"""
+_GIVEN: Final = """
+SELECT count(*) FROM coupons INDEXED BY ix_coupons_offer_status WHERE offer = ? AND status IN ('issued', 'redeemed')
 """
 _COUPONS: Final = """
 SELECT offer, status, count(*) FROM coupons INDEXED BY ix_coupons_offer_status GROUP BY offer, status
@@ -57,3 +71,22 @@ def read_overview(c: sqlite3.Connection) -> Overview:
             for customer, reason, detail, at, waiting in c.execute(_PARKED)
         ],
     )
+
+
+def read_standing(c: sqlite3.Connection) -> dict[tuple[str, str, str], int]:
+    """Enrollments that are not over, by (journey, version, step)."""
+    return {(journey, version, step): count for journey, version, step, count in c.execute(_STANDING)}
+
+
+def count_parked(c: sqlite3.Connection, limit: int) -> int:
+    """Parked customers, up to so many."""
+    return int(c.execute(_PARKED_COUNT, (limit,)).fetchone()[0])
+
+
+def count_left(c: sqlite3.Connection, offer: Offer, limit: int) -> int:
+    """Codes that an offer can still give, up to so many."""
+    if offer.limits.total is not None:
+        limit = min(limit, offer.limits.total - c.execute(_GIVEN, (offer.id,)).fetchone()[0])
+    if offer.imported and limit > 0:
+        limit = c.execute(_FREE_CODES, (offer.id, limit)).fetchone()[0]
+    return max(0, limit)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from orchestrator.core.ledger import UNSENT, Coupon, Message, Task
+from orchestrator.core.project import Offer
 from orchestrator.core.state import from_json, loads
 from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage
@@ -15,7 +16,7 @@ from orchestrator.stores.protocol import CustomerCard, Overview, RefusedItem
 from orchestrator.stores.records import ENROLLMENT, MESSAGE, customer_of, enrollment_of, message_of
 from orchestrator.stores.sqlite.due import SqliteDue
 from orchestrator.stores.sqlite.inbox import internal_ids
-from orchestrator.stores.sqlite.overview import read_overview
+from orchestrator.stores.sqlite.overview import count_left, count_parked, read_overview, read_standing
 
 CONTENT: Final = 2_000
 """Characters of a refused item that are kept."""
@@ -106,6 +107,21 @@ class SqliteReading(SqliteDue):
         """The figures of a status page."""
         with self.db.read() as c:
             return read_overview(c)
+
+    def standing(self) -> Mapping[tuple[str, str, str], int]:
+        """Counted by one statement, along the index of those who are not over."""
+        with self.db.read() as c:
+            return read_standing(c)
+
+    def parked(self, limit: int) -> int:
+        """Along the index of those who are."""
+        with self.db.read() as c:
+            return count_parked(c, limit)
+
+    def coupons_left(self, offer: Offer, limit: int) -> int:
+        """Along indexes; the codes given are counted."""
+        with self.db.read() as c:
+            return count_left(c, offer, limit)
 
     def keep_refused(self, items: Sequence[RefusedItem]) -> None:
         """Keep what could not be taken, cut to what is shown."""

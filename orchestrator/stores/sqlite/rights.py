@@ -17,9 +17,7 @@ INSERT INTO rights (at, kind, shard, customer, external_id, topic, channel)
 SELECT {NOW}, ?, shard, id, external_id, ?, ? FROM customers WHERE shard = ? AND id = ?
 """
 _SUPPRESS: Final = "INSERT OR IGNORE INTO suppressions (channel, address, cause, at) VALUES (?, ?, ?, ?)"
-_SUPPRESSED: Final = (
-    f"INSERT INTO rights (at, kind, channel, address, cause) VALUES ({NOW}, 'suppressed', ?, ?, ?)"
-)
+_SUPPRESSED: Final = f"INSERT INTO rights (at, kind, channel, address, cause) VALUES ({NOW}, 'suppressed', ?, ?, ?)"
 _SINCE: Final = """
 SELECT id, at, kind, external_id, topic, channel, address, cause FROM rights WHERE id > ? AND at >= ?
 ORDER BY id LIMIT ?

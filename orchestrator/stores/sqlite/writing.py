@@ -12,6 +12,7 @@ from orchestrator.core.state import to_json
 from orchestrator.core.transition import Transition
 from orchestrator.stores.instants import micros, micros_or_none
 from orchestrator.stores.records import data_text
+from orchestrator.stores.sqlite import rights
 
 NEVER: Final = -(1 << 62)
 TEXT: Final = "nullif(?, '')"

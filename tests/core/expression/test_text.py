@@ -173,6 +173,7 @@ def test_offsets_lie_where_the_words_stand(tree: Node) -> None:
         ("a - (b + c)", "a - (b + c)"),
         ("(1, 2,)", "[1, 2]"),
         ("-(5)", "-5"),
+        ("- -0", "--0"),
         ("x|default( 'a' )|upper", "x | default('a') | upper"),
         ("count('e',where=it.x>1,within='1d')", "count('e', within='1d', where=it.x > 1)"),
         ("date(format='%Y', x=y)", "date(y, '%Y')"),

@@ -75,7 +75,7 @@ def test_every_field_is_described_and_says_its_kind() -> None:
 
 
 def test_later_keys_are_not_offered() -> None:
-    assert "migrate" not in SCHEMAS["journey"]["properties"]
+    assert "inputs" not in SCHEMAS["journey"]["properties"]
     assert "winner" not in SCHEMAS["journey"]["$defs"]["Split"]["properties"]
     assert "score" not in SCHEMAS["journey"]["$defs"]["Step"]["properties"]
 

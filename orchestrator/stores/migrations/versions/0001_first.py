@@ -65,6 +65,7 @@ def downgrade() -> None:
         "suppressions",
         "shards",
         "seen",
+        "rights",
         "requests",
         "replies",
         "refused",

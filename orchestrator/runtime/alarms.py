@@ -1,0 +1,129 @@
+"""What people have to be told of: limits that were reached, breakers, circuits, parked customers, lag, low pools.
+
+Each trouble has a name that is the same on every look, what happened, where to look, and what to do next. Looking
+costs a handful of small queries, whatever the installation holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from orchestrator.core.circuit import CircuitState
+from orchestrator.core.project import Project
+from orchestrator.runtime.breaker import MOST_RENDER_ERRORS, TRIPPED
+from orchestrator.runtime.limits_hit import HIT
+from orchestrator.stores.protocol import Store
+
+MOST_PARKED: Final = 10
+"""Parked customers that are an alarm."""
+COUNTED_PARKED: Final = 1_000
+LAG_ALARM: Final = timedelta(minutes=5)
+"""How long what is due may wait."""
+HIT_FOR: Final = timedelta(hours=1)
+"""How long a limit counts as reached after it last refused something."""
+FINE: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""The instant that stands for none: marks are never taken away."""
+
+
+class Trouble(NamedTuple):
+    """One thing that is out of order. `name` tells it from all others: `kind:subject`."""
+
+    name: str
+    what: str
+    where: str
+    then: str
+
+
+def find_troubles(
+    store: Store, circuits: Mapping[str, CircuitState], now: datetime, real_at: datetime, virtual: bool = False
+) -> dict[str, Trouble]:
+    """Everything that is out of order now, by name. `virtual`: the journeys run on a time of their own, which may
+    stand behind. Raises StoreBusy."""
+    project = store.index.project
+    found = [*_limits(store, project, real_at), *_breakers(store, project), *_circuits(circuits), *_parked(store)]
+    found += _pools(store, project)
+    if not virtual:
+        found += _lag(store, now)
+    return {trouble.name: trouble for trouble in found}
+
+
+def _limits(store: Store, project: Project, real_at: datetime) -> Iterator[Trouble]:
+    for name, at in store.marks(HIT).items():
+        reason, _, journey = name.removeprefix(HIT).partition(":")
+        known = project.journeys.get(journey)
+        if real_at - at > HIT_FOR or known is None:
+            continue
+        if reason == "entry_limit" and known.limits.entries_per_day is not None:
+            what = (
+                f"{journey} has let in its {known.limits.entries_per_day:,} customers of today, and refuses all others"
+            )
+            then = (
+                "if so many are meant, raise `limits: entries_per_day` and deploy; else look at what sends its events"
+            )
+        elif reason == "send_limit" and known.limits.messages_total is not None:
+            what = f"{journey} has sent its {known.limits.messages_total:,} messages, and sends no more"
+            then = (
+                "if so many are meant, raise `limits: messages_total` and deploy; else `orchestrator pause "
+                + journey
+                + "`"
+            )
+        else:
+            continue
+        yield Trouble(f"{reason}:{journey}", what, f"journeys/**/{journey}.yaml; the status page", then)
+
+
+def _breakers(store: Store, project: Project) -> Iterator[Trouble]:
+    paused = store.switches().paused
+    for name, at in store.marks(TRIPPED).items():
+        journey = name.removeprefix(TRIPPED)
+        if at == FINE:
+            continue
+        if journey not in paused:
+            store.mark(name, FINE)  # somebody resumed it: a later pause by hand is none of ours
+            continue
+        what = f"{journey} was paused: {MOST_RENDER_ERRORS} of its messages could not be rendered"
+        where = "`orchestrator messages`, or `orchestrator why CUSTOMER`: lines with render_error"
+        yield Trouble(
+            f"render_errors:{journey}", what, where, f"mend the template, deploy, then `orchestrator resume {journey}`"
+        )
+
+
+def _circuits(circuits: Mapping[str, CircuitState]) -> Iterator[Trouble]:
+    for channel, circuit in circuits.items():
+        if circuit.state != "closed":
+            what = f"the provider of {channel} takes nothing: {circuit.reason or 'no reason was given'}"
+            then = "mend what the reason says, or wait: messages are kept, and go on by themselves when it answers"
+            yield Trouble(f"circuit:{channel}", what, "`orchestrator doctor`; the provider's own status page", then)
+
+
+def _parked(store: Store) -> Iterator[Trouble]:
+    count = store.parked(COUNTED_PARKED)
+    if count > MOST_PARKED:
+        many = f"{count:,}" if count < COUNTED_PARKED else f"{COUNTED_PARKED:,} or more"
+        what = f"{many} customers are parked: decisions about them failed, and their events wait"
+        then = "mend the cause and deploy, then `orchestrator resume JOURNEY` tries all of them again"
+        yield Trouble(
+            "parked:customers", what, "`orchestrator doctor` names some, `orchestrator why CUSTOMER` says why", then
+        )
+
+
+def _lag(store: Store, now: datetime) -> Iterator[Trouble]:
+    for lane, since in store.oldest_due(now).items():
+        if now - since > LAG_ALARM:
+            minutes = int((now - since).total_seconds() // 60)
+            what = f"what is due waits for {minutes:,} minutes ({lane})"
+            then = "see that workers run and the database answers; what waits is kept, and is made up for"
+            yield Trouble(f"lag:{lane}", what, "`orchestrator doctor`; /metrics", then)
+
+
+def _pools(store: Store, project: Project) -> Iterator[Trouble]:
+    for offer in project.offers.values():
+        if offer.low_pool is None:
+            continue
+        left = store.coupons_left(offer, offer.low_pool)
+        if left < offer.low_pool:
+            what = f"{left:,} codes of the offer {offer.id} are left, fewer than {offer.low_pool:,}"
+            more = "`orchestrator import codes FILE`" if offer.imported else "raise `limits: total` and deploy"
+            yield Trouble(f"low_pool:{offer.id}", what, "journeys/offers.yaml; the status page", f"for more: {more}")

@@ -1,0 +1,118 @@
+"""The file of people's rights: only ever added to, whatever ends the process that writes it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from orchestrator.core.inbox import ConsentChanged
+from orchestrator.errors import UsageError
+from orchestrator.runtime.rights import RightsFile, replay_rights
+from orchestrator.stores.memory import MemoryStore
+from orchestrator.stores.protocol import Store
+from tests.stores.driving import START, arrive, create, index_of, later, turns
+
+
+@pytest.fixture
+def store() -> Store:
+    store = MemoryStore()
+    store.deploy(index_of(), START)
+    return store
+
+
+def out(store: Store, customer: str, minutes: float, state: str = "out") -> None:
+    arrive(store, customer, ConsentChanged("promotions", "email", state), later(minutes))  # type: ignore[arg-type]
+    turns(store, later(minutes))
+
+
+def kinds(path: Path) -> list[str]:
+    return [json.loads(line)["right"] for line in path.read_text().splitlines()]
+
+
+def test_lines_are_added_once_and_the_file_says_that_it_is_current(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "rights.jsonl"
+    with RightsFile(path) as file:
+        assert file.add_once(store, later(0)) == 0
+        out(store, "u1", 1)
+        assert file.add_once(store, later(0.5)) == 1
+        assert file.add_once(store, later(0.6)) == 0
+        assert file.add_once(store, later(2)) == 0
+    assert kinds(path) == ["current", "opted_out", "current", "current"]
+
+
+def test_a_file_is_gone_on_with_and_half_a_line_is_taken_away(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "rights.jsonl"
+    out(store, "u1", 1)
+    with RightsFile(path) as file:
+        file.add_once(store, later(1))
+    whole = path.read_text()
+    path.write_text(whole + '{"at": "2026-03-0')
+    out(store, "u2", 2)
+    with RightsFile(path) as file:
+        assert file.add_once(store, later(2)) == 1
+    assert path.read_text().startswith(whole)
+    assert kinds(path).count("opted_out") == 2
+
+
+def test_what_is_committed_late_is_found(store: Store, tmp_path: Path) -> None:
+    """A transaction that wrote its row earlier, and was committed after a look at later ones."""
+    path = tmp_path / "rights.jsonl"
+    out(store, "u1", 5)
+    with RightsFile(path) as file:
+        file.add_once(store, later(5))
+        rights = store._rights  # type: ignore[attr-defined]
+        rights.insert(0, rights[0]._replace(id=1, customer="late", at=later(4)))
+        rights[1] = rights[1]._replace(id=2)
+        file.add_once(store, later(5))
+    assert '"late"' in path.read_text()
+
+
+def test_the_last_word_counts_and_nothing_is_opened(store: Store) -> None:
+    create(store, "u1", "u2", "u3")
+    out(store, "u3", 1)
+
+    def line(customer: str, kind: str, minute: int) -> str:
+        said = {"at": f"2026-03-02T11:{minute:02}:00Z", "right": kind, "customer": customer}
+        return json.dumps({**said, "topic": "promotions", "channel": "email"}) + "\n"
+
+    lines = [
+        line("u1", "opted_out", 1),
+        line("u2", "opted_out", 2),
+        line("u2", "opted_in", 3),
+        line("u3", "opted_in", 4),
+    ]
+    done = replay_rights(store, lines, "file", later(200), None)
+    assert (done.lines, done.opted_out) == (4, 1)
+    place = ("promotions", "email")
+    consents = {c: store.card(c).customer.consents[place] for c in ("u1", "u2", "u3")}  # type: ignore[union-attr]
+    assert consents == {"u1": "out", "u2": "in", "u3": "out"}
+    assert replay_rights(store, lines, "file", later(200), later(0) + timedelta(days=1)).lines == 0
+
+
+def test_an_erased_customer_hears_nothing_until_somebody_erases_again(store: Store) -> None:
+    create(store, "u1", email="Ana@Example.com")
+    line = '{"at": "2026-03-02T11:00:00Z", "right": "erased", "customer": "u1"}\n'
+    done = replay_rights(store, [line], "file", later(60), None)
+    assert done.erased == ("u1",)
+    assert store.suppressions()["email", "ana@example.com"] == {"erased"}
+    card = store.card("u1")
+    assert card is not None and card.customer is not None
+    assert set(card.customer.consents.values()) == {"out"}
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("no json\n", "no line of a rights file"),
+        ('{"right": "opted_out"}\n', "no line of a rights file"),
+        ('{"at": "yesterday", "right": "current"}\n', "expected an instant with a zone"),
+        ('{"at": "2026-03-02T11:00:00Z", "right": "suppressed", "channel": 7}\n', "lacks channel, address, cause"),
+        ('{"at": "2026-03-02T11:00:00Z", "right": "forgiven"}\n', "no line of a rights file"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_refused_with_its_place(store: Store, line: str, why: str) -> None:
+    with pytest.raises(UsageError, match=f"file:1: .*{why}"):
+        replay_rights(store, [line, "\n"], "file", later(0), None)
