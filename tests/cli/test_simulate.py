@@ -105,7 +105,7 @@ def test_a_table_without_a_mapping_has_its_own_columns(cli: Any, project: Path) 
         (["--scenario", "scenarios/frist.yaml"], "did you mean scenarios/first.yaml?"),
         (["--events", "nothing.csv"], "there is no file nothing.csv"),
         (["--scenario", "scenarios/first.yaml", "--mapping", "x"], "--mapping belongs to --events"),
-        (["--scenario", "scenarios/first.yaml", "--store", "postgresql://me:secret@db/x"], "memory://"),
+        (["--scenario", "scenarios/first.yaml", "--store", "postgresql://me:secret@127.0.0.1:1/x"], "cannot be used"),
         (["--scenario", "scenarios/first.yaml", "--store", "nonsense"], "no URL"),
         (["--scenario", "scenarios"], "scenarios cannot be read"),
     ],
