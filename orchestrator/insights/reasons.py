@@ -53,6 +53,7 @@ EXITED: Mapping[str, str] = {
     "quiet_hours": "it was quiet hours",
     "capped": "the customer had had as many messages as the caps allow",
     "failed": "a step had failed (`on_error: exit`)",
+    "removed": "the step it stood at is not in the version that was deployed (`migrate`)",
 }
 
 FAILED: Mapping[str, str] = {

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, Protocol
 
 from orchestrator.core.changes import Changes
 from orchestrator.core.decide import decide
+from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.inbox import Deployed
 from orchestrator.core.view import View
 from orchestrator.runtime.tracing import span
@@ -90,7 +91,7 @@ def _strangers(view: View) -> list[tuple[str, str]]:
     versions, found = view.versions, []
     for record in view.customers:
         for e in record.enrollments:
-            if (e.journey, e.version) not in versions:
+            if isinstance(e, Enrollment) and (e.journey, e.version) not in versions:  # anything else is parked by decide
                 detail = f"version {e.version[:12]} of {e.journey} cannot be run by this process; it is tried again"
                 found.append((record.customer.id, detail))
                 break

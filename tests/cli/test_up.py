@@ -184,7 +184,7 @@ def test_a_replay_ends_with_a_summary(started: Any, project: Path, cli: Any) -> 
         (["--speed", "0"], "above 0"),
         (["--port", "70000"], "65535"),
         (["--database", "memory://"], "needs a database that stays"),
-        (["--database", "postgresql://u:secret@db/x"], "PostgreSQL comes later"),
+        (["--database", "postgresql://u:secret@127.0.0.1:1/x"], "cannot be used"),
         (["--replay", "nothing.csv"], "there is no file nothing.csv"),
     ],
 )

@@ -12,7 +12,7 @@ def spelled(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Mapping):
-        return [[spelled(name), spelled(held)] for name, held in value.items()]
+        return sorted(([spelled(name), spelled(held)] for name, held in value.items()), key=repr)  # it has no order
     if isinstance(value, (set, frozenset)):
         return sorted(map(spelled, value))
     if isinstance(value, (list, tuple)):

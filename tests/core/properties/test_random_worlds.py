@@ -20,7 +20,7 @@ from orchestrator.core.state import dumps
 from orchestrator.core.time.iso import format_instant
 from orchestrator.core.view import View
 from orchestrator.definitions.load import LoadedProject
-from orchestrator.runtime.turns import turn_once
+from orchestrator.runtime.turns import TurnCounts, turn_once
 from orchestrator.stores.memory import MemoryStore
 from orchestrator.stores.protocol import Store
 from tests.core.spelled import spelled
@@ -279,4 +279,4 @@ def test_turn_once_counts_nothing_where_nothing_is_due() -> None:
     store = MemoryStore()
     with loaded({"journeys": {}}) as project:
         Engine(store, project, START)
-    assert turn_once(store, START) == (0, 0, 0, 0)
+    assert turn_once(store, START) == TurnCounts() and not any(TurnCounts())
