@@ -91,7 +91,7 @@ def _strangers(view: View) -> list[tuple[str, str]]:
     versions, found = view.versions, []
     for record in view.customers:
         for e in record.enrollments:
-            if isinstance(e, Enrollment) and (e.journey, e.version) not in versions:  # anything else is parked by decide
+            if isinstance(e, Enrollment) and (e.journey, e.version) not in versions:  # else decide parks it
                 detail = f"version {e.version[:12]} of {e.journey} cannot be run by this process; it is tried again"
                 found.append((record.customer.id, detail))
                 break
