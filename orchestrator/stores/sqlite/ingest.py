@@ -1,23 +1,22 @@
-"""Arrivals on SQLite. Callers of many threads share a commit: who comes first writes what the others brought, too."""
+"""Arrivals on SQLite."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 from orchestrator.core.customer import Customer
-from orchestrator.core.identity import stable_hash
-from orchestrator.core.inbox import ConsentChanged, Event, Occurred
+from orchestrator.core.inbox import Event
 from orchestrator.core.state import dumps
 from orchestrator.core.time.zone_in_force import zone_in_force
+from orchestrator.stores.arriving import Batch, GroupCommit, Prepared, prepared
 from orchestrator.stores.instants import instant, micros
-from orchestrator.stores.protocol import Arrival, Ingested, content_of
-from orchestrator.stores.records import body_text, event_text, state_of
+from orchestrator.stores.protocol import Arrival, Ingested
+from orchestrator.stores.records import state_of
 from orchestrator.stores.shards import shard_of
 from orchestrator.stores.sqlite import rights
 from orchestrator.stores.sqlite.saving import EVENT, SEQS_A_TURN, consents_of
@@ -59,19 +58,7 @@ ON CONFLICT (shard, customer) DO UPDATE SET state = excluded.state
 _HAS_EVENT: Final = """
 SELECT EXISTS (SELECT 1 FROM events WHERE shard = ? AND customer = ? AND name = ? AND at = ? AND id = ?)
 """
-_SIGN: Final = 1 << 64
 _MICROSECOND: Final = timedelta(microseconds=1)
-
-
-class _Prepared(NamedTuple):
-    """An arrival as it will be written: made in the caller's own thread, before the lock."""
-
-    customer: str
-    at: int
-    body: str
-    message_id: str | None
-    content: int
-    opted_out: tuple[str, str] | None
 
 
 class _Place(NamedTuple):
@@ -85,88 +72,34 @@ class _Place(NamedTuple):
 _place: Final[Callable[[tuple[Any, ...]], _Place]] = partial(tuple.__new__, _Place)
 
 
-class _Batch:
-    """What one caller brought, and what became of it."""
-
-    def __init__(self, arrivals: Sequence[_Prepared]) -> None:
-        self.arrivals = arrivals
-        self.done: Ingested | None = None
-        self.error: Exception | None = None
-
-    @property
-    def over(self) -> bool:
-        """Whether its caller can be answered."""
-        return self.done is not None or self.error is not None
-
-
 class SqliteIngest(SqliteTurns):
     """The part of the store that everything comes in by."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._gate = threading.Lock()
-        self._turnstile = threading.Lock()
-        self._waiting: list[_Batch] = []
+        self._group = GroupCommit(self._taken)
 
     def ingest(self, arrivals: Sequence[Arrival]) -> Ingested:
         """Put arrivals into the inbox; committed when it returns. Raises StoreBusy: then nothing of them was kept."""
-        batch = _Batch([_prepared(arrival) for arrival in arrivals])
+        batch = Batch([prepared(arrival) for arrival in arrivals])
         if not batch.arrivals:
             return Ingested()
         if self.db.holding:  # a turn of this thread: nobody else's arrivals may depend on its end
-            with self.db.write() as c:
-                [done] = self._take(c, [batch])
+            [done] = self._taken([batch])
             return done
-        with self._gate:
-            self._waiting.append(batch)
-        with self._turnstile:
-            if not batch.over:
-                self._take_everybody(batch)
-        if batch.error is not None:
-            raise batch.error
-        assert batch.done is not None
-        return batch.done
+        return self._group.bring(batch)
 
-    def _take_everybody(self, mine: _Batch) -> None:
-        """Write what all callers brought until the lock was ours, in one transaction; if that fails, each alone."""
-        group: list[_Batch] = []
-        try:
-            with self.db.write() as c:
-                group = self._everybody()
-                answers = self._take(c, group)
-        except Exception as error:
-            if len(group) > 1:
-                for batch in group:
-                    self._take_alone(batch)
-                return
-            with self._gate:
-                self._waiting = [batch for batch in self._waiting if batch is not mine]
-            mine.error = error
-            return
-        for batch, answer in zip(group, answers, strict=True):
-            batch.done = answer
+    def _taken(self, batches: Sequence[Batch]) -> list[Ingested]:
+        with self.db.write() as c:
+            return self._take(c, batches)
 
-    def _everybody(self) -> list[_Batch]:
-        with self._gate:
-            group, self._waiting = self._waiting, []
-        return group
-
-    def _take_alone(self, batch: _Batch) -> None:
-        try:
-            with self.db.write() as c:
-                [answer] = self._take(c, [batch])
-        except Exception as error:
-            batch.error = error
-        else:
-            batch.done = answer
-
-    def _take(self, c: sqlite3.Connection, batches: Sequence[_Batch]) -> list[Ingested]:
+    def _take(self, c: sqlite3.Connection, batches: Sequence[Batch]) -> list[Ingested]:
         """Write batches in their order; each message id once."""
         everything = [arrival for batch in batches for arrival in batch.arrivals]
         window = self.index.project.settings.dedupe // _MICROSECOND
         seen = _seen(c, everything)
         fresh: dict[str, tuple[int, int]] = {}
-        accepted: list[_Prepared] = []
+        accepted: list[Prepared] = []
         answers = []
         for batch in batches:
             count, conflicts = len(accepted), []
@@ -191,7 +124,7 @@ class SqliteIngest(SqliteTurns):
         self._opt_out(c, [arrival for arrival in accepted if arrival.opted_out is not None], places)
         return answers
 
-    def _places(self, c: sqlite3.Connection, arrivals: Sequence[_Prepared]) -> dict[str, _Place]:
+    def _places(self, c: sqlite3.Connection, arrivals: Sequence[Prepared]) -> dict[str, _Place]:
         """Where the customers are; those who are not known yet are created, from their first arrival on."""
         first_at: dict[str, int] = {}
         for arrival in arrivals:
@@ -219,7 +152,7 @@ class SqliteIngest(SqliteTurns):
         c.execute(_COUNT_IDS, (str(last + len(new)),))
         return places
 
-    def _opt_out(self, c: sqlite3.Connection, arrivals: Iterable[_Prepared], places: dict[str, _Place]) -> None:
+    def _opt_out(self, c: sqlite3.Connection, arrivals: Iterable[Prepared], places: dict[str, _Place]) -> None:
         """Opt-outs stand with this transaction, before any turn."""
         for arrival in arrivals:
             assert arrival.opted_out is not None
@@ -239,7 +172,7 @@ class SqliteIngest(SqliteTurns):
         if not rows:
             return
         with self.db.write() as c:
-            shard, id, _ = self._places(c, [_Prepared(customer, rows[0][1], "", None, 0, None)])[customer]
+            shard, id, _ = self._places(c, [Prepared(customer, rows[0][1], "", None, 0, None)])[customer]
             base = self._count_ordinal(c) * SEQS_A_TURN
             for n, (name, at, event_id, properties) in enumerate(rows):
                 known = event_id and c.execute(_HAS_EVENT, (shard, id, name, at, event_id)).fetchone()[0]
@@ -247,30 +180,6 @@ class SqliteIngest(SqliteTurns):
                     c.execute(EVENT, (shard, id, name, at, base + n, event_id, properties))
 
 
-def _prepared(arrival: Arrival) -> _Prepared:
-    customer, received_at, body, message_id = arrival
-    if type(body) is Occurred:  # as nearly always: its properties are written once, for the inbox and for the hash
-        name, at, properties, id = body.event
-        text = dumps(properties)
-        received = micros(received_at)
-        happened = received if at is received_at else micros(at)
-        content = _signed(stable_hash(customer, name, text)) if message_id is not None else 0
-        return _Prepared(customer, received, event_text(name, happened, text, id), message_id, content, None)
-    return _Prepared(
-        customer,
-        micros(received_at),
-        body_text(body),
-        message_id,
-        _signed(content_of(arrival)) if message_id is not None else 0,
-        (body.topic, body.channel) if isinstance(body, ConsentChanged) and body.state == "out" else None,
-    )
-
-
-def _signed(number: int) -> int:
-    """A number of 64 bits as databases have them."""
-    return number if number < _SIGN >> 1 else number - _SIGN
-
-
-def _seen(c: sqlite3.Connection, arrivals: Iterable[_Prepared]) -> dict[str, tuple[int, int]]:
+def _seen(c: sqlite3.Connection, arrivals: Iterable[Prepared]) -> dict[str, tuple[int, int]]:
     ids = [arrival.message_id for arrival in arrivals if arrival.message_id is not None]
     return {id: (at, content) for id, at, content in c.execute(_SEEN, (json.dumps(ids),))} if ids else {}
