@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from orchestrator.core.expression.scope import PastEvent
 from orchestrator.core.inbox import Item
 from orchestrator.core.ledger import Coupon, Task
-from orchestrator.core.state import from_json, loads
+from orchestrator.core.state import from_json
 from orchestrator.core.view import CustomerView
 from orchestrator.stores.instants import instant
+from orchestrator.stores.on_demand import EventRow, Histories, LoadedHistory, Suppressions
 from orchestrator.stores.postgres.arrays import ints
 from orchestrator.stores.postgres.choosing import Chosen
 from orchestrator.stores.postgres.database import Connection, Database
@@ -53,72 +53,19 @@ class Before(NamedTuple):
     any_tasks: bool
 
 
-class LoadedHistory:
-    """One customer's past events. Those of a name are read for all customers of the view together, when a decision
-    first asks for it: most turns ask for none."""
-
-    __slots__ = ("_all", "_place")
-
-    def __init__(self, all_of_them: Histories, place: int) -> None:
-        self._all = all_of_them
-        self._place = place
-
-    def events(self, name: str) -> Sequence[PastEvent]:
-        """Events of this name, ascending by timestamp; never NotLoaded."""
-        return self._all.of(name).get(self._place, ())
-
-
-class Histories:
-    """The pasts of the customers of one view, by name."""
-
-    def __init__(self, db: Database, keys: Keys) -> None:
-        self._db = db
-        self._keys = keys
-        self._names: dict[str, dict[int, list[PastEvent]]] = {}
-
-    def of(self, name: str) -> Mapping[int, list[PastEvent]]:
-        """The events of a name by the customer's place in the view."""
-        found = self._names.get(name)
-        if found is None:
-            found = self._names[name] = {}
-            with self._db.read() as c:
-                rows = c.execute(EVENTS, (*self._keys, name)).fetchall()
-            rows.sort()
-            for place, at, _, properties, id in rows:
-                found.setdefault(place, []).append(PastEvent(instant(at), name, loads(properties), id))
-        return found
-
-
-class Suppressions(Mapping[tuple[str, str], frozenset[str]]):
-    """The suppression list as a turn sees it: read address by address, because a step may write to any."""
-
-    def __init__(self, db: Database, empty: bool) -> None:
-        self._db = db
-        self._empty = empty
-        self._known: dict[tuple[str, str], frozenset[str]] = {}
-
-    def __getitem__(self, place: tuple[str, str]) -> frozenset[str]:
-        causes = self._known.get(place)
-        if causes is None:
-            causes = frozenset()
-            if not self._empty:
-                with self._db.read() as c:
-                    causes = frozenset(cause for (cause,) in c.execute(CAUSES, place))
-            self._known[place] = causes
-        if not causes:
-            raise KeyError(place)
-        return causes
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        return (place for place, causes in self._known.items() if causes)
-
-    def __len__(self) -> int:
-        return sum(map(bool, self._known.values()))
-
-
 def keys_of(chosen: Sequence[Chosen]) -> Keys:
     """Customers as two parameters of a query; see EACH."""
     return ints(place.shard for place in chosen), ints(place.id for place in chosen)
+
+
+def suppressions_of(db: Database, empty: bool) -> Suppressions:
+    """The suppression list, for the addresses that decisions ask for."""
+
+    def read(place: tuple[str, str]) -> list[str]:
+        with db.read() as c:
+            return [cause for (cause,) in c.execute(CAUSES, place)]
+
+    return Suppressions(None if empty else read)
 
 
 def load_before(c: Connection) -> Before:
@@ -134,7 +81,12 @@ def load_customers(
     """The customers' parts of the view, without messages; when each was to be looked at again (microseconds), and
     whether it was parked meanwhile."""
     keys = keys_of(chosen)
-    histories = Histories(db, keys)
+
+    def read(name: str) -> list[EventRow]:
+        with db.read() as reading:
+            return reading.execute(EVENTS, (*keys, name)).fetchall()
+
+    histories = Histories(read)
     views: list[CustomerView] = []
     due: list[int | None] = []
     parked: list[bool] = []

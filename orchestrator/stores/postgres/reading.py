@@ -11,7 +11,8 @@ from orchestrator.core.project import Offer
 from orchestrator.core.state import from_json, loads
 from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage
-from orchestrator.stores.instants import instant, instant_or_none, micros
+from orchestrator.stores.instants import instant, micros
+from orchestrator.stores.message_rows import loaded_message
 from orchestrator.stores.postgres.copying import copy_rows
 from orchestrator.stores.postgres.due import PostgresDue
 from orchestrator.stores.postgres.inbox import internal_ids
@@ -74,7 +75,7 @@ class PostgresReading(PostgresDue):
             return CustomerCard(
                 customer,
                 parked,
-                [_message(*row) for row in c.execute(_MESSAGES, place).fetchall()],
+                [loaded_message(*row) for row in c.execute(_MESSAGES, place).fetchall()],
                 _all(Coupon, c.execute(_COUPONS, place).fetchall()),
                 _all(Task, c.execute(_TASKS, place).fetchall()),
                 customer_of(customer, created_at, state, consents),
@@ -99,12 +100,12 @@ class PostgresReading(PostgresDue):
         """A message by its id."""
         with self.db.read() as c:
             found = c.execute(_BY_ID, (message_id,)).fetchone()
-        return None if found is None else _message(*found)
+        return None if found is None else loaded_message(*found)
 
     def latest_messages(self, limit: int) -> Sequence[LoadedMessage]:
         """The messages decided last."""
         with self.db.read() as c:
-            return [_message(*row) for row in c.execute(_LATEST, (limit,)).fetchall()]
+            return [loaded_message(*row) for row in c.execute(_LATEST, (limit,)).fetchall()]
 
     def overview(self) -> Overview:
         """The figures of a status page."""
@@ -153,10 +154,6 @@ class PostgresReading(PostgresDue):
 
 def _all(kind: type[Any], rows: Sequence[tuple[str]]) -> list[Any]:
     return [from_json(kind, text) for (text,) in rows]
-
-
-def _message(status: str, opened_at: int | None, clicked_at: int | None, *columns: Any) -> LoadedMessage:
-    return LoadedMessage(message_of(*columns), status, instant_or_none(opened_at), instant_or_none(clicked_at))
 
 
 def _transition(

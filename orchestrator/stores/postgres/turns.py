@@ -24,7 +24,7 @@ from orchestrator.stores.postgres.choosing import Chosen, choose, choose_among, 
 from orchestrator.stores.postgres.database import Connection, is_busy, is_refused
 from orchestrator.stores.postgres.fanout import expand_fan_outs
 from orchestrator.stores.postgres.inbox import internal_ids
-from orchestrator.stores.postgres.loading import Suppressions, load_before, load_customers
+from orchestrator.stores.postgres.loading import load_before, load_customers, suppressions_of
 from orchestrator.stores.postgres.pools import TurnPools, load_pools
 from orchestrator.stores.postgres.saving import Claimed, Rows, rows_of
 from orchestrator.stores.postgres.suspects import Attempt, Found
@@ -89,7 +89,7 @@ class PostgresTurns(PostgresBase):
                 customers=[],
                 switches=read_switches(c),
                 pools=Pools(),
-                suppressions=Suppressions(self.db, not before.any_suppressions),
+                suppressions=suppressions_of(self.db, empty=not before.any_suppressions),
                 forced=self._forced,
             )
             claim.pools = load_pools(c, index.project, now, customers=len(chosen))

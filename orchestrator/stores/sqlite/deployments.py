@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,6 +13,7 @@ from orchestrator.core.program import Journey
 from orchestrator.core.project import Project
 from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.stores.instants import micros
+from orchestrator.stores.packing import packed, unpacked
 from orchestrator.stores.protocol import LATE_ADOPTION, Snapshot
 from orchestrator.stores.records import customer_of
 from orchestrator.stores.sqlite.base import SqliteBase
@@ -122,20 +121,3 @@ def _move_to_zone(c: sqlite3.Connection, project: Project) -> None:
         if own != before:
             moved.append((own, shard, id))
     c.executemany("UPDATE customers SET zone = ? WHERE shard = ? AND id = ?", moved)
-
-
-def packed(files: Mapping[str, bytes]) -> bytes:
-    """Files as one text of bytes: a line of JSON with [path, length] of each, then their contents; compressed."""
-    ordered = sorted(files.items())
-    head = json.dumps([[path, len(content)] for path, content in ordered], ensure_ascii=False)
-    return zlib.compress(b"\n".join([head.encode(), b"".join(content for _, content in ordered)]), 9)
-
-
-def unpacked(data: bytes) -> dict[str, bytes]:
-    """The files that were packed."""
-    head, _, contents = zlib.decompress(data).partition(b"\n")
-    files, begin = {}, 0
-    for path, length in json.loads(head):
-        files[path] = contents[begin : begin + length]
-        begin += length
-    return files

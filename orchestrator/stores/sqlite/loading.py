@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from operator import itemgetter
 from typing import Any, Final
 
-from orchestrator.core.expression.scope import PastEvent
 from orchestrator.core.inbox import Item
 from orchestrator.core.ledger import Coupon, Task
-from orchestrator.core.state import from_json, loads
+from orchestrator.core.state import from_json
 from orchestrator.core.view import CustomerView
 from orchestrator.stores.instants import instant
+from orchestrator.stores.on_demand import EventRow, Histories, LoadedHistory, Suppressions
 from orchestrator.stores.records import ENROLLMENT, body_of, customer_of, enrollment_of, entries_of
 from orchestrator.stores.sqlite.choosing import ID_OF, SHARD_OF, Chosen, packed
 from orchestrator.stores.sqlite.database import Database
@@ -36,75 +36,17 @@ ANY_SUPPRESSIONS: Final = "SELECT EXISTS (SELECT 1 FROM suppressions)"
 CAUSES: Final = "SELECT cause FROM suppressions WHERE channel = ? AND address = ?"
 
 
-class LoadedHistory:
-    """One customer's past events. Those of a name are read for all customers of the view together, when a decision
-    first asks for it: most turns ask for none."""
-
-    __slots__ = ("_all", "_place")
-
-    def __init__(self, all_of_them: Histories, place: int) -> None:
-        self._all = all_of_them
-        self._place = place
-
-    def events(self, name: str) -> Sequence[PastEvent]:
-        """Events of this name, ascending by timestamp; never NotLoaded."""
-        return self._all.of(name).get(self._place, ())
-
-
-class Histories:
-    """The pasts of the customers of one view, by name."""
-
-    def __init__(self, db: Database, customers: str) -> None:
-        self._db = db
-        self._customers = customers
-        self._names: dict[str, dict[int, list[PastEvent]]] = {}
-
-    def of(self, name: str) -> Mapping[int, list[PastEvent]]:
-        """The events of a name by the customer's place in the view."""
-        found = self._names.get(name)
-        if found is None:
-            found = self._names[name] = {}
-            with self._db.read() as c:
-                rows = c.execute(EVENTS, (self._customers, name)).fetchall()
-            rows.sort()  # they stand so already, but nobody promised it
-            for place, at, _, properties, id in rows:
-                found.setdefault(place, []).append(PastEvent(instant(at), name, loads(properties), id))
-        return found
-
-
-class Suppressions(Mapping[tuple[str, str], frozenset[str]]):
-    """The suppression list as a turn sees it: read address by address, because a step may write to any."""
-
-    def __init__(self, db: Database, empty: bool) -> None:
-        self._db = db
-        self._empty = empty
-        self._known: dict[tuple[str, str], frozenset[str]] = {}
-
-    def __getitem__(self, place: tuple[str, str]) -> frozenset[str]:
-        causes = self._known.get(place)
-        if causes is None:
-            causes = frozenset()
-            if not self._empty:
-                with self._db.read() as c:
-                    causes = frozenset(cause for (cause,) in c.execute(CAUSES, place))
-            self._known[place] = causes
-        if not causes:
-            raise KeyError(place)
-        return causes
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        return (place for place, causes in self._known.items() if causes)
-
-    def __len__(self) -> int:
-        return sum(map(bool, self._known.values()))
-
-
 def load_customers(
     c: sqlite3.Connection, db: Database, chosen: Sequence[Chosen]
 ) -> tuple[list[CustomerView], list[int | None]]:
     """The customers' parts of the view, without messages, and when each was to be looked at again (microseconds)."""
     customers = packed(chosen)
-    histories = Histories(db, customers)
+
+    def read(name: str) -> list[EventRow]:
+        with db.read() as reading:
+            return reading.execute(EVENTS, (customers, name)).fetchall()
+
+    histories = Histories(read)
     views: list[CustomerView] = []
     due: list[int | None] = []
     for place, (created_at, state, consents, next_due_at) in enumerate(c.execute(CUSTOMERS, (customers,)).fetchall()):
@@ -129,7 +71,12 @@ def load_customers(
 
 def load_suppressions(c: sqlite3.Connection, db: Database) -> Suppressions:
     """The suppression list, for the addresses that decisions ask for."""
-    return Suppressions(db, not c.execute(ANY_SUPPRESSIONS).fetchone()[0])
+
+    def read(place: tuple[str, str]) -> list[str]:
+        with db.read() as reading:
+            return [cause for (cause,) in reading.execute(CAUSES, place)]
+
+    return Suppressions(read if c.execute(ANY_SUPPRESSIONS).fetchone()[0] else None)
 
 
 def _grouped(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Sequence[tuple[Any, ...]]]]:

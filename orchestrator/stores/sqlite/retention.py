@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from json import dumps as json_text
 from typing import Any, Final
 
-from orchestrator.core.expression.expr import Expr
 from orchestrator.core.goals import goal_is_open
 from orchestrator.core.program import Goal
+from orchestrator.stores.forgetting import kept_events
 from orchestrator.stores.instants import micros
 from orchestrator.stores.records import ENROLLMENT, enrollment_of
 from orchestrator.stores.sqlite.choosing import ID_OF, SHARD_OF, Chosen, packed
@@ -125,7 +124,7 @@ class SqliteRetention(SqliteThrottles):
     def _old_of_customers(self, c: sqlite3.Connection, now: datetime, limit: int) -> _Old:
         """Rows of the next customers. Where one kind is full, its customers are looked at again."""
         before = micros(now - self.index.project.settings.history)
-        kept = json_text(sorted(self._kept_events()))
+        kept = json_text(sorted(kept_events(self.index, self._versions.values())))
         old: _Old = {"transitions": [], "events": [], "enrollments": []}
         goals = {place: j.goal for place, j in self._versions.items() if j.goal is not None}
         over: list[tuple[Any, ...]] = []
@@ -156,24 +155,3 @@ class SqliteRetention(SqliteThrottles):
             e = enrollment_of("", *columns)
             if e.standing != "reply" and not goal_is_open(goals.get((e.journey, e.version)), e, before, settings):
                 yield shard, customer, e.id
-
-    def _kept_events(self) -> set[str]:
-        """Events that some expression counts without end."""
-        project = self.index.project
-        exprs = _exprs_in((project.segments, project.stages, tuple(self._versions.values())))
-        endless = {name for expr in exprs for name, window in expr.needs.windows if window is None}
-        return endless | set(self.index.by_inactive)
-
-
-def _exprs_in(part: object) -> Iterator[Expr]:
-    """Every expression in definitions, wherever it stands: in conditions, in texts, in the fields of steps."""
-    if isinstance(part, Expr):
-        yield part
-    elif isinstance(part, (tuple, list, frozenset)):
-        for item in part:
-            yield from _exprs_in(item)
-    elif isinstance(part, dict):
-        yield from _exprs_in(tuple(part.values()))
-    elif is_dataclass(part):
-        for field in fields(part):
-            yield from _exprs_in(getattr(part, field.name))
