@@ -8,9 +8,9 @@ from typing import Final
 
 from orchestrator.core.ledger import Coupon
 from orchestrator.core.state import from_json
-from orchestrator.core.view import LoadedMessage
 from orchestrator.errors import UsageError
-from orchestrator.stores.instants import instant, instant_or_none, micros
+from orchestrator.stores.instants import instant, micros
+from orchestrator.stores.message_rows import loaded_message
 from orchestrator.stores.postgres import arrays, tallies
 from orchestrator.stores.postgres.base import PostgresBase
 from orchestrator.stores.postgres.database import Connection
@@ -59,7 +59,7 @@ class PostgresDeadLetters(PostgresBase):
             rows = c.execute(LATEST, (status, status, limit)).fetchall()
         return [
             DeadLetter(
-                LoadedMessage(message_of(*columns), status, instant_or_none(opened_at), instant_or_none(clicked_at)),
+                loaded_message(status, opened_at, clicked_at, *columns),
                 instant(at),
                 reason,
             )

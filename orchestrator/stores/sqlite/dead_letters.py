@@ -9,9 +9,9 @@ from typing import Final
 
 from orchestrator.core.ledger import Coupon
 from orchestrator.core.state import from_json
-from orchestrator.core.view import LoadedMessage
 from orchestrator.errors import UsageError
-from orchestrator.stores.instants import instant, instant_or_none, micros
+from orchestrator.stores.instants import instant, micros
+from orchestrator.stores.message_rows import loaded_message
 from orchestrator.stores.protocol import COUPON_GONE, DeadLetter
 from orchestrator.stores.records import MESSAGE, message_of
 from orchestrator.stores.sqlite import tallies
@@ -49,7 +49,7 @@ class SqliteDeadLetters(SqliteBase):
             rows = c.execute(_LATEST, (status, limit)).fetchall()
         return [
             DeadLetter(
-                LoadedMessage(message_of(*columns), status, instant_or_none(opened_at), instant_or_none(clicked_at)),
+                loaded_message(status, opened_at, clicked_at, *columns),
                 instant(at),
                 reason,
             )
