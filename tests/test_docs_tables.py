@@ -15,6 +15,7 @@ from orchestrator.core.expression.signatures import FILTERS, FUNCTIONS
 from orchestrator.definitions.models.flow import STEPS
 from orchestrator.definitions.models.triggers import TRIGGERS
 from orchestrator.settings import PREFIX, Settings
+from orchestrator.stores.protocol import Store
 from tests.doc_blocks import blocks_of
 from tests.doc_shell import ROOT, Shell
 
@@ -100,3 +101,12 @@ def test_the_table_of_settings_is_complete() -> None:
 def test_every_command_is_listed() -> None:
     text = "".join((DOCS / name).read_text(encoding="utf-8") for name in ("interfaces.md", "operations.md"))
     assert {name for name in COMMANDS if not re.search(rf"^\| [^|]*`{name}\b", text, re.MULTILINE)} == set()
+
+
+def test_every_method_of_a_store_stands_in_the_guide() -> None:
+    methods = {
+        name for name, held in vars(Store).items() if name[0] != "_" and (callable(held) or isinstance(held, property))
+    }
+    text = (DOCS / "add-a-store.md").read_text(encoding="utf-8")
+    table = "".join(line for line in text.splitlines() if line.startswith("|"))
+    assert methods - set(re.findall(r"`([a-z_]+)`", table)) == set()

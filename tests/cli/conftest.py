@@ -55,3 +55,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(TEMPLATE, root)
     monkeypatch.chdir(root)
     return root
+
+
+@pytest.fixture
+def waking(project: Path) -> Path:
+    """The same without quiet hours, for what runs on the real clock: at night its mails would wait for the morning."""
+    path = project / "journeys" / "project.yaml"
+    lines = path.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith("quiet_hours:")]
+    assert len(kept) == len(lines) - 1
+    path.write_text("".join(kept))
+    return project

@@ -310,7 +310,7 @@ def test_the_story_of_a_customer_out_of_the_database(cli: Any, deployed: Path) -
     assert cli("customer", "show", "nobody").code == 2
 
 
-def test_an_export_holds_all_that_is_stored(cli: Any, deployed: Path) -> None:
+def test_an_export_holds_all_that_is_stored(cli: Any, waking: Path, deployed: Path) -> None:
     Path("c.csv").write_text(
         "id,email,first_name,consents.promotions.email\nana,ana@example.com,Ana,in\nben,ben@example.com,Ben,in\n"
     )

@@ -97,12 +97,12 @@ def eventually(true: Callable[[], bool], log: Path, patience: float = PATIENCE) 
 
 
 @pytest.fixture
-def started(project: Path) -> Iterator[Callable[..., Up]]:
+def started(waking: Path) -> Iterator[Callable[..., Up]]:
     """Starts processes in the project; none is left."""
     running: list[Up] = []
 
     def start(*words: str, **environment: str) -> Up:
-        running.append(Up(project, *words, **environment))
+        running.append(Up(waking, *words, **environment))
         return running[-1]
 
     yield start

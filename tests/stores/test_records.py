@@ -13,6 +13,7 @@ from orchestrator.core.enrollment import Enrollment, EntryRecord, LoopState
 from orchestrator.core.inbox import Body
 from orchestrator.core.ledger import Message
 from orchestrator.core.state import dumps, loads
+from orchestrator.stores.arriving import prepared
 from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.protocol import Arrival, content_of
 from orchestrator.stores.records import (
@@ -27,7 +28,6 @@ from orchestrator.stores.records import (
     message_row,
     state_of,
 )
-from orchestrator.stores.sqlite.ingest import _prepared, _signed
 from tests.core.test_state import bodies, data, instants, maybe_at, maybe_name, names, same
 
 pairs = st.tuples(names, names)
@@ -195,8 +195,8 @@ def test_bodies_come_back_the_same(body: Body) -> None:
 @given(names, instants, bodies)
 def test_a_repeated_arrival_is_told_by_its_content(customer: str, at: object, body: Body) -> None:
     arrival = Arrival(customer, at, body, "m")  # type: ignore[arg-type]
-    assert _prepared(arrival).content == _signed(content_of(arrival))
-    assert _prepared(arrival).body == body_text(body)
+    assert prepared(arrival).content % 2**64 == content_of(arrival), "kept as databases have numbers: with a sign"
+    assert prepared(arrival).body == body_text(body)
 
 
 @given(instants)
