@@ -26,11 +26,18 @@ _SCHEMES: dict[str, tuple[str, ...]] = {
     "base_url": ("http", "https"),
     "traces_url": ("http", "https"),
     "alert_webhook": ("http", "https"),
-    "smtp_url": ("smtp", "smtps", "file", "console", "null"),
-    "sms_url": ("http", "https", "file", "console", "null"),
-}
-_LOCAL: frozenset[str] = frozenset({"memory", "sqlite", "pgmq", "postgresql", "file", "console", "null"})
-"""Schemes that need no host."""
+    "smtp_url": (
+        "smtp", "smtps", "ses", "sendgrid", "mailgun", "postmark", "resend", "brevo", "directmail",
+        "file", "console", "null",
+    ),
+    "sms_url": ("twilio", "vonage", "aliyunsms", "tencentsms", "http", "https", "file", "console", "null"),
+    "push_url": ("push", "file", "console", "null"),
+    "whatsapp_url": ("whatsapp", "file", "console", "null"),
+    "wechat_url": ("wechat", "wecom", "file", "console", "null"),
+}  # fmt: skip
+_WITH_HOST: frozenset[str] = frozenset({"redis", "rediss", "amqp", "amqps", "http", "https", "smtp", "smtps"})
+"""Schemes that need a host."""
+_CHANNEL_URLS = ("smtp_url", "sms_url", "push_url", "whatsapp_url", "wechat_url")
 _EXAMPLES = {
     "database_url": "postgresql://user:password@localhost/orchestrator",
     "broker_url": "redis://localhost:6379/0",
@@ -54,6 +61,9 @@ class Settings(BaseSettings):
     base_url: str = Field("http://localhost:8000", description="Where this installation's public pages answer")
     smtp_url: str | None = Field(None, description="Which mail server takes e-mails; file: or console: keeps them here")
     sms_url: str | None = Field(None, description="Which gateway takes SMS; file: or console: keeps them here")
+    push_url: str | None = Field(None, description="Which services take push notifications")
+    whatsapp_url: str | None = Field(None, description="Which account sends WhatsApp messages")
+    wechat_url: str | None = Field(None, description="Which account sends WeChat or WeCom messages")
     write_keys: SecretStr | None = Field(None, description="Keys that may send events, with commas between them")
     http_allow: str | None = Field(None, description="Where fetch and webhook may go beyond public addresses")
     webhook_secret: SecretStr | None = Field(None, description="What signs outgoing webhooks (Standard Webhooks)")
@@ -65,7 +75,7 @@ class Settings(BaseSettings):
     probe_host: str = Field("127.0.0.1", description="The address on which they do")
     project: Path = Field(Path("."), description="The project's folder, for processes without a command line: workers")
 
-    @field_validator("database_url", "broker_url", "base_url", "smtp_url", "sms_url", "traces_url", "alert_webhook")
+    @field_validator("database_url", "broker_url", "base_url", "traces_url", "alert_webhook", *_CHANNEL_URLS)
     @classmethod
     def _is_url(cls, value: str | None, info: Any) -> str | None:
         if value is None:
@@ -79,7 +89,7 @@ class Settings(BaseSettings):
         if scheme not in possible:
             found = f"begins with '{scheme}'" if scheme else "is no URL"
             raise ValueError(f"it {found}; possible is {', '.join(f'{name}://' for name in possible)}")
-        if scheme not in _LOCAL and not parts.hostname:
+        if scheme in _WITH_HOST and not parts.hostname:
             raise ValueError("it names no host")
         return value
 

@@ -10,20 +10,20 @@ Any of them takes `rate`. What a URL may hold is listed in `OPTIONS`; all else i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from typing import Final
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from orchestrator.channels.console import ConsoleChannel
 from orchestrator.channels.file import DEFAULT_SENDER, FileChannel
 from orchestrator.channels.null import NullChannel
+from orchestrator.channels.options import ChannelOptions, Maker
 from orchestrator.channels.protocol import Channel
-from orchestrator.channels.rate import parse_rate
 from orchestrator.channels.smtp import WIDTH, SmtpChannel, SmtpOptions
 from orchestrator.channels.smtp_wire import SmtpServer
-from orchestrator.core.addresses import email_address
-from orchestrator.core.expression.nearest import did_you_mean, known_words
+from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.errors import UsageError
 
 MOST_CONNECTIONS: Final = 100
@@ -37,7 +37,17 @@ OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "console": ("rate",),
     "null": ("rate",),
 }
-"""What may stand behind the `?`, by scheme."""
+"""What may stand behind the `?`, by scheme, of those without an API of their own."""
+FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
+    **dict.fromkeys(
+        ("ses", "sendgrid", "mailgun", "postmark", "resend", "brevo", "directmail"), ("email", "email_apis")
+    ),
+    **dict.fromkeys(("twilio", "vonage", "aliyunsms", "tencentsms", "http", "https"), ("sms", "sms_apis")),
+    **dict.fromkeys(("push",), ("push", "push_apis")),
+    **dict.fromkeys(("whatsapp",), ("whatsapp", "chat_apis")),
+    **dict.fromkeys(("wechat", "wecom"), ("wechat", "chat_apis")),
+}
+"""By scheme: the channel that a provider serves, and the module of `providers/` that makes its adapter."""
 _PORTS: Final = {"smtp": 587, "smtps": 465}
 
 
@@ -47,6 +57,9 @@ def channels_of(urls: Mapping[str, str], *, base_dir: Path) -> dict[str, Channel
     for name, url in urls.items():
         if url not in made:
             made[url] = channel_of(url, base_dir=base_dir)
+        serves = FAMILIES.get(url.strip().partition(":")[0], (name, ""))[0]
+        if serves != name:
+            raise UsageError(f"the channel '{name}' cannot go over a provider of '{serves}'; {_ways()}", "bad_setting")
         if name != "email" and isinstance(made[url], SmtpChannel):
             raise UsageError(f"the channel '{name}' cannot go over a mail server; {_ways()}", "bad_setting")
     return {name: made[url] for name, url in urls.items()}
@@ -63,76 +76,19 @@ def channel_of(url: str, *, base_dir: Path) -> Channel:
         _ = parts.port
     except ValueError as error:
         raise UsageError(f"the address of a channel cannot be read ({error}); {_ways()}", "bad_setting") from None
-    if scheme in ("http", "https"):
-        raise UsageError(
-            "gateways over HTTP are not part of this version; use file:DIR, console: or null: for text messages",
-            "bad_setting",
-        )
+    if scheme in FAMILIES:
+        family = import_module(f"orchestrator.channels.providers.{FAMILIES[scheme][1]}")
+        maker: Maker = family.MAKERS[scheme]
+        return maker(parts, ChannelOptions(scheme, parts.query, family.OPTIONS[scheme]), base_dir)
     make = _MAKERS.get(scheme)
     if make is None:
         near = did_you_mean(f"{scheme}:", [f"{name}:" for name in OPTIONS]) if scheme else None
         found = f"begins with '{scheme}:'" if scheme else "is no URL"
         raise UsageError(f"the address of a channel {found}; {near + ' ' if near else ''}{_ways()}", "bad_setting")
-    return make(parts, _Options(scheme, parts.query), base_dir)
+    return make(parts, ChannelOptions(scheme, parts.query, OPTIONS[scheme]), base_dir)
 
 
-class _Options:
-    """The words behind the `?` of a URL, each read once."""
-
-    def __init__(self, scheme: str, query: str) -> None:
-        self._scheme = scheme
-        known = OPTIONS[scheme]
-        self._given: dict[str, str] = {}
-        for name, value in parse_qsl(query, keep_blank_values=True):
-            if name not in known:
-                hint = did_you_mean(name, known) or f"possible are {known_words(known)}"
-                what = f"a channel's address with {scheme}: has no option '{name[:40]}'"
-                raise UsageError(f"{what}; {hint}", "bad_setting")
-            if name in self._given:
-                raise UsageError(f"a channel's address gives '{name}' twice; leave one out", "bad_setting")
-            self._given[name] = value
-
-    def text(self, name: str) -> str | None:
-        return self._given.get(name) or None
-
-    def choice(self, name: str, possible: Mapping[str, Any], default: Any) -> Any:
-        value = self._given.get(name)
-        if value is None:
-            return default
-        if value not in possible:
-            self._refuse(name, value, f"one of {known_words(possible)}")
-        return possible[value]
-
-    def yes(self, name: str, default: bool) -> bool:
-        return bool(self.choice(name, {"yes": True, "no": False}, default))
-
-    def number(self, name: str, default: float, least: float, most: float) -> float:
-        value = self._given.get(name)
-        if value is None:
-            return default
-        try:
-            number = float(value.removesuffix("s"))
-        except ValueError:
-            number = least - 1
-        if not least <= number <= most:
-            self._refuse(name, value, f"a number from {least:g} to {most:g}")
-        return number
-
-    def rate(self) -> float | None:
-        value = self._given.get("rate")
-        return None if value is None else parse_rate(value)
-
-    def address(self, name: str) -> str | None:
-        value = self.text(name)
-        if value is not None and (email_address(value) is None or not value.isascii()):
-            self._refuse(name, value, "an address such as hello@example.com")
-        return value
-
-    def _refuse(self, name: str, value: str, expected: str) -> None:
-        raise UsageError(f"a channel's address says {name}={value[:40]}; expected {expected}", "bad_setting")
-
-
-def _smtp(parts: SplitResult, options: _Options, base_dir: Path) -> Channel:
+def _smtp(parts: SplitResult, options: ChannelOptions, base_dir: Path) -> Channel:
     host = parts.hostname
     if not host:
         raise UsageError("the address of the mail server names no host; such as smtp://mail.example.com", "bad_setting")
@@ -167,7 +123,7 @@ def _smtp(parts: SplitResult, options: _Options, base_dir: Path) -> Channel:
     return SmtpChannel(server, SmtpOptions(width, options.rate(), options.address("from"), options.address("bounces")))
 
 
-def _file(parts: SplitResult, options: _Options, base_dir: Path) -> Channel:
+def _file(parts: SplitResult, options: ChannelOptions, base_dir: Path) -> Channel:
     if parts.netloc not in ("", "localhost"):
         raise UsageError(
             f"'file://{parts.netloc}' names another machine; write file:{parts.netloc}{parts.path} for a folder of the "
@@ -190,15 +146,15 @@ def _file(parts: SplitResult, options: _Options, base_dir: Path) -> Channel:
     )
 
 
-def _console(parts: SplitResult, options: _Options, base_dir: Path) -> Channel:
+def _console(parts: SplitResult, options: ChannelOptions, base_dir: Path) -> Channel:
     return ConsoleChannel(rate=options.rate())
 
 
-def _null(parts: SplitResult, options: _Options, base_dir: Path) -> Channel:
+def _null(parts: SplitResult, options: ChannelOptions, base_dir: Path) -> Channel:
     return NullChannel(options.rate())
 
 
-_MAKERS: Final[Mapping[str, Callable[[SplitResult, _Options, Path], Channel]]] = {
+_MAKERS: Final[Mapping[str, Maker]] = {
     "smtp": _smtp,
     "smtps": _smtp,
     "file": _file,

@@ -9,11 +9,21 @@ from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol
 
 
+class Attachment(NamedTuple):
+    """A file that goes with a message. `content_id`: a picture that the HTML shows as `cid:`; else it is attached."""
+
+    name: str
+    media_type: str
+    data: bytes
+    content_id: str | None = None
+
+
 class Outgoing(NamedTuple):
     """A message as a provider gets it. `id` is the idempotency key.
 
     `unsubscribe_url` is where one click unsubscribes (promotional and service mail). `at` is the instant that the
-    message shows as its date; None: an adapter that needs one asks its own clock.
+    message shows as its date; None: an adapter that needs one asks its own clock. `provider` holds what the template's
+    front matter says for providers (`provider:`), rendered: a template's code there, its parameters.
     """
 
     id: str
@@ -27,6 +37,12 @@ class Outgoing(NamedTuple):
     headers: Mapping[str, str] | None = None
     unsubscribe_url: str | None = None
     at: datetime | None = None
+    journey: str | None = None
+    topic: str | None = None
+    klass: str | None = None
+    locale: str | None = None
+    provider: Mapping[str, Any] | None = None
+    attachments: Sequence[Attachment] = ()
 
 
 outgoing: Callable[[tuple[Any, ...]], Outgoing] = partial(tuple.__new__, Outgoing)

@@ -229,7 +229,10 @@ class _Delivery:
             url = self.unsubscribe_url(row)
         subject, text, html = rendered.subject, rendered.text, rendered.html
         sender, reply_to = rendered.from_, rendered.reply_to
-        out = outgoing((row.id, row.channel, row.to, subject, text, html, sender, reply_to, None, url, self.now))
+        about = (row.journey, row.topic, row.klass, row.locale)
+        out = outgoing(
+            (row.id, row.channel, row.to, subject, text, html, sender, reply_to, None, url, self.now, *about, None, ())
+        )
         return Ready(claimed, rendered, out, again)
 
     def _unknown(self, claimed: Claimed) -> Settlement:

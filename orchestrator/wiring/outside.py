@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 OUTBOX: Final = "outbox"
 CHANNELS: Final = ("email", "sms", "push", "whatsapp", "wechat", "inbox")
 _STAYS: Final = ("file:", "console:", "null:")
-_SETTINGS: Final = {"email": "smtp_url", "sms": "sms_url"}
+_SETTINGS: Final = {
+    "email": "smtp_url", "sms": "sms_url", "push": "push_url", "whatsapp": "whatsapp_url", "wechat": "wechat_url",
+}  # fmt: skip
 
 
 class Reached(NamedTuple):
