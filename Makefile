@@ -4,6 +4,7 @@
 #   make demo     a season of a hotel group's customers through the shipped journeys
 #   make test     the whole test suite            make test ARGS="-k quiet_hours -x"
 #   make test-rabbitmq   the processes over RabbitMQ, where rabbitmq-server is installed
+#   make real     all bookings and orders of the shared data, where make test takes a part of them
 #   make latency  from an event to its mail, in milliseconds
 #   make check    style, types, layers, documents
 #   make format   lets ruff rewrite what it can
@@ -13,7 +14,7 @@
 #   make clean    removes .venv and every cache
 
 .DEFAULT_GOAL := test
-.PHONY: demo test test-rabbitmq latency check format bench chaos chaos-production clean venv
+.PHONY: demo test test-rabbitmq real latency check format bench chaos chaos-production clean venv
 
 # The first interpreter that is new enough; another one by `make PYTHON=/path/to/python`.
 PYTHON ?= $(shell for candidate in python3.11 python3 python3.12 python3.13 python3.14; do \
@@ -23,8 +24,8 @@ RUN    := $(VENV)/bin/python
 # What runs the product, and beside it what tests it: the demonstration waits for the first only.
 STAMP  := $(VENV)/.up-to-date
 TESTED := $(VENV)/.tests-up-to-date
-# Processes that share the tests; two suit a small machine.
-WORKERS ?= 2
+# Processes that share the tests: many of these wait for processes of their own, so that two cores have room for three.
+WORKERS ?= 3
 ARGS    ?=
 
 venv: $(TESTED)
@@ -55,6 +56,9 @@ test: $(TESTED)
 
 test-rabbitmq: $(TESTED)
 	@TEST_RABBITMQ=1 $(RUN) -m pytest tests/tasks/test_rabbitmq.py $(ARGS)
+
+real: $(TESTED)
+	@REAL_IN_FULL=1 $(RUN) -m pytest -n $(WORKERS) tests/real $(ARGS)
 
 latency: $(TESTED)
 	@$(RUN) -m benchmarks.latency $(ARGS)

@@ -115,11 +115,12 @@ def _least(take: Callable[[], Any], store: PostgresStore, due: bool) -> float:
     return min(times) * 1_000
 
 
-def lateness(waiting: int, seconds: int, over: int = HOUR) -> dict[str, Any]:
-    """Seconds by percentile. `over`: seconds in which all of them come due, of which `seconds` are watched."""
+def lateness(waiting: int, seconds: int, over: int = HOUR, ahead: float = 30) -> dict[str, Any]:
+    """Seconds by percentile. `over`: seconds in which all of them come due, of which `seconds` are watched; `ahead`:
+    seconds in which the rows are laid, at least."""
     with production(WAIT) as made:
         _enrolled(made)
-        start = datetime.now(UTC) + timedelta(seconds=30 + waiting / 2_000)
+        start = datetime.now(UTC) + timedelta(seconds=ahead + waiting / 2_000)
         at = int(start.timestamp() * 1e6)
         due = f"{at} + (n * 7919::bigint % {waiting}) * {over * 1_000_000 // waiting}"
         lay(made.url, waiting, due, ("customers", "consents", "entries", "events", "enrollments", "due"))

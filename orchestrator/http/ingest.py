@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -69,11 +69,11 @@ def take(service: Service, request: Request) -> Response:
     items = _items(request.kind, reading.document)
     try:
         with service.arrival() as now:
-            wrong, taken = _take_items(service, request.kind, items, reading, len(body), now)
+            wrong, taken, shards = _take_items(service, request.kind, items, reading, len(body), now)
     except StoreBusy:
         raise busy() from None
-    if taken:
-        service.nudge()
+    if taken and shards != frozenset():
+        service.nudge(shards)
     if wrong:
         service.count({"ingest:refused": len(wrong)})
     _keep(service.store, _kept(wrong, now))
@@ -92,9 +92,11 @@ def _items(kind: str | None, document: Any) -> Sequence[Any]:
 
 def _take_items(
     service: Service, kind: str | None, items: Sequence[Any], reading: Reading, size: int, now: datetime
-) -> tuple[list[Wrong], int]:
-    """What was not taken, and how many items were taken (or known already)."""
+) -> tuple[list[Wrong], int, Collection[int] | None]:
+    """What was not taken, how many items were taken (or known already), and the shards where they wait (None: not
+    told)."""
     store = service.store
+    shards: Collection[int] | None = None
     stages = frozenset(stage.name for stage in store.index.project.stages)
     sending = sending_of(reading.document, now, stages, reading.fit)
     measured = size > LARGEST_ITEM and (reading.longest is None or reading.longest * MOST_BYTES > LARGEST_ITEM)
@@ -121,6 +123,7 @@ def _take_items(
             places.append(position)
     if good:
         counts = ingest_once(store, good, now)
+        shards = counts.shards
         service.count({"ingest:accepted": counts.accepted, "ingest:duplicates": counts.duplicates})
         for number, reason in counts.refused:
             wrong.append(_refused(items, places[number], "refused", reason))
@@ -128,7 +131,7 @@ def _take_items(
     links = [_link(store, items, position, alias, now) for position, alias in aliases]
     wrong += [found for found in links if found is not None]
     wrong.sort(key=lambda one: one.position)
-    return wrong, len(items) - len(wrong)
+    return wrong, len(items) - len(wrong), None if aliases else shards
 
 
 _AS_SENT: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -91,8 +91,8 @@ class Service(Protocol):
     def count(self, changed: Mapping[str, int]) -> None:
         """Count for the installation's figures: `ingest:accepted`, `ingest:duplicates`, `ingest:refused`."""
 
-    def nudge(self) -> None:
-        """Something came in: the engine has work. Returns at once."""
+    def nudge(self, shards: Collection[int] | None = None) -> None:
+        """Something came in (into these shards): the engine has work. Returns at once."""
 
     def asset(self, digits: str, name: str) -> Asset | None:
         """The picture or document of this name whose content hash begins with these digits; None: there is none."""

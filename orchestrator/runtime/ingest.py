@@ -55,13 +55,15 @@ class Told(NamedTuple):
 
 class IngestCounts(NamedTuple):
     """What one pass did. `refused` says why items were not taken: (position, reason); `violations` counts properties
-    that the tracking plan does not know, and required ones that were missing, as (event, property)."""
+    that the tracking plan does not know, and required ones that were missing, as (event, property). `shards`: where
+    the accepted ones wait; None: whoever looks has to search."""
 
     accepted: int = 0
     duplicates: int = 0
     conflicts: tuple[str, ...] = ()
     refused: tuple[tuple[int, str], ...] = ()
     violations: tuple[tuple[str, str], ...] = ()
+    shards: frozenset[int] | None = None
 
 
 def ingest_once(store: Store, items: Iterable[Incoming | Told | tuple[str, Body]], now: datetime) -> IngestCounts:
@@ -89,7 +91,8 @@ def ingest_once(store: Store, items: Iterable[Incoming | Told | tuple[str, Body]
             outs = _opt_outs(body)
             arrivals.extend(Arrival(customer, now, out, _id_beside(message_id, out)) for out in outs)
     done = store.ingest(arrivals)
-    return IngestCounts(done.accepted, done.duplicates, done.conflicts, tuple(refused), tuple(violations))
+    told = tuple(refused), tuple(violations)
+    return IngestCounts(done.accepted, done.duplicates, done.conflicts, *told, done.shards)
 
 
 def _id_beside(message_id: str | None, out: ConsentChanged) -> str | None:

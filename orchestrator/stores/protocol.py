@@ -47,12 +47,16 @@ def content_of(arrival: Arrival) -> int:
 
 
 class Ingested(NamedTuple):
-    """What became of arrivals: accepted, duplicates of a message id, conflicts (same id, other content), dropped."""
+    """What became of arrivals: accepted, duplicates of a message id, conflicts (same id, other content), dropped.
+
+    `shards`: where the accepted ones wait, for whoever nudges other processes; None: a turn has to search.
+    """
 
     accepted: int = 0
     duplicates: int = 0
     conflicts: tuple[str, ...] = ()
     dropped: int = 0
+    shards: frozenset[int] | None = None
 
 
 class Settlement(NamedTuple):

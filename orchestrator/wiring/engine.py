@@ -36,8 +36,8 @@ LAG_BOUND: Final = timedelta(seconds=30)
 class Work(Protocol):
     """Other processes that do the work."""
 
-    def nudge(self) -> None:
-        """Something came in. Returns at once."""
+    def nudge(self, shards: Collection[int] | None = None) -> None:
+        """Something came in (into these shards). Returns at once."""
 
     def degraded(self) -> Mapping[str, str]:
         """What is out of order with them, by name."""
@@ -127,9 +127,12 @@ class Running:
         """Count for the installation's figures."""
         self.engine.figures.add(changed)
 
-    def nudge(self) -> None:
-        """Something came in."""
-        (self.loop if self.work is None else self.work).nudge()
+    def nudge(self, shards: Collection[int] | None = None) -> None:
+        """Something came in (into these shards)."""
+        if self.work is None:
+            self.loop.nudge()
+        else:
+            self.work.nudge(shards)
 
     def asset(self, digits: str, name: str) -> Asset | None:
         """A picture or document by what stands in mails."""

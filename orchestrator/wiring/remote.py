@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from orchestrator.errors import UsageError
@@ -55,9 +55,9 @@ class RemoteWork:
             self._thread.join(5.0)
         self._running.engine.figures.flush(self._running.store)
 
-    def nudge(self) -> None:
-        """Something came in."""
-        self._sender("turn")
+    def nudge(self, shards: Collection[int] | None = None) -> None:
+        """Something came in (into these shards)."""
+        self._sender("turn", shards)
 
     def degraded(self) -> Mapping[str, str]:
         """What was out of order at the last look."""

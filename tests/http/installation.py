@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -131,7 +131,7 @@ class Installation:
     def count(self, changed: Mapping[str, int]) -> None:
         self.store.count(changed)
 
-    def nudge(self) -> None:
+    def nudge(self, shards: Collection[int] | None = None) -> None:
         self.nudges += 1
 
     def asset(self, digits: str, name: str) -> Asset | None:

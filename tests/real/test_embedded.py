@@ -20,11 +20,11 @@ from orchestrator.testing.simulation import NOT_PRINTED
 from tests.chaos.mailbox import free_port
 from tests.real.test_retail import MAPPING, orders_of, write_rows
 
-ROWS = 4_000
-"""Of the bookings: all of them take minutes; `python -m benchmarks.embedded` replays them all."""
 IN_FULL = bool(os.environ.get("REAL_IN_FULL"))
-EVERY = 1 if IN_FULL else 6
-"""Every so many of the shop's customers; REAL_IN_FULL=1 takes all of them, which needs some minutes."""
+ROWS = 8_000 if IN_FULL else 1_500
+"""Of the bookings: all of them take minutes; `python -m benchmarks.embedded` replays them all."""
+EVERY = 1 if IN_FULL else 18
+"""Every so many of the shop's customers; `make real` takes all of them, which needs some minutes."""
 PATIENCE = 3_600 if IN_FULL else 300
 """Seconds for one command."""
 

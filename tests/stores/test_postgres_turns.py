@@ -394,7 +394,7 @@ def test_arrivals_whose_answer_was_lost_may_be_brought_again(store: PostgresStor
         patch.setattr(database, "commit", cut)
         with pytest.raises(StoreBusy):
             store.ingest(arrivals)
-    assert store.ingest(arrivals) == Ingested(0, 3)
+    assert store.ingest(arrivals) == Ingested(0, 3, shards=frozenset())
     assert len(store.load(START, 10).customers[0].inbox) == 3
 
 
@@ -481,3 +481,23 @@ def test_no_turn_walks_through_a_table(store: PostgresStore, monkeypatch: pytest
             assert found is None or found[1] in BOUNDED, f"{line}\n{sql}"
             assert "JOIN enrollments" not in sql or "ix_enrollments_live" not in line, f"{line}\n{sql}"
     assert len(checked) > 30
+
+
+# --- what a nudge names -----------------------------------------------------------------------------------------------
+
+
+def test_an_arrival_tells_the_shards_in_which_a_turn_finds_it(url: str, store: PostgresStore) -> None:
+    told = store.ingest([Arrival(name, START, event(order=name), f"m-{name}") for name in NAMES]).shards
+    assert told == {shard for (shard,) in execute(url, "SELECT shard FROM inbox")}
+    some = sorted(told)[:4]
+    names = {record.customer.id for record in store.load(START, 100, shards=some).customers}
+    assert names == {name for name, shard in execute(url, "SELECT external_id, shard FROM inbox") if shard in some}
+    store.abandon()
+    again = store.ingest([Arrival("u00", START, event(order="u00"), "m-u00")])
+    assert (again.duplicates, again.shards) == (1, frozenset())
+
+
+def test_arrivals_that_share_a_commit_each_hear_of_their_own_shards(url: str, store: PostgresStore) -> None:
+    found = in_threads(*[lambda name=name: (name, store.ingest([Arrival(name, START, event())])) for name in NAMES])
+    places = dict(execute(url, "SELECT external_id, shard FROM inbox"))
+    assert {name: answer.shards for name, answer in found} == {name: {shard} for name, shard in places.items()}

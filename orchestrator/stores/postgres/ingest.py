@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from orchestrator.core.customer import Customer
@@ -93,7 +94,7 @@ class PostgresIngest(PostgresTurns):
         with self.db.write(apart=True) as c:
             fresh, before = self._see(c, batches)
             accepted: list[Prepared] = []
-            answers = []
+            answers: list[tuple[int, Ingested]] = []
             for batch in batches:
                 count, conflicts = len(accepted), []
                 for arrival in batch.arrivals:
@@ -102,12 +103,13 @@ class PostgresIngest(PostgresTurns):
                     elif before[arrival.message_id] != arrival.content:
                         conflicts.append(arrival.message_id)
                 count = len(accepted) - count
-                answers.append(Ingested(count, len(batch.arrivals) - count, tuple(conflicts)))
+                answers.append((count, Ingested(count, len(batch.arrivals) - count, tuple(conflicts))))
             places = self._places(c, accepted)
             rows = [(p.shard, p.id, a.customer, a.at, p.parked, a.body) for a in accepted for p in [places[a.customer]]]
             copy_rows(c, _PUT, rows)
             self._opt_out(c, accepted, places)
-        return answers
+        shards = iter([row[0] for row in rows])
+        return [answer._replace(shards=frozenset(islice(shards, count))) for count, answer in answers]
 
     def _see(self, c: Connection, batches: Sequence[Batch]) -> tuple[dict[str, Prepared], dict[str, int]]:
         """The first arrival of every new message id, and the content that all known ones had when they came."""
