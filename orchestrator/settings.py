@@ -5,6 +5,7 @@ They say where things are, never what a journey does; secrets stand here and nev
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orchestrator.core.addresses import email_address
 from orchestrator.core.expression.nearest import nearest
+from orchestrator.core.provider_urls import provider_urls
 from orchestrator.errors import UsageError
 
 PREFIX = "ORCHESTRATOR_"
@@ -37,6 +39,13 @@ _SCHEMES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 _WITH_HOST: frozenset[str] = frozenset({"redis", "rediss", "amqp", "amqps", "http", "https", "smtp", "smtps"})
 """Schemes that need a host."""
+_WITH_KEYS: frozenset[str] = frozenset({
+    "ses", "sendgrid", "mailgun", "postmark", "resend", "brevo", "directmail", "twilio", "vonage", "aliyunsms",
+    "tencentsms", "whatsapp", "wechat", "wecom",
+})  # fmt: skip
+"""Schemes whose user and password are a provider's keys."""
+_SECRET_WORD = re.compile(r"(?<![^&])(hook|secret|token|key|access_token)=[^&]*")
+"""Words behind the `?` whose values nobody is shown."""
 _CHANNEL_URLS = ("smtp_url", "sms_url", "push_url", "whatsapp_url", "wechat_url")
 _EXAMPLES = {
     "database_url": "postgresql://user:password@localhost/orchestrator",
@@ -64,11 +73,17 @@ class Settings(BaseSettings):
     push_url: str | None = Field(None, description="Which services take push notifications")
     whatsapp_url: str | None = Field(None, description="Which account sends WhatsApp messages")
     wechat_url: str | None = Field(None, description="Which account sends WeChat or WeCom messages")
+    bounce_url: SecretStr | None = Field(None, description="Which mailbox bounces and complaints come back to")
     write_keys: SecretStr | None = Field(None, description="Keys that may send events, with commas between them")
+    api_keys: SecretStr | None = Field(None, description="Secret keys of the brand's own servers, for /api/v1")
     http_allow: str | None = Field(None, description="Where fetch and webhook may go beyond public addresses")
     webhook_secret: SecretStr | None = Field(None, description="What signs outgoing webhooks (Standard Webhooks)")
     alert_mail: str | None = Field(None, description="Who is told by mail when something is out of order")
     alert_webhook: str | None = Field(None, description="Which URL is told when something is out of order")
+    alert_chat: SecretStr | None = Field(None, description="Which group chats are told when something is out of order")
+    staff_chats: SecretStr | None = Field(None, description="Named group chats that are told of tasks of queues")
+    test_mode: Literal["off", "seeds"] = Field("off", description="seeds: nothing leaves but to seed addresses")
+    seeds: str | None = Field(None, description="Addresses that test messages may reach, with commas between them")
     log_format: Literal["auto", "json", "text"] = Field("auto", description="How lines of the log look; auto: as suits")
     traces_url: str | None = Field(None, description="Where OpenTelemetry spans go (OTLP over HTTP); none: nowhere")
     probe_port: int | None = Field(None, description="Where serve, worker and beat answer probes", ge=1, le=65_535)
@@ -80,17 +95,9 @@ class Settings(BaseSettings):
     def _is_url(cls, value: str | None, info: Any) -> str | None:
         if value is None:
             return None
-        possible = _SCHEMES[info.field_name]
-        try:
-            parts = urlsplit(value)
-        except ValueError as error:
-            raise ValueError(f"it is no URL ({error})") from None
-        scheme = parts.scheme.partition("+")[0]
-        if scheme not in possible:
-            found = f"begins with '{scheme}'" if scheme else "is no URL"
-            raise ValueError(f"it {found}; possible is {', '.join(f'{name}://' for name in possible)}")
-        if scheme in _WITH_HOST and not parts.hostname:
-            raise ValueError("it names no host")
+        several = provider_urls(value) if info.field_name in _CHANNEL_URLS else (value,)
+        for url in several:
+            _check_url(url, _SCHEMES[info.field_name])
         return value
 
     @field_validator("alert_mail")
@@ -107,14 +114,37 @@ class Settings(BaseSettings):
         return _listed(self.alert_mail)
 
     @property
+    def seed_addresses(self) -> tuple[str, ...]:
+        """Whom test mode lets messages reach."""
+        return _listed(self.seeds)
+
+    @property
     def keys(self) -> frozenset[str]:
         """The write keys; empty: none is configured."""
         return frozenset(_listed(self.write_keys.get_secret_value() if self.write_keys is not None else None))
 
     @property
+    def secret_keys(self) -> frozenset[str]:
+        """The keys of the brand's own servers; empty: none is configured."""
+        return frozenset(_listed(self.api_keys.get_secret_value() if self.api_keys is not None else None))
+
+    @property
     def allowed(self) -> tuple[str, ...]:
         """Entries of the allow-list of fetch and webhook."""
         return _listed(self.http_allow)
+
+
+def _check_url(url: str, possible: tuple[str, ...]) -> None:
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ValueError(f"it is no URL ({error})") from None
+    scheme = parts.scheme.partition("+")[0]
+    if scheme not in possible:
+        found = f"begins with '{scheme}'" if scheme else "is no URL"
+        raise ValueError(f"it {found}; possible is {', '.join(f'{name}://' for name in possible)}")
+    if scheme in _WITH_HOST and not parts.hostname:
+        raise ValueError("it names no host")
 
 
 def _listed(text: str | None) -> tuple[str, ...]:
@@ -145,11 +175,20 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
 
 
 def without_password(url: str) -> str:
-    """A URL that may be shown."""
+    """A URL that may be shown, or several with blanks between. Of what stands behind the `?`, secrets are left out."""
+    several = provider_urls(url)
+    if len(several) > 1:
+        return " ".join(map(without_password, several))
     try:
         parts = urlsplit(url)
+        query = _SECRET_WORD.sub(r"\1=***", parts.query)
+        if query != parts.query:
+            parts = parts._replace(query=query)
+            url = parts.geturl()
         if parts.password is None:
-            return url
+            # Where the `@` or the `:` is missing, what was meant for a key stands in the place of a host or a user.
+            misplaced = parts.scheme in _WITH_KEYS and parts.netloc.rpartition("@")[0 if "@" in parts.netloc else 2]
+            return parts._replace(netloc=parts.netloc.replace(misplaced, "***")).geturl() if misplaced else url
         host = parts.hostname or ""
         port = f":{parts.port}" if parts.port else ""
         return parts._replace(netloc=f"{parts.username or ''}:***@{host}{port}").geturl()
@@ -160,7 +199,7 @@ def without_password(url: str) -> str:
 def _refusal(detail: Any) -> str:
     name = str(detail["loc"][0]) if detail["loc"] else "?"
     variable = PREFIX + name.upper()
-    if name in ("write_keys", "webhook_secret"):
+    if name in ("write_keys", "api_keys", "webhook_secret", "alert_chat", "staff_chats", "bounce_url"):
         return f"{variable} cannot be used: {detail['msg']}"
     if name == "secret_key":
         return f"{variable} is too short to sign anything; give at least 32 random characters"

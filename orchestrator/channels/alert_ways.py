@@ -1,4 +1,4 @@
-"""How people are told of troubles of the installation: by mail, and by a signed webhook. Outside of any journey."""
+"""How people are told of troubles of the installation: by mail, a signed webhook, a group chat. Outside of journeys."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Final
 
+from orchestrator.channels.chat_notices import ChatNotices
 from orchestrator.channels.protocol import Caller, Channel, Outgoing
 from orchestrator.core.ledger import Request
 from orchestrator.core.transition import jsonable
@@ -73,3 +74,21 @@ class WebhookAlerts:
         if status is not None and 200 <= status < 300:
             return None
         return error or f"the answer was {status}"
+
+
+class ChatAlerts:
+    """To one group chat."""
+
+    def __init__(self, chat: ChatNotices, brand: str) -> None:
+        self._chat = chat
+        self._brand = brand
+
+    @property
+    def name(self) -> str:
+        """Its kind, its host, and some digits of its address."""
+        return f"chat:{self._chat.place.shown}"
+
+    def tell(self, alert: Any) -> str | None:
+        """One notice; what was not taken is tried again."""
+        text = f"[{self._brand}] {alert.headline}"[:LONGEST_SUBJECT]
+        return self._chat.write(_id(alert, self._chat.place.shown), f"{text}\n\n{alert.text}")

@@ -5,7 +5,9 @@
     file:outbox    file:///var/mail-out?fsync=yes
     console:       null:
 
-Any of them takes `rate`. What a URL may hold is listed in `OPTIONS`; all else is refused with the nearest word.
+Any of them takes `rate`, and `daily` and `ramp` (channels/daily_plan.py). What else a URL may hold is listed in
+`OPTIONS`; all else is refused with the nearest word. Several URLs with blanks between them are providers that stand in
+for each other, in that order (channels/failover.py).
 """
 
 from __future__ import annotations
@@ -14,28 +16,38 @@ from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
 
 from orchestrator.channels.console import ConsoleChannel
+from orchestrator.channels.daily_plan import PLAN_OPTIONS, DailyPlan, PlannedChannel, parse_plan
+from orchestrator.channels.dkim import read_keys
+from orchestrator.channels.domain_limits import read_limits
+from orchestrator.channels.failover import FailoverChannel, Provider
 from orchestrator.channels.file import DEFAULT_SENDER, FileChannel
+from orchestrator.channels.inbox import InboxChannel
 from orchestrator.channels.null import NullChannel
 from orchestrator.channels.options import ChannelOptions, Maker
 from orchestrator.channels.protocol import Channel
 from orchestrator.channels.smtp import WIDTH, SmtpChannel, SmtpOptions
 from orchestrator.channels.smtp_wire import SmtpServer
 from orchestrator.core.expression.nearest import did_you_mean
+from orchestrator.core.provider_urls import provider_urls
 from orchestrator.errors import UsageError
 
 MOST_CONNECTIONS: Final = 100
 LONGEST_TIMEOUT: Final = 45
 """Seconds for one message: its claim ends after a minute."""
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_SMTP: Final = (
+    "verify", "ca", "width", "rate", "timeout", "connect_timeout", "hello", "from", "bounces", "dkim", "domains",
+)  # fmt: skip
 OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
-    "smtp": ("starttls", "verify", "ca", "width", "rate", "timeout", "connect_timeout", "hello", "from", "bounces"),
-    "smtps": ("verify", "ca", "width", "rate", "timeout", "connect_timeout", "hello", "from", "bounces"),
+    "smtp": ("starttls", *_SMTP),
+    "smtps": _SMTP,
     "file": ("from", "fsync", "rate"),
     "console": ("rate",),
     "null": ("rate",),
+    "inbox": (),
 }
 """What may stand behind the `?`, by scheme, of those without an API of their own."""
 FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
@@ -57,25 +69,64 @@ def channels_of(urls: Mapping[str, str], *, base_dir: Path) -> dict[str, Channel
     for name, url in urls.items():
         if url not in made:
             made[url] = channel_of(url, base_dir=base_dir)
-        serves = FAMILIES.get(url.strip().partition(":")[0], (name, ""))[0]
-        if serves != name:
-            raise UsageError(f"the channel '{name}' cannot go over a provider of '{serves}'; {_ways()}", "bad_setting")
-        if name != "email" and isinstance(made[url], SmtpChannel):
-            raise UsageError(f"the channel '{name}' cannot go over a mail server; {_ways()}", "bad_setting")
+        for each in provider_urls(url):
+            scheme = each.partition(":")[0].lower()
+            serves = FAMILIES.get(scheme, (name, ""))[0]
+            if serves != name:
+                raise UsageError(
+                    f"the channel '{name}' cannot go over a provider of '{serves}'; {_ways()}", "bad_setting"
+                )
+            if name != "email" and scheme in _PORTS:
+                raise UsageError(f"the channel '{name}' cannot go over a mail server; {_ways()}", "bad_setting")
     return {name: made[url] for name, url in urls.items()}
 
 
 def channel_of(url: str, *, base_dir: Path) -> Channel:
-    """The adapter that a URL names; relative folders lie below `base_dir`. Raises UsageError with what is possible.
+    """The adapter that a setting names, of one URL or of several; relative folders lie below `base_dir`.
 
-    No connection is made yet, and no message shows a password.
+    Raises UsageError with what is possible. No connection is made yet, and no message shows a password.
     """
+    urls = provider_urls(url)
+    if len(urls) == 1:
+        return _channel(urls[0], base_dir)
+    names: list[str] = []
+    for each in urls:
+        scheme = each.partition(":")[0].lower()
+        count = sum(name.partition("-")[0] == scheme for name in names) + 1
+        names.append(scheme if count == 1 else f"{scheme}-{count}")
+    return FailoverChannel([Provider(name, _channel(each, base_dir)) for name, each in zip(names, urls, strict=True)])
+
+
+def own_parts(url: str) -> tuple[SplitResult, DailyPlan | None]:
+    """A provider's URL without the words that every channel takes, and what these say. Raises UsageError."""
     try:
-        parts = urlsplit(url.strip())
-        scheme = parts.scheme
+        parts = urlsplit(url)
         _ = parts.port
-    except ValueError as error:
-        raise UsageError(f"the address of a channel cannot be read ({error}); {_ways()}", "bad_setting") from None
+    except ValueError:
+        # Why, is not said: it quotes what stands where a port would, which is the password where an @ is missing.
+        hint = "end the password with @, and write @, / and # inside of it as %40, %2F and %23"
+        raise UsageError(f"the address of a channel cannot be read; {hint}; {_ways()}", "bad_setting") from None
+    given: dict[str, str] = {}
+    kept = []
+    for word in parts.query.split("&"):
+        name, _, value = word.partition("=")
+        if name not in PLAN_OPTIONS:
+            kept.append(word)
+        elif name in given:
+            raise UsageError(f"a channel's address gives '{name}' twice; leave one out", "bad_setting")
+        else:
+            given[name] = unquote_plus(value)
+    return parts._replace(query="&".join(kept)), parse_plan(given)
+
+
+def _channel(url: str, base_dir: Path) -> Channel:
+    parts, plan = own_parts(url)
+    channel = _adapter(parts, base_dir)
+    return channel if plan is None else PlannedChannel(channel, plan)
+
+
+def _adapter(parts: SplitResult, base_dir: Path) -> Channel:
+    scheme = parts.scheme
     if scheme in FAMILIES:
         family = import_module(f"orchestrator.channels.providers.{FAMILIES[scheme][1]}")
         maker: Maker = family.MAKERS[scheme]
@@ -120,7 +171,18 @@ def _smtp(parts: SplitResult, options: ChannelOptions, base_dir: Path) -> Channe
         options.number("connect_timeout", 10.0, 0.1, LONGEST_TIMEOUT),
     )
     width = int(options.number("width", WIDTH, 1, MOST_CONNECTIONS))
-    return SmtpChannel(server, SmtpOptions(width, options.rate(), options.address("from"), options.address("bounces")))
+    dkim, domains = options.text("dkim"), options.text("domains")
+    return SmtpChannel(
+        server,
+        SmtpOptions(
+            width,
+            options.rate(),
+            options.address("from"),
+            options.address("bounces"),
+            () if dkim is None else read_keys(dkim, base_dir),
+            None if domains is None else read_limits(domains),
+        ),
+    )
 
 
 def _file(parts: SplitResult, options: ChannelOptions, base_dir: Path) -> Channel:
@@ -154,12 +216,17 @@ def _null(parts: SplitResult, options: ChannelOptions, base_dir: Path) -> Channe
     return NullChannel(options.rate())
 
 
+def _inbox(parts: SplitResult, options: ChannelOptions, base_dir: Path) -> Channel:
+    return InboxChannel()
+
+
 _MAKERS: Final[Mapping[str, Maker]] = {
     "smtp": _smtp,
     "smtps": _smtp,
     "file": _file,
     "console": _console,
     "null": _null,
+    "inbox": _inbox,
 }
 
 

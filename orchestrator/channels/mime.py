@@ -23,6 +23,7 @@ from orchestrator.channels.mime_headers import (
     shown,
     text_field,
 )
+from orchestrator.channels.mime_kinship import kinship_fields
 from orchestrator.channels.protocol import Outgoing
 
 LONGEST_URL: Final = 900
@@ -37,12 +38,13 @@ _extra_name = re.compile(r"X-[A-Za-z0-9-]{1,60}").fullmatch
 
 class Mime(NamedTuple):
     """An e-mail as it goes over the wire. `sender` and `to` are the envelope's; `utf8`: an address of either, or a
-    header, is not ASCII, so that the server has to know SMTPUTF8."""
+    header, is not ASCII, so that the server has to know SMTPUTF8. `id` is ours, as its header says it."""
 
     data: bytes
     sender: str
     to: str
     utf8: bool
+    id: str = ""
 
 
 def build_mime(out: Outgoing, default_sender: str | None = None, now: datetime | None = None) -> Mime:
@@ -61,11 +63,11 @@ def build_mime(out: Outgoing, default_sender: str | None = None, now: datetime |
     utf8 = not out.to.isascii()
     if not is_address(out.to):
         raise MimeRefused(f"To: {shown(out.to)} is no address")
-    top, body = body_of(out.id, out.text, out.html)
+    top, body = body_of(out.id, out.text, out.html, out.attachments)
     fields = [*_fields(out, given, sender, now), *top]
     head = "".join([f"{name}: {written}\r\n" for name, written, _ in fields]) + "\r\n"
     check_read_back(head, fields)
-    return Mime(head.encode("utf-8") + body, sender, out.to, utf8)
+    return Mime(head.encode("utf-8") + body, sender, out.to, utf8, _marked(out.id))
 
 
 def _fields(out: Outgoing, given: str, sender: str, now: datetime | None) -> Iterator[Field]:
@@ -91,6 +93,8 @@ def _fields(out: Outgoing, given: str, sender: str, now: datetime | None) -> Ite
         link = f"<{out.unsubscribe_url}>"
         yield "List-Unsubscribe", link, link
         yield "List-Unsubscribe-Post", "List-Unsubscribe=One-Click", "List-Unsubscribe=One-Click"
+    if out.topic or out.journey:
+        yield from kinship_fields(out.journey or "", out.topic or "", out.klass or "", sender.rpartition("@")[2])
     for name, value in (out.headers or {}).items():
         if not _extra_name(name) or name.lower() == ID_HEADER.lower():
             raise MimeRefused(f"{shown(name)} is no header that a message may add; names begin with X-")

@@ -1,4 +1,5 @@
-"""The body of an e-mail: text alone, or text and HTML as alternatives, in quoted-printable or base64.
+"""The body of an e-mail: text alone, or text and HTML as alternatives, in quoted-printable or base64; with pictures and
+files, `multipart/mixed` around `multipart/related` around the alternatives.
 
 What messages of one template have in common is coded once and remembered.
 """
@@ -6,11 +7,14 @@ What messages of one template have in common is coded once and remembered.
 from __future__ import annotations
 
 from binascii import b2a_base64, b2a_qp
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
-from orchestrator.channels.mime_headers import Field
+from orchestrator.channels.mime_headers import Field, MimeRefused
+from orchestrator.channels.mime_parts import part_head
+from orchestrator.channels.protocol import Attachment
 
 LONGEST_LINE: Final = 500
 """Characters of a line of a text that is remembered."""
@@ -18,19 +22,59 @@ LONGEST_STEP: Final = 10_000
 """Characters of a step of an HTML that is remembered; the first one holds its styles."""
 MOST_GROWTH: Final = 1.6
 """Bytes of quoted-printable for each character of a text, beyond which it is sent in base64, which is shorter then."""
+MOST_ATTACHED: Final = 10_000_000
+"""Bytes of all attachments of a message. Many mailboxes take 25 MB, in base64, and some no more than 10."""
+LARGEST_REMEMBERED: Final = 1_000_000
+"""Bytes of an attachment that is coded once for all messages."""
 _CELL: Final = "</td>"
 _ASCII: Final = bytes(range(128))
 
 
-def body_of(id: str, text: str, html: str | None) -> tuple[tuple[Field, ...], bytes]:
-    """The last headers, and the body. `id` is the message's; parts are told apart by a mark that is made from it."""
+Body = tuple[tuple[Field, ...], bytes]
+"""The last headers, which say what the body is, and the body."""
+
+
+def body_of(id: str, text: str, html: str | None, attachments: Sequence[Attachment] = ()) -> Body:
+    """The body of the message with this id; parts are told apart by a mark that is made from it. Raises MimeRefused."""
+    body = _texts(id, text, html)
+    if not attachments:
+        return body
+    size = sum(len(attachment.data) for attachment in attachments)
+    if size > MOST_ATTACHED:
+        raise MimeRefused(f"its attachments have {size:,} bytes; a message may carry {MOST_ATTACHED:,}")
+    pictures = [one for one in attachments if html is not None and one.content_id is not None]
+    files = [one for one in attachments if html is None or one.content_id is None]
+    if pictures:
+        body = _around("related", _mark(id, "related"), body, pictures)
+    return _around("mixed", _mark(id, "mixed"), body, files) if files else body
+
+
+def _mark(id: str, kind: str = "") -> str:
+    """A boundary. "=_" stands in no quoted-printable or base64 text."""
+    return f"=_{blake2b(f'{kind}{id}'.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"
+
+
+def _around(kind: str, boundary: str, inner: Body, attachments: Sequence[Attachment]) -> Body:
+    """`multipart/<kind>`: a body with files behind it."""
+    fields, body = inner
+    head = "".join([f"{name}: {written}\r\n" for name, written, _ in fields])
+    parts = [f"--{boundary}\r\n{head}\r\n".encode(), body]
+    for attachment in attachments:
+        coded = _remembered_file if len(attachment.data) <= LARGEST_REMEMBERED else _wrapped
+        parts += [f"\r\n--{boundary}\r\n{part_head(attachment)}\r\n".encode(), coded(attachment.data)]
+    parts.append(f"\r\n--{boundary}--\r\n".encode())
+    type_ = f'type="{fields[0][1].partition(";")[0]}"; ' if kind == "related" else ""
+    value = f'multipart/{kind}; {type_}boundary="{boundary}"'
+    return (("Content-Type", value, value),), b"".join(parts)
+
+
+def _texts(id: str, text: str, html: str | None) -> Body:
     encoding, coded = _coded_text(_cleaned(text))
     if html is None:
         kind = 'text/plain; charset="utf-8"'
         fields = (("Content-Type", kind, kind), ("Content-Transfer-Encoding", encoding, encoding))
         return fields, coded if coded.endswith(b"\r\n") else coded + b"\r\n"
-    mark = blake2b(id.encode("utf-8", "surrogatepass")).hexdigest()[:24]
-    boundary = f"=_{mark}"  # "=_" stands in no quoted-printable or base64 text
+    boundary = _mark(id)
     html_encoding, html_coded = _coded_html(_cleaned(html))
     # The line break before a boundary belongs to it.
     top = f'--{boundary}\r\nContent-Type: text/plain; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n'
@@ -101,5 +145,13 @@ _remembered_step = lru_cache(maxsize=1024)(_step)
 
 
 def _base64(text: str) -> bytes:
-    coded = b2a_base64(text.replace("\n", "\r\n").encode("utf-8", "replace"), newline=False)
+    return _wrapped(text.replace("\n", "\r\n").encode("utf-8", "replace"))
+
+
+def _wrapped(data: bytes) -> bytes:
+    """In base64, in lines of 76."""
+    coded = b2a_base64(data, newline=False)
     return b"\r\n".join([coded[place : place + 76] for place in range(0, len(coded), 76)])
+
+
+_remembered_file = lru_cache(maxsize=16)(_wrapped)

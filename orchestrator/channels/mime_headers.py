@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from binascii import b2a_base64
 from collections.abc import Sequence
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.policy import SMTP
 from email.utils import getaddresses
@@ -22,7 +23,9 @@ MOST_ADDRESSES: Final = 10
 _forbidden = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]").search
 _word = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+").fullmatch
 _plain_address = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*").fullmatch
-is_address = re.compile(r"[^\s\x00-\x20\x7f()<>@,;:\\\"\[\]]{1,64}@[^\s@<>()\[\]\\,;:\"]{1,255}").fullmatch
+is_address = re.compile(
+    r"[^\s\x00-\x20\x7f\ud800-\udfff()<>@,;:\\\"\[\]]{1,64}@[^\s\x00-\x20\x7f\ud800-\udfff@<>()\[\]\\,;:\"]{1,255}"
+).fullmatch
 
 
 class MimeRefused(ValueError):
@@ -98,9 +101,13 @@ def addresses_field(header: str, line: str) -> tuple[Field, ...]:
     """The header of a sender or of reply addresses. Brands have few of them, so they are remembered."""
     boxes = address_list(header, line)
     written = ",\r\n ".join(_written(box, len(header) + 2) for box in boxes)
-    read = SMTP.header_factory(header, _unfolded(written))
-    seen = [(address.display_name, address.addr_spec) for address in read.addresses]
-    if seen != [(box.name, Address(addr_spec=box.address).addr_spec) for box in boxes]:
+    try:
+        read = SMTP.header_factory(header, _unfolded(written))
+        seen = [(address.display_name, address.addr_spec) for address in read.addresses]
+        meant = [(box.name, Address(addr_spec=box.address).addr_spec) for box in boxes]
+    except (MessageError, ValueError, IndexError):  # what its parser says to addresses that look like none
+        raise MimeRefused(f"{header}: {shown(line)} is no address that every reader understands") from None
+    if seen != meant:
         raise MimeRefused(f"{header}: {shown(line)} would not be read as it was written")
     return ((header, written, str(read)),)
 

@@ -23,7 +23,8 @@ class Outgoing(NamedTuple):
 
     `unsubscribe_url` is where one click unsubscribes (promotional and service mail). `at` is the instant that the
     message shows as its date; None: an adapter that needs one asks its own clock. `provider` holds what the template's
-    front matter says for providers (`provider:`), rendered: a template's code there, its parameters.
+    front matter says for providers (`provider:`), rendered: a template's code there, its parameters. `bounce_mark`
+    signs the id in the envelope's sender (core/verp.py).
     """
 
     id: str
@@ -43,6 +44,7 @@ class Outgoing(NamedTuple):
     locale: str | None = None
     provider: Mapping[str, Any] | None = None
     attachments: Sequence[Attachment] = ()
+    bounce_mark: str | None = None
 
 
 outgoing: Callable[[tuple[Any, ...]], Outgoing] = partial(tuple.__new__, Outgoing)
@@ -56,6 +58,7 @@ class Answer(NamedTuple):
     for now, and certainly not taken; `after` seconds if it said when. unknown: the answer was lost, it may have it.
     `receipts` come with the answer: `bounce` (there is no such mailbox) or `complaint`.
     `down`: with retry, it is the provider or our account that is out of order, and any other message would fare alike.
+    `gone` are references of devices (core/devices.py) that the provider no longer knows: the profile forgets them.
     """
 
     outcome: Literal["accepted", "rejected", "retry", "unknown"]
@@ -64,6 +67,7 @@ class Answer(NamedTuple):
     reference: str | None = None
     after: float | None = None
     down: bool = False
+    gone: tuple[str, ...] = ()
 
 
 class Channel(Protocol):

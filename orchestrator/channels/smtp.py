@@ -6,17 +6,20 @@ Before the last dot of a message a lost connection means that it is certainly un
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Final
 
+from orchestrator.channels.dkim import DkimKey, signed
+from orchestrator.channels.domain_limits import DomainLimits
 from orchestrator.channels.mime import Mime, build_mime
 from orchestrator.channels.mime_headers import MimeRefused
 from orchestrator.channels.protocol import Answer, Outgoing
 from orchestrator.channels.smtp_session import CannotStart, SmtpSession
 from orchestrator.channels.smtp_wire import Clock, SmtpServer
+from orchestrator.core.verp import verp_address
 from orchestrator.records import dataclass
 
 WIDTH: Final = 8
@@ -28,13 +31,16 @@ SLOW_START: Final = 1.5
 
 @dataclass(frozen=True, slots=True)
 class SmtpOptions:
-    """How a channel uses its server. `default_sender` stands in where nobody names one; `bounces_to` is the envelope's
-    sender instead of the message's."""
+    """How a channel uses its server. `default_sender` stands in where nobody names one; `bounces_to` is the mailbox
+    that the envelope's sender is made of, instead of the message's. `dkim`: each of these keys signs every message.
+    `domains`: how many messages at once may be on their way to the mailboxes of a domain; `*` stands for all others."""
 
     width: int = WIDTH
     rate: float | None = None
     default_sender: str | None = None
     bounces_to: str | None = None
+    dkim: tuple[DkimKey, ...] = ()
+    domains: Mapping[str, int] | None = None
 
 
 class SmtpChannel:
@@ -53,6 +59,7 @@ class SmtpChannel:
         self._lock = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
         self._closed = False
+        self._limits = DomainLimits(options.domains or {})
 
     def send(self, messages: Sequence[Outgoing]) -> Sequence[Answer]:
         """Each over a connection of its own, `width` at once."""
@@ -65,6 +72,14 @@ class SmtpChannel:
 
     def _deadline(self) -> float:
         return self._clock() + self._server.timeout
+
+    def check(self) -> Answer:
+        """Connect, secure, log in, and say goodbye: accepted where all of that goes well. Nothing is sent."""
+        try:
+            SmtpSession(self._server, self._clock, self._deadline()).quit()
+        except CannotStart as error:
+            return error.answer
+        return Answer("accepted")
 
     def close(self) -> None:
         """Say goodbye on every connection."""
@@ -85,15 +100,29 @@ class SmtpChannel:
 
     def _send_one(self, out: Outgoing, deadline: float) -> Answer:
         try:
-            mail = build_mime(out, self._options.default_sender, datetime.now(UTC))
+            mail = self._mail(out)
         except MimeRefused as error:
             return Answer("rejected" if error.for_good else "retry", str(error))
-        if self._options.bounces_to is not None:
-            mail = mail._replace(sender=self._options.bounces_to)
-        try:
-            return self._hand_over(mail, deadline)
-        except Exception as error:  # our bug, or a library's: what became of the message is not known
-            return Answer("unknown", f"{type(error).__name__}: {error}")
+        with self._limits.place(out.to, deadline - self._clock()) as free:
+            if not free:
+                return Answer("retry", "as many messages as may be are on their way to its domain", after=1.0)
+            try:
+                return self._hand_over(mail, deadline)
+            except Exception as error:  # our bug, or a library's: what became of the message is not known
+                return Answer("unknown", f"{type(error).__name__}: {error}")
+
+    def _mail(self, out: Outgoing) -> Mime:
+        """The message as it goes over the wire. Raises MimeRefused."""
+        options, now = self._options, datetime.now(UTC)
+        mail = build_mime(out, options.default_sender, now)
+        if options.dkim:
+            at = int((out.at or now).timestamp())
+            mail = mail._replace(data=signed(mail.data, mail.sender.rpartition("@")[2], options.dkim, at))
+        if options.bounces_to is None:
+            return mail
+        if out.bounce_mark is None:
+            return mail._replace(sender=options.bounces_to)
+        return mail._replace(sender=verp_address(out.bounce_mark, out.id, options.bounces_to))
 
     def _hand_over(self, mail: Mime, deadline: float) -> Answer:
         while (session := self._take_idle()) is not None:

@@ -66,6 +66,7 @@ class TimelyClient(smtplib.SMTP):
 
     def _get_socket(self, host: str, port: int, timeout: Any) -> Any:
         raw = socket.create_connection((host, port), timeout)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the last dot waits for no other packet
         if self._server.tls != "always":
             return raw
         try:

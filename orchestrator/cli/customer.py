@@ -1,10 +1,11 @@
-"""`orchestrator customer`: show what is known of one customer and what was sent, or export all that is stored."""
+"""`orchestrator customer`: show what is known of one and what was sent, export all that is stored, erase it."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -21,20 +22,27 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """Show what is known of a customer: profile, consents, the journeys that the customer is in, messages,
 coupons and tasks; `orchestrator why` tells how it came to be. Or export, as one JSON object, every row that the
-database holds about the person: for a request of the person's own."""
+database holds about the person; or erase all of it, at once and for good: both for a request of the person's own. What
+was erased where is told by a certificate, a file in the present folder; the addresses stay suppressed as hashes, and
+the id is not taken again for as long as ids of events are remembered."""
 EXAMPLES = """
 orchestrator customer show u4711
 orchestrator customer show u4711 --json
 orchestrator customer export u4711 > u4711.json
+orchestrator customer erase u4711
+orchestrator customer erase u4711 --yes --certificate /mnt/requests/4711.json
 """
 MOST_MESSAGES = 20
 _FIELDS = ("email", "phone", "timezone", "locale", "country", "currency", "stage")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """show ID, export ID."""
-    parser.add_argument("action", metavar="show|export", type=one_of("show", "export", "erase"), help="what to do")
+    """show ID, export ID, erase ID."""
+    actions = one_of("show", "export", "erase")
+    parser.add_argument("action", metavar="show|export|erase", type=actions, help="what to do")
     parser.add_argument("customer", metavar="ID", help="the customer's id")
+    parser.add_argument("--yes", action="store_true", help="erase: do not ask")
+    parser.add_argument("--certificate", metavar="FILE", type=Path, help="erase: where the certificate goes")
 
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
@@ -42,12 +50,10 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     from orchestrator.insights.local_time import LocalTime, local_time_of
     from orchestrator.wiring.installation import installation
 
+    if args.action != "erase" and (args.yes or args.certificate is not None):
+        raise UsageError("--yes and --certificate belong to `customer erase`", "nothing_to_erase")
     if args.action == "erase":
-        raise UsageError(
-            "this version cannot erase a customer yet: `orchestrator customer export ID` shows what is stored, and "
-            "consents that are taken away (`orchestrator import consents`) end what is sent",
-            "not_yet",
-        )
+        return _erase(args, terminal)
     if args.action == "export":
         return _export(args, terminal)
     with installation(args.project, args.database, args.broker) as place:
@@ -75,6 +81,30 @@ def _export(args: argparse.Namespace, terminal: Terminal) -> int:
             raise UsageError(f"there is no customer '{args.customer}' in {place.database}", "unknown_customer")
         place.store.audit(real_now(), actor(), "customer export", args.customer)
     terminal.out.write(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
+    return 0
+
+
+def _erase(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Erases, and writes the certificate. The database has its digest, so that a lost file is no lost proof."""
+    from orchestrator.cli.confirming import confirmed
+    from orchestrator.wiring.installation import installation, real_now
+
+    with installation(args.project, args.database, args.broker) as place:
+        if place.store.card(args.customer) is None:
+            raise UsageError(f"there is no customer '{args.customer}' in {place.database}", "unknown_customer")
+        question = f"Erase everything that is stored about '{args.customer}'? Nobody can undo it."
+        if not confirmed(question, args.yes, terminal):
+            return 1
+        done = place.store.erase(args.customer, place.journey_now(), real_now(), actor())
+    if done is None:
+        raise UsageError(f"somebody else erased '{args.customer}' just now", "unknown_customer")
+    path = args.certificate or Path(f"erasure-{done.digest[:12]}.json")
+    told = done.as_dict()
+    path.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    terminal.data(told | {"file": str(path)})
+    for table, counts in told["tables"].items():
+        terminal.say(f"  {table:<12} " + ", ".join(f"{count:,} {what}" for what, count in counts.items()))
+    terminal.say(f"erased; the certificate is {path}")
     return 0
 
 

@@ -34,6 +34,7 @@ from orchestrator.demo.reactions import Reaction, reactions
 from orchestrator.demo.weather import OutsideWorld
 from orchestrator.runtime.clock import keep
 from orchestrator.runtime.delivery import deliver_once
+from orchestrator.runtime.hooks import obey
 from orchestrator.runtime.ingest import Incoming, ingest_once
 from orchestrator.runtime.requests import requests_once
 from orchestrator.runtime.sweep import next_sweep_at, sweep_once
@@ -229,6 +230,8 @@ class Season:
                 row = store.message(customer, data["channel"], step)
                 if row is not None:
                     self.came_back[kind] += 1
+                    if kind == "reply":
+                        obey(store, customer, data["channel"], row, data.get("text") or "", self._now)
                     yield customer, Receipt(kind, data["channel"], row.id, data.get("text"))
             case "survey":
                 yield from self._answered(customer, data)

@@ -5,7 +5,16 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from orchestrator.cli.approve import signature
 from orchestrator.cli.confirming import confirmed
+from orchestrator.cli.deploy_safety import (
+    add_safety,
+    changed_journeys,
+    read_expected,
+    require_approval,
+    require_expected,
+    subjects_to_approve,
+)
 from orchestrator.cli.deploying import Plan, actor, changed_files, plan_as_dict, show_plan
 from orchestrator.cli.problem_list import number_of
 from orchestrator.cli.project_loading import load_valid
@@ -13,15 +22,19 @@ from orchestrator.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from orchestrator.definitions.load import LoadedProject
+    from orchestrator.runtime.differences import Difference
     from orchestrator.stores.protocol import Snapshot
     from orchestrator.wiring.installation import Installation
 
 DESCRIPTION = """Make the journeys and templates of the project live in the database: checked first, then shown as
 `diff` shows it, then, after a yes, deployed. Customers go on in the version of a journey that they entered, unless its
-`migrate` moves them. A running `orchestrator up` takes it over in a second."""
+`migrate` moves them. A running `orchestrator up` takes it over in a second. With `--expect`, a journey that lets in a
+fifth more than that within a day is paused, and people are told; above `settings: approval` somebody else has to
+approve it."""
 EXAMPLES = """
 orchestrator deploy --dry-run
 orchestrator deploy --yes
+orchestrator deploy --expect 12000
 """
 
 
@@ -29,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Whether it is done, and without asking."""
     parser.add_argument("--dry-run", action="store_true", help="only show what would change")
     parser.add_argument("--yes", action="store_true", help="do not ask")
+    add_safety(parser)
 
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
@@ -53,17 +67,22 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
 def _deploy(
     args: argparse.Namespace, terminal: Terminal, place: Installation, loaded: LoadedProject, snapshot: Snapshot
 ) -> int:
+    from orchestrator.runtime.approval import checked_name
     from orchestrator.runtime.deployment import deploy, revive
     from orchestrator.runtime.differences import difference
+    from orchestrator.runtime.expected_entries import expect
     from orchestrator.wiring.installation import real_now
 
     revived = revive(place.store)
     found = difference(revived.live, loaded, place.store.standing(), revived.older)
     before = revived.snapshot
     plan = Plan(found, changed_files(before, snapshot), before is None or before.digest != snapshot.digest)
+    expected = read_expected(args.expect, changed_journeys(found))
     if args.dry_run or not plan.news:
         return _shown(plan, snapshot.digest, terminal)
     show_plan(plan, terminal)
+    who = checked_name(args.name or actor())
+    approved = _approved(place, loaded, revived.live, found, expected, snapshot.digest, who)
     changed = [journey for journey in found.journeys if journey.what != "same"]
     touched = sum(journey.number() for journey in changed)
     if not confirmed(f"Deploy this ({number_of(touched, 'enrollment')} in changed journeys)?", args.yes, terminal):
@@ -71,14 +90,42 @@ def _deploy(
         return 0
     if revived.live is not None:
         place.store.know(revived.live.project.journeys.values())
+    for journey, number in expected.items():
+        expect(place.store, journey, number, place.journey_now())  # before anybody can come in
     deploy(place.store, loaded, place.journey_now(), snapshot, real_now())
     what = ", ".join(f"{journey.what} {journey.journey}" for journey in changed) or "other files"
     moving = sum(journey.number("move", "exit", "complete") for journey in found.journeys)
     moved = f"; {number_of(moving, 'enrollment')} to move" if moving else ""
-    place.store.audit(real_now(), actor(), "deploy", f"{snapshot.digest[:12]}: {what}{moved}")
+    safety = "".join(f"; {number} expected in {journey}" for journey, number in expected.items())
+    safety += f"; approved by {', '.join(approved)}" if approved else ""
+    place.store.audit(real_now(), signature(who), "deploy", f"{snapshot.digest[:12]}: {what}{moved}{safety}")
     terminal.data(plan_as_dict(plan, snapshot.digest, True))
     terminal.say(f"deployed {snapshot.digest[:12]}")
     return 0
+
+
+def _approved(
+    place: Installation,
+    loaded: LoadedProject,
+    live: LoadedProject | None,
+    found: Difference,
+    expected: dict[str, int],
+    digest: str,
+    who: str,
+) -> tuple[str, ...]:
+    """Who approved this deploy, where the project asks for it. Raises UsageError while it is not approved."""
+    from orchestrator.runtime.approval import code_of, strictest
+    from orchestrator.wiring.installation import real_now
+
+    rules = [loaded.project.settings.approval, live.project.settings.approval if live is not None else None]
+    rule = strictest(rules)
+    if rule is None:
+        return ()
+    require_expected(rule, expected, changed_journeys(found))
+    subjects = subjects_to_approve(rule, expected, found)
+    if not subjects:
+        return ()
+    return require_approval(place.store, rule, code_of(digest, expected), subjects, who, real_now())
 
 
 def _shown(plan: Plan, digest: str, terminal: Terminal) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -10,6 +11,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from orchestrator.core.consent import choices_in
 from orchestrator.core.expression.nearest import nearest
 from orchestrator.core.identity import stable_hash
 from orchestrator.definitions.mapping_rows import Instants, RowMapper, RowUnusable, identifier
@@ -126,13 +128,16 @@ class _Chosen(NamedTuple):
     channel: str
     state: str
     at: datetime | None
+    more: Mapping[str, Any]
 
 
 class Consents:
-    """A row is one choice: customer, topic, channel, state, and maybe `at`, when it was made.
+    """A row is one choice: customer, topic, channel, state, and maybe `at`, when it was made, `source`, `wording`,
+    `proof` (a JSON object) and `expires_at`.
 
-    Of several rows about one choice the one with the latest `at` counts, and without it the last in the file. Neither
-    a suppression nor an opt-out that is known here is lifted by a table.
+    Of several rows about one choice the one with the latest `at` counts, and without it the last in the file. No
+    suppression is lifted by a table, and an opt-out that is known here only by what is newer and shown to be the
+    person's own.
     """
 
     def __init__(self, project: Project, now: datetime) -> None:
@@ -158,7 +163,13 @@ class Consents:
         """(row, customer, traits, whether it counts)."""
         chosen, number = self._read(row), row[ROW_NUMBER]
         counts = self._last.get(_choice(chosen), (None, number))[1] == number
-        traits = {"consents": {chosen.topic: {chosen.channel: chosen.state}}}
+        said: Any = {"state": chosen.state, "at": chosen.at, **chosen.more}
+        said = {name: value for name, value in said.items() if value is not None}
+        traits = {"consents": {chosen.topic: {chosen.channel: said if len(said) > 1 else chosen.state}}}
+        try:
+            list(choices_in(traits, silent=True))
+        except ValueError as error:
+            raise RowUnusable(str(error)) from None
         return [(number, chosen.customer, traits, counts)]
 
     def _read(self, row: Row) -> _Chosen:
@@ -171,11 +182,29 @@ class Consents:
         at = None if given in (None, "") else self._instants.read(given, "`at`")
         if at is not None and at > self._now:
             raise RowUnusable("`at` lies in the future")
-        return _Chosen(customer, topic, channel, state, at)
+        return _Chosen(customer, topic, channel, state, at, self._more(row))
+
+    def _more(self, row: Row) -> dict[str, Any]:
+        """What proves the choice, as far as the row has it."""
+        more: dict[str, Any] = {}
+        for name in ("source", "wording"):
+            if row.get(name) not in (None, ""):
+                more[name] = identifier(row[name], f"`{name}`")
+        if row.get("expires_at") not in (None, ""):
+            more["expires_at"] = self._instants.read(row["expires_at"], "`expires_at`")
+        proof = row.get("proof")
+        if isinstance(proof, str) and proof.strip():
+            try:
+                proof = json.loads(proof)
+            except ValueError:
+                proof = {"said": proof}
+        if proof not in (None, ""):
+            more["proof"] = proof
+        return more
 
     def write(self, store: Store, made: list[Any], now: datetime, trigger: bool) -> ImportCounts:
         """One profile for each customer of the batch, so that what is known already is looked at once."""
-        chosen: dict[str, tuple[int, dict[str, dict[str, str]]]] = {}
+        chosen: dict[str, tuple[int, dict[str, dict[str, Any]]]] = {}
         for number, customer, traits, counts in made:
             if counts:
                 _, consents = chosen.setdefault(customer, (number, {}))
@@ -184,7 +213,8 @@ class Consents:
         items = [(number, customer, {"consents": consents}) for customer, (number, consents) in chosen.items()]
         done = import_customers_once(store, items, now, trigger)
         taken = sum(1 for *_, counts in made if counts)
-        return ImportCounts(taken - len(done.refused), len(made) - taken, done.created, done.refused)
+        lost = len(done.refused) + len(done.kept_out)
+        return ImportCounts(taken - lost, len(made) - taken, done.created, done.refused, done.kept_out)
 
 
 class Codes:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from orchestrator.cli.import_kinds import Codes, Consents, Customers, Events, Kind
+from orchestrator.cli.import_suppressions import Suppressions
 from orchestrator.definitions.mapping_rows import RowUnusable
 from orchestrator.definitions.table_readers import ROW_NUMBER, RejectedRow, Row, read_rows, table_format
 from orchestrator.runtime.imports import BATCH, mark_done, rows_done
@@ -120,6 +121,7 @@ class TableImport:
             "events": lambda: Events(project, mapping, text, digest),
             "consents": lambda: Consents(project, now),
             "codes": lambda: Codes(project),
+            "suppressions": lambda: Suppressions(project),
         }
         self._kind = made[kind]()
         self.done = rows_done(place.store, self._name)
@@ -142,7 +144,7 @@ class TableImport:
             with one_transaction(self._place.store):
                 done = self._kind.write(self._place.store, batch, self._place.journey_now(), trigger)
                 mark_done(self._place.store, self._name, total.rows)
-            for row, reason in done.refused:
+            for row, reason in (*done.refused, *done.kept_out):
                 rejects.add(row, None, reason)
             total.taken += done.taken
             total.duplicates += done.duplicates

@@ -1,4 +1,4 @@
-"""`orchestrator import`: customers, events of the past, consents or coupon codes out of a table."""
+"""`orchestrator import`: customers, events of the past, consents, coupon codes or suppressions out of a table."""
 
 from __future__ import annotations
 
@@ -19,28 +19,36 @@ from orchestrator.errors import UsageError
 if TYPE_CHECKING:
     from orchestrator.cli.import_rows import FirstFew, Imported, Rejects
 
-DESCRIPTION = """Bring in customers, events of the past, consents (columns customer, topic, channel, state, at) or
-coupon codes (columns offer, code) from CSV, JSON Lines (gzipped or not) or Parquet. Events join the history, and
-nothing triggers anything unless --trigger says so. Rows that cannot be used go to FILE.rejects.jsonl; values that can
-be kept but not used are warned of. An import that was broken off goes on where it was, and one that is over takes
-nothing twice. A known opt-out outlasts any consent in the table."""
+DESCRIPTION = """Bring in customers, events of the past, consents (columns customer, topic, channel, state, at),
+coupon codes (columns offer, code) or suppressions (columns email or phone, maybe a reason) from CSV, JSON Lines
+(gzipped or not) or Parquet. Events join the history, and nothing triggers anything unless --trigger says so. Rows that
+cannot be used go to FILE.rejects.jsonl; values that can be kept but not used are warned of. An import that was broken
+off goes on where it was, and one that is over takes nothing twice. A known opt-out outlasts any consent in the
+table."""
 EXAMPLES = """
 orchestrator import customers customers.csv
 orchestrator import events orders.parquet --mapping orders.mapping.yaml
 orchestrator import consents newsletter.csv
 orchestrator import codes vouchers.csv
+orchestrator import suppressions sendgrid-bounces.csv
 orchestrator import events signups.jsonl --trigger
 """
 MOST_REJECTS_SHOWN = 5
 MOST_WARNINGS_SHOWN = 20
-NOUNS = {"customers": "customer", "events": "event", "consents": "consent", "codes": "code"}
+NOUNS = {
+    "customers": "customer",
+    "events": "event",
+    "consents": "consent",
+    "codes": "code",
+    "suppressions": "suppression",
+}
 MAPPED = ("customers", "events")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What, from where, and how."""
     parser.add_argument(
-        "kind", metavar="customers|events|consents|codes", type=one_of(*NOUNS), help="what the rows are"
+        "kind", metavar="customers|events|consents|codes|suppressions", type=one_of(*NOUNS), help="what the rows are"
     )
     parser.add_argument("file", metavar="FILE", type=Path, help="the table")
     parser.add_argument("--mapping", metavar="M", type=Path, help="how rows become events, or customers (its profile)")
@@ -97,10 +105,10 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
 def _refuse_options(args: argparse.Namespace) -> None:
     """Options that mean nothing for this kind of table."""
     if args.mapping is not None and args.kind not in MAPPED:
-        columns = "customer, topic, channel, state, at" if args.kind == "consents" else "offer, code"
+        columns = _COLUMNS[args.kind]
         raise UsageError(f"--mapping makes customers and events; {args.kind} need the columns {columns}", "no_mapping")
-    if args.trigger and args.kind == "codes":
-        raise UsageError("--trigger means nothing for codes: no journey hears of them", "nothing_to_trigger")
+    if args.trigger and args.kind in ("codes", "suppressions"):
+        raise UsageError(f"--trigger means nothing for {args.kind}: no journey hears of them", "nothing_to_trigger")
 
 
 def _agreed(count: int, args: argparse.Namespace, terminal: Terminal) -> bool:
@@ -146,9 +154,15 @@ def _list(found: FirstFew, terminal: Terminal) -> None:
         terminal.note(f"  and {found.count - len(found.first):,} more")
 
 
+_COLUMNS = {
+    "consents": "customer, topic, channel, state, at, source, wording, proof, expires_at",
+    "codes": "offer, code",
+    "suppressions": "email or phone, or channel and address",
+}
 _KNOWN = {
     "customers": "had an id that was known already",
     "events": "had an id that was known already",
     "consents": "told of a choice that a later row of the table decides",
     "codes": "had a code that the offer has already",
+    "suppressions": "had an address that is on the list already",
 }

@@ -105,7 +105,7 @@ def render_preview(
     from orchestrator.definitions.compiler.templates import ProjectTemplates
     from orchestrator.templating.assets import served_from
     from orchestrator.templating.render import Renderer
-    from orchestrator.templating.sms import signed
+    from orchestrator.templating.sms import SmsRules
 
     project = loaded.project
     live = project.templates
@@ -137,10 +137,11 @@ def render_preview(
     rendered = Renderer(loaded.templates, project.brand, project.locale, served_from(PAGES)).render(
         variant, frozen, extras, append_footer=promised
     )
-    if channel == "sms":
-        signature = project.channels.get("sms", {}).get("signature")
-        rendered = rendered._replace(text=signed(rendered.text, str(signature or "")))
     address, _ = address_of(customer, channel, None)
+    if channel == "sms":
+        to, klass = (address.text if address else None), (sent.topic.klass if sent.topic is not None else None)
+        rules = SmsRules.of(project.channels.get("sms", {}))
+        rendered = rendered._replace(text=rules.finished(rendered.text, to, klass))
     return Preview(variant, rendered, address.text if address else None, sent, str(extras["unsubscribe_url"]))
 
 
@@ -185,6 +186,7 @@ def _extras(loaded: LoadedProject, channel: str, zone: ZoneInfo, sent: Sent, sco
         "timezone": zone,
         "unsubscribe_url": f"{PAGES}/u/sample",
         "preferences_url": f"{PAGES}/u/sample-preferences",
+        "confirm_url": f"{PAGES}/u/confirm/sample-confirm",
         "view_url": f"{PAGES}/v/sample",
         "survey": {
             "name": "sample",

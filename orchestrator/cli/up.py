@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.cli.arguments import at_least
 from orchestrator.cli.problem_list import number_of
@@ -204,10 +204,12 @@ def _serve(
         else:
             running.loop.start()
             running.alerts.start()
+            running.bounces.start()
         server.serve(listening)
         if replay is not None and not replay.join():
             running.abandon()
         running.alerts.stop()
+        running.bounces.stop()
         ended = running.loop.stop()
         if not ended:
             running.abandon()
@@ -216,6 +218,9 @@ def _serve(
         raise replay.error
     terminal.note("stopped")
     return 0
+
+
+_IN_LEDGER: Final = {"null:": "in the ledger alone (null:)", "inbox:": "in the ledger, for the app's inbox (inbox:)"}
 
 
 def _greet(
@@ -230,7 +235,7 @@ def _greet(
     for name, where in _by_place(running).items():
         for address, channels in where.items():
             words = "leave this machine by" if name else "stay on this machine:"
-            shown = "in the ledger alone (null:)" if address == "null:" else address
+            shown = _IN_LEDGER.get(address, address)
             terminal.say(f"  messages  {', '.join(channels)} {words} {shown}")
     if args.speed is not None:
         terminal.say(f"  time      at most {args.speed:g} times real time")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from orchestrator.core.customer import Customer
+from orchestrator.core.devices import are_references, devices_of, references
 
 
 class Address(NamedTuple):
@@ -29,10 +30,19 @@ _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)\Z")
 _INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD])
 
 
-def address_of(customer: Customer, channel: str, to: str | None = None) -> tuple[Address | None, str | None]:
+_NO_OPTIONS: Final[Mapping[str, object]] = {}
+WECHAT_ATTRIBUTE: Final = "wechat_openid"
+"""Where a customer's WeChat id stands, unless `channels: wechat: {attribute: ...}` names another attribute."""
+_ID = re.compile(r"[A-Za-z0-9_.@-]{1,128}").fullmatch
+
+
+def address_of(
+    customer: Customer, channel: str, to: str | None = None, options: Mapping[str, object] | None = _NO_OPTIONS
+) -> tuple[Address | None, str | None]:
     """The address of a customer on a channel, or (None, reason): no_address or invalid_address.
 
-    `to` stands in for the profile's. Channels without an address of their own yet reach nobody.
+    `to` stands in for the profile's. `options` are the channel's in project.yaml; None: it is not configured, and then
+    only e-mail and SMS reach anybody.
     """
     if channel == "email":
         text = customer.email if to is None else to
@@ -41,7 +51,7 @@ def address_of(customer: Customer, channel: str, to: str | None = None) -> tuple
     elif channel == "sms":
         text = customer.phone if to is None else to
     else:
-        return None, "no_address"
+        return _address_elsewhere(customer, channel, to, options)
     if text is None:
         return None, "no_address"
     text = str(text)
@@ -49,6 +59,40 @@ def address_of(customer: Customer, channel: str, to: str | None = None) -> tuple
         return None, "no_address"
     found = email_address(text) if channel == "email" else phone_number(text, customer.country)
     return (found, None) if found is not None else (None, "invalid_address")
+
+
+def _address_elsewhere(
+    customer: Customer, channel: str, to: str | None, options: Mapping[str, object] | None
+) -> tuple[Address | None, str | None]:
+    if options is None:
+        return None, "no_address"
+    if channel == "inbox":  # nobody else's can be named: it is the customer's own
+        return address((customer.id, customer.id)), None
+    text: object = to
+    if to is None:
+        if channel == "push":
+            text = references(devices_of(customer.attributes))
+        elif channel == "whatsapp":
+            text = customer.phone
+        else:
+            text = customer.attributes.get(str(options.get("attribute") or WECHAT_ATTRIBUTE))
+    if text is None or not str(text).strip():
+        return None, "no_address"
+    found = stored_address(channel, str(text).strip(), customer.country)
+    return (found, None) if found is not None else (None, "invalid_address")
+
+
+def stored_address(channel: str, text: str, country: str | None) -> Address | None:
+    """The address that a text is on a channel, such as that of a message's row; None: it is none."""
+    if channel == "email":
+        return email_address(text)
+    if channel in ("sms", "whatsapp"):
+        return phone_number(text, country)
+    if channel == "push":
+        return Address(text, text) if are_references(text) else None
+    if channel == "wechat":
+        return Address(text, text) if _ID(text) else None
+    return Address(text, text)
 
 
 def email_address(text: str) -> Address | None:
@@ -92,3 +136,18 @@ def phone_number(text: str, country: str | None) -> Address | None:
         return None
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return Address(e164, e164)
+
+
+@lru_cache(maxsize=65_536)
+def country_of_phone(e164: str) -> str | None:
+    """The country of a number in E.164, in two letters (ISO 3166); None: it cannot be told. A number that no country's
+    plan has is that of the largest country with its prefix."""
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(e164, None)
+    except phonenumbers.NumberParseException:
+        return None
+    found = phonenumbers.region_code_for_number(number)
+    found = found or phonenumbers.region_code_for_country_code(number.country_code or 0)
+    return found if found and found.isalpha() and found != "ZZ" else None

@@ -91,7 +91,7 @@ def _identified(turn: CustomerTurn, item: Identified, arrived_at: datetime) -> N
 
 def _consent_changed(turn: CustomerTurn, item: ConsentChanged) -> None:
     moved: Moved = []
-    set_consent(turn, item.topic, item.channel, item.state, moved)
+    set_consent(turn, item, moved)
     profile_moved(turn, moved, turn.occasion("consents"))
 
 

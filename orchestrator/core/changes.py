@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from orchestrator.core.consent import Choice
 from orchestrator.core.customer import Customer
 from orchestrator.core.enrollment import Enrollment, EntryRecord
 from orchestrator.core.expression.scope import PastEvent
@@ -22,8 +23,13 @@ class MarkMessage(NamedTuple):
     at: datetime
 
 
+STOPPED = "stopped"
+"""The cause of an address whose owner wrote STOP back, the only one that START takes back. Where it is the reason of a
+message that was not sent, it is called `suppressed`."""
+
+
 class SuppressAddress(NamedTuple):
-    """Never write to this address again, for this cause: bounced, complained, opted_out or suppressed."""
+    """Never write to this address again, for this cause: bounced, complained, opted_out, stopped or suppressed."""
 
     channel: str
     address: str
@@ -49,8 +55,9 @@ class CustomerChanges:
     """What one customer's part of a turn wants done.
 
     `consumed` are the seqs of the inbox items that were taken; `enrollments` whole new states; `entries` new records of
-    entries; `next_due_at` when this customer must be looked at again, None: only when something arrives. `parked`: the
-    customer's decisions raised; nothing else is set, and its items stay until someone resumes it.
+    entries; `choices` rows of the consent ledger; `next_due_at` when this customer must be looked at again, None: only
+    when something arrives. `parked`: the customer's decisions raised; nothing else is set, and its items stay until
+    someone resumes it.
     """
 
     customer_id: str
@@ -64,6 +71,7 @@ class CustomerChanges:
     requests: Sequence[Request]
     coupons: Sequence[Coupon]
     tasks: Sequence[Task]
+    choices: Sequence[Choice]
     suppress: Sequence[SuppressAddress]
     transitions: list[Transition]
     taken: TakeFromPools
@@ -85,6 +93,7 @@ class CustomerChanges:
         self.customer = None
         self.consumed = [] if consumed is None else consumed
         self.enrollments = self.messages = self.marks = self.requests = self.coupons = self.tasks = self.suppress = ()
+        self.choices = ()
         self.entries = {}
         self.events = []
         self.transitions = [] if transitions is None else transitions

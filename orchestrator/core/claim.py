@@ -10,13 +10,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from orchestrator.core.addresses import email_address, phone_number
+from orchestrator.core.addresses import stored_address
+from orchestrator.core.consent import state_at
 from orchestrator.core.customer import Customer
-from orchestrator.core.guard import forbidden, no_consent
+from orchestrator.core.double_opt_in import JOURNEY as ASKING
+from orchestrator.core.guard import forbidden, no_consent, placed_zones
 from orchestrator.core.identity import smear_for
 from orchestrator.core.ledger import Message
 from orchestrator.core.project import Project, Topic
-from orchestrator.core.time.quiet import next_quiet_start, quiet_until
+from orchestrator.core.time.quiet import Quiet, next_quiet_start, quiet_until
 from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.core.view import Switches
 
@@ -67,10 +69,12 @@ def check_claim(
     if claimed.ended_by is not None and not row.survives_exit:
         return ClaimVerdict("suppress", "stopped" if claimed.ended_by == "stopped" else "exited")
     topic = project.topics.get(row.topic) or Topic(row.topic, row.klass)  # a topic that is gone binds as it did
+    if journey == ASKING:  # about the topic; it is not a message of it
+        topic = Topic(row.topic, "transactional")
     refused = None
     if suppressions and (causes := suppressions.get((channel, normal_of(row, customer)))):
         refused = forbidden(causes, topic)
-    refused = refused or no_consent(customer.consents.get((row.topic, channel)), topic)
+    refused = refused or no_consent(state_at(customer, (row.topic, channel), now), topic)
     if refused is not None:
         return ClaimVerdict("suppress", refused)
     if row.expires_at is not None and now > row.expires_at:
@@ -84,25 +88,35 @@ def check_claim(
 
 def normal_of(row: Message, customer: Customer) -> str:
     """The message's address in the form that suppression compares."""
-    found = email_address(row.to) if row.channel == "email" else phone_number(row.to, customer.country)
+    found = stored_address(row.channel, row.to, customer.country)
     return found.normal if found is not None else row.to
+
+
+def quiet_for(project: Project, row: Message, customer: Customer) -> Quiet | None:
+    """The quiet hours that bind a message that was written already."""
+    plan = project.quiet_plan
+    if plan is None:
+        return project.quiet.hours if project.quiet is not None else None
+    placed = plan.times(row.klass, row.channel)
+    return placed.at(customer) if placed is not None else None
 
 
 def _quiet_again(row: Message, customer: Customer, project: Project, salt: str, now: datetime) -> ClaimVerdict:
     """The free time in which the row was written is over, or the customer moved: is it quiet, and until when?"""
-    rule = project.quiet
-    if rule is None:
+    found = zone_in_force(row.fixed_zone, customer.timezone, customer.phone, customer.country, project.timezone)
+    quiet, zones = quiet_for(project, row, customer), found.all_zones
+    if quiet is None:
         return ClaimVerdict("send")
-    zones = zone_in_force(
-        row.fixed_zone, customer.timezone, customer.phone, customer.country, project.timezone
-    ).all_zones
-    free_at = quiet_until(now, zones, rule.hours)
+    if project.quiet_plan is not None and row.fixed_zone is not None:
+        own = zone_in_force(None, customer.timezone, customer.phone, customer.country, project.timezone)
+        zones = placed_zones(found, own)
+    free_at = quiet_until(now, zones, quiet)
     if free_at is None:
         return ClaimVerdict("send")
     if row.on_quiet != "hold" or row.survives_exit:
         return ClaimVerdict("suppress", "quiet_hours")
     smear = project.settings.smear
-    next_start = next_quiet_start(free_at, zones, rule.hours)
+    next_start = next_quiet_start(free_at, zones, quiet)
     if next_start is not None:
         smear = min(smear, next_start - free_at)
     release_at = free_at + smear_for(salt, row.enrollment_id, row.step, row.visit, smear)

@@ -14,16 +14,23 @@ class Timer(NamedTuple):
     data: Mapping[str, Any] = {}
 
 
+NO_DATES: Mapping[tuple[str, str], datetime] = {}
+"""Of customers none of whose choices has an instant."""
+
+
 class Customer:
     """One customer. A turn never changes the object it was given: it edits a copy (see `copy`).
 
     `id` is the external id under which the customer was created; it is the one that all hashes use.
-    `consents` maps (topic, channel) to `in` or `out`; `timers` maps (kind, name) to a Timer.
+    `consents` maps (topic, channel) to `in`, `out` or `pending`; `consent_dates` holds, for those that have one, the
+    instant that belongs to it: of an `in` its end, of an `out` or a `pending` when it was said. It is replaced, never
+    changed, and empty for most. `timers` maps (kind, name) to a Timer.
     `fresh`: just created, and nothing was computed for it yet (stage, segments, timers).
     """
 
     __slots__ = (
         "attributes",
+        "consent_dates",
         "consents",
         "country",
         "created_at",
@@ -53,6 +60,7 @@ class Customer:
         self.tags: tuple[str, ...] = ()
         self.stage: str | None = None
         self.consents: dict[tuple[str, str], str] = {}
+        self.consent_dates: Mapping[tuple[str, str], datetime] = NO_DATES
         self.segments: frozenset[str] = frozenset()
         self.timers: dict[tuple[str, str], Timer] = {}
         self.fresh = True
@@ -72,6 +80,7 @@ class Customer:
         twin.tags = self.tags
         twin.stage = self.stage
         twin.consents = self.consents.copy()
+        twin.consent_dates = self.consent_dates
         twin.segments = self.segments
         twin.timers = self.timers.copy()
         twin.fresh = self.fresh

@@ -16,6 +16,7 @@ from orchestrator.core.arrivals import take_item
 from orchestrator.core.calendar_triggers import fire_date, fire_inactive, fire_spread, way_name
 from orchestrator.core.changes import Changes, CustomerChanges
 from orchestrator.core.customer import Timer
+from orchestrator.core.double_opt_in import let_ask_again
 from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.events import apply_event, look_at_all, past_event, profile_moved
 from orchestrator.core.firing import fire, wake
@@ -190,6 +191,8 @@ def _run_timer(turn: CustomerTurn, kind: str, name: str, timer: Timer) -> None:
         case "task":
             turn.set_timer(kind, name, None)
             _overdue(turn, turn.tasks.get(name))
+        case "confirm":
+            let_ask_again(turn, name)
         case "date" | "inactive" | "spread":
             fire_by_kind = {"date": fire_date, "inactive": fire_inactive, "spread": fire_spread}[kind]
             ways = [*turn.index.dates, *turn.index.inactive, *turn.index.schedules]

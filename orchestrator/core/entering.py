@@ -10,7 +10,7 @@ from orchestrator.core.advance import leave, walk
 from orchestrator.core.enrollment import Enrollment, EntryRecord, entry_record
 from orchestrator.core.expression.scope import Scope
 from orchestrator.core.expression.values import printed
-from orchestrator.core.identity import enrollment_id, held_out
+from orchestrator.core.identity import enrollment_id, held_out, held_out_of_all
 from orchestrator.core.program import Journey, OnEvent, Reentry, Trigger
 from orchestrator.core.transition import Transition
 from orchestrator.core.waiting import look_at_conditions
@@ -182,16 +182,23 @@ def enter(
     before, turn.t = turn.t, at
     values = _explained(turn, trigger, attempt) if trigger.where is not None else None
     turn.say("entered", {"trigger": trigger.id}, e, None, values)
-    if journey.holdout > 0:
-        forced = turn.view.forced.get("holdout")
-        drawn = held_out(turn.view.salt, journey.id, turn.customer.id, journey.holdout)
-        e.held_out = drawn if forced is None else bool(forced)
-        turn.say("assigned", {"split": "holdout", "variant": "holdout" if e.held_out else "treated"}, e)
+    if journey.holdout > 0 or turn.project.holdout > 0:
+        _draw_holdout(turn, journey, e)
     outer = turn.lateness_from  # of the step whose change of the profile brought the customer here
     turn.lateness_from = turn.came_from if turn.came_from is not None and turn.came_from < at else None
     if not journey.watches or not look_at_conditions(turn, e):
         walk(turn, e, journey, journey.first, at)
     turn.t, turn.lateness_from = before, outer
+
+
+def _draw_holdout(turn: CustomerTurn, journey: Journey, e: Enrollment) -> None:
+    """One line tells of both control groups, the project's and the journey's; that it is the project's, `why` tells."""
+    forced, customer = turn.view.forced.get("holdout"), turn.customer.id
+    of_all = held_out_of_all(turn.view.salt, customer, turn.project.holdout)
+    drawn = of_all or held_out(turn.view.salt, journey.id, customer, journey.holdout)
+    e.held_out = drawn if forced is None else bool(forced)
+    values = {"holdout": "project"} if of_all and forced is None else None
+    turn.say("assigned", {"split": "holdout", "variant": "holdout" if e.held_out else "treated"}, e, None, values)
 
 
 def _new_id(turn: CustomerTurn, journey: Journey, key: str, identity: str) -> str:

@@ -20,7 +20,8 @@ from orchestrator.core.goals import goal_is_open
 from orchestrator.core.inbox import AttributeMoved, Event
 from orchestrator.core.index import Door, doors_of
 from orchestrator.core.profile import Moved, bring_up_to_date, hear
-from orchestrator.core.program import Journey, OnAttribute, OnSegment, OnStage
+from orchestrator.core.program import Journey, OnAttribute, OnInbound, OnSegment, OnStage
+from orchestrator.core.reply_words import spelled
 from orchestrator.core.waiting import compute_anew, leave_by, look_at_conditions, look_at_wait
 from orchestrator.errors import DecisionError
 
@@ -210,6 +211,8 @@ def _entries(
         _segment_entries(turn, event, data, due_at)
     elif event.name == "stage_changed":
         _stage_entries(turn, event, data, due_at)
+    elif event.name in turn.index.by_inbound:
+        _inbound_entries(turn, event, data, due_at)
 
 
 def _segment_entries(turn: CustomerTurn, event: Event, data: dict[str, Any], due_at: datetime) -> None:
@@ -235,6 +238,18 @@ def _stage_entries(turn: CustomerTurn, event: Event, data: dict[str, Any], due_a
     ]
     for journey, triggers in doors_of(ways):
         try_to_enter(turn, journey, triggers, Attempt("stage", {"from": before, "to": after}, due_at, event.id, data))
+
+
+def _inbound_entries(turn: CustomerTurn, event: Event, data: dict[str, Any], due_at: datetime) -> None:
+    """Who wrote one of the words: as the first of the reply, or as the whole of it."""
+    said = {event.properties.get("keyword"), spelled(str(event.properties.get("text") or ""))}
+    ways = [
+        way
+        for way in turn.index.by_inbound[event.name]
+        if isinstance(way.trigger, OnInbound) and (not way.trigger.keywords or said & way.trigger.keywords)
+    ]
+    for journey, triggers in doors_of(ways):
+        try_to_enter(turn, journey, triggers, Attempt("inbound", event.properties, due_at, event.id, data))
 
 
 def attribute_entries(turn: CustomerTurn, name: str, before: Any, after: Any, identity: str) -> None:

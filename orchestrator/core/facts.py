@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.addresses import address_of
+from orchestrator.core.changes import STOPPED
+from orchestrator.core.consent import state_at
 from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.expression.scope import PastEvent
 from orchestrator.core.view import History
@@ -131,17 +133,17 @@ class TurnFacts:
     def consented(self, topic: str, channel: str) -> bool:
         """Whether consent allows messages of this topic: opt-in for promotional, no opt-out for service."""
         known = self._turn.project.topics.get(topic)
-        state = self._turn.customer.consents.get((topic, channel))
+        state = state_at(self._turn.customer, (topic, channel), self._turn.t)
         if known is None or known.klass == "promotional":
             return state == "in"
         return known.klass == "transactional" or state != "out"
 
     def reachable(self, channel: str) -> bool:
         """Whether there is a usable address on this channel to which nothing forbids writing at all."""
-        address, _ = address_of(self._turn.customer, channel)
+        address, _ = address_of(self._turn.customer, channel, None, self._turn.project.channels.get(channel))
         if address is None:
             return False
-        return not self._turn.causes(channel, address.normal) & {"bounced", "suppressed"}
+        return not self._turn.causes(channel, address.normal) & {"bounced", "suppressed", STOPPED}
 
     def catalog(self, name: str, key: str) -> dict[str, Any] | None:
         """A row of reference data; None: no such key."""

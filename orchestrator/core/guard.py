@@ -9,20 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from orchestrator.core.addresses import Address, address_of
+from orchestrator.core.changes import STOPPED
+from orchestrator.core.consent import has_ended
 from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.identity import smear_for
 from orchestrator.core.ledger import UNSENT
 from orchestrator.core.passage import SEND, FreeTime, Passage, Verdict, passage
 from orchestrator.core.program import ChannelTemplate, Journey, MessageOptions, Step
 from orchestrator.core.project import CapRule, TemplateRef, Topic
-from orchestrator.core.time.quiet import QuietHours, next_quiet_start, quiet_and_next
+from orchestrator.core.time.quiet import Quiet, next_quiet_start, quiet_and_next
+from orchestrator.core.time.zone_in_force import ZoneInForce
 
 if TYPE_CHECKING:
     from orchestrator.core.turn import CustomerTurn
+
+
+LOOK_AGAIN: Final = timedelta(days=1)
+"""A message of a project whose quiet hours depend on the place is looked at again before it is handed over, even where
+none were known when it was written: the customer may have moved. Only what leaves in the same breath is not."""
 
 
 class Reach(NamedTuple):
@@ -75,7 +83,7 @@ def reach(
     if options.to is not None:
         value = options.to.value(turn.scope_of(e))
         to = "" if value is None else str(value)
-    address, reason = address_of(customer, channel, to)
+    address, reason = address_of(customer, channel, to, found.channel)
     if address is None:
         return NoReach(way, reason or "no_address")
     causes = turn.causes(channel, address.normal)
@@ -84,6 +92,8 @@ def reach(
         state = customer.consents.get(found.consent)
         if state != "in":
             refused = no_consent(state, topic)
+        elif customer.consent_dates and has_ended(customer, found.consent, turn.t):
+            refused = no_consent(None, topic)
     if refused is not None:
         return NoReach(way, refused)
     if template is None:
@@ -101,6 +111,8 @@ def forbidden(causes: frozenset[str], topic: Topic) -> str | None:
     for cause in ("bounced", "suppressed"):
         if cause in causes:
             return cause
+    if STOPPED in causes:
+        return "suppressed"
     if topic.klass != "transactional":
         for cause in ("complained", "opted_out"):
             if cause in causes:
@@ -134,15 +146,22 @@ def timing(
         return Verdict("suppress", "expired")
     known = found.passage
     verdict = SEND
-    if known.quiet is not None:
-        zones = turn.zone_at(e, journey, step).all_zones
-        free = turn.index.free_times.get(zones)
+    quiet, zones, place = known.quiet, None, None
+    if known.placed is not None:
+        quiet = place = known.placed.at(turn.customer)
+        zones = placed_zones(turn.zone_at(e, journey, step), turn.zone(None))
+        verdict = Verdict("send", not_after=turn.t + LOOK_AGAIN)
+    if quiet is not None:
+        if zones is None:
+            zones = turn.zone_at(e, journey, step).all_zones
+        free = turn.index.free_times.get((place, zones))
         if free is None or not free.since <= turn.t < free.until:
-            free_at, not_after = quiet_and_next(turn.t, zones, known.quiet)
+            free_at, not_after = quiet_and_next(turn.t, zones, quiet)
             if free_at is not None:
-                return _quiet(turn, e, step, zones, known.quiet, free_at, options, ends_at)
+                return _quiet(turn, e, step, zones, quiet, free_at, options, ends_at)
             if not_after is not None:
-                free = turn.index.free_times[zones] = FreeTime(turn.t, not_after, Verdict("send", not_after=not_after))
+                free = FreeTime(turn.t, not_after, Verdict("send", not_after=not_after))
+                turn.index.free_times[place, zones] = free
         if free is not None:
             verdict = free.verdict
     if known.caps and len(turn.record.messages) + len(turn.out.messages) >= known.least_cap:
@@ -152,12 +171,19 @@ def timing(
     return verdict if turn.pools.message(journey.id) else Verdict("suppress", "send_limit")
 
 
+def placed_zones(in_force: ZoneInForce, own: ZoneInForce) -> tuple[ZoneInfo, ...]:
+    """Where laws bind, the recipient's own time counts, too, whatever zone a journey or step gives itself."""
+    if in_force.link != "step" or own.all_zones == in_force.all_zones:
+        return in_force.all_zones
+    return tuple(dict.fromkeys((*in_force.all_zones, *own.all_zones)))
+
+
 def _quiet(
     turn: CustomerTurn,
     e: Enrollment,
     step: Step,
     zones: tuple[ZoneInfo, ...],
-    quiet: QuietHours,
+    quiet: Quiet,
     free_at: datetime,
     options: MessageOptions,
     ends_at: datetime | None,

@@ -33,6 +33,11 @@ def held_out(salt: str, journey: str, customer: str, holdout: float) -> bool:
     return holdout > 0 and share(salt, "holdout", journey, customer) < holdout
 
 
+def held_out_of_all(salt: str, customer: str, holdout: float) -> bool:
+    """Whether this customer belongs to the project's sticky control group, which no journey treats."""
+    return holdout > 0 and share(salt, "global_holdout", customer) < holdout
+
+
 def split_draw(salt: str, name: str, customer: str) -> float:
     """The customer's place in the split of this name."""
     return share(salt, "split", name, customer)

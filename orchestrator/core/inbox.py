@@ -39,20 +39,36 @@ class Identified:
 
 @dataclass(frozen=True, slots=True)
 class ConsentChanged:
+    """A person's choice for one topic on one channel, with what proves it (see orchestrator.core.consent).
+
+    `source`: one of SOURCES, or nothing where nobody said. `wording` is the text that was shown, `proof` whatever the
+    source knows (ip, user_agent, url, message). `expires_at`: when consent that was only implied ends. `at`: when the
+    choice was made, where that was before it arrived.
+    """
+
     topic: str
     channel: str
     state: Literal["in", "out"]
+    source: str = ""
+    wording: str | None = None
+    proof: Mapping[str, Any] | None = None
+    expires_at: datetime | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a message: delivered, open, click, reply, bounce, complaint. `message_id` None: not ours."""
+    """What became of a message: delivered, open, click, reply, bounce, complaint. `message_id` None: not ours.
+
+    `proxy`: an open that a mailbox's own machine may have made, whether or not somebody looked.
+    """
 
     kind: Literal["sent", "delivered", "failed", "open", "click", "reply", "bounce", "complaint"]
     channel: str
     message_id: str | None
     text: str | None = None
     url: str | None = None
+    proxy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

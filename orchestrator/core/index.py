@@ -20,6 +20,7 @@ from orchestrator.core.program import (
     OnDate,
     OnEvent,
     OnInactive,
+    OnInbound,
     OnSchedule,
     OnSegment,
     OnStage,
@@ -31,6 +32,7 @@ from orchestrator.core.program import (
     WaitSomething,
 )
 from orchestrator.core.project import Project, Segment
+from orchestrator.core.time.quiet import QuietTimes
 from orchestrator.core.time.zone_in_force import ZoneInForce
 from orchestrator.records import dataclass
 
@@ -92,6 +94,7 @@ class Index:
         self.by_segment = _grouped((w.trigger.segment, w) for w in ways if isinstance(w.trigger, OnSegment))
         self.by_attribute = _grouped((w.trigger.attribute, w) for w in ways if isinstance(w.trigger, OnAttribute))
         self.by_stage = tuple(w for w in ways if isinstance(w.trigger, OnStage))
+        self.by_inbound = _grouped((w.trigger.event, w) for w in ways if isinstance(w.trigger, OnInbound))
         self.dates = tuple(w for w in ways if isinstance(w.trigger, OnDate))
         self.date_attributes = frozenset(w.trigger.attribute for w in ways if isinstance(w.trigger, OnDate))
         self.inactive = tuple(w for w in ways if isinstance(w.trigger, OnInactive))
@@ -108,6 +111,7 @@ class Index:
         self.listened = frozenset().union(
             self.doors,
             self.by_inactive,
+            self.by_inbound,
             *(j.events for j in everything),
             *(_events_of(segment.where) for segment in project.segments),
             self.stage_events,
@@ -116,8 +120,9 @@ class Index:
         named = self.listened | ENTERED_BY_CHANGE
         self.zones: dict[str, ZoneInForce] = {}
         """The zones in force of customers by the names that they gave, as far as anybody asked."""
-        self.free_times: dict[tuple[ZoneInfo, ...], FreeTime] = {}
-        """When it was found last to be not quiet, by zones: most messages of a while go out in the same hours."""
+        self.free_times: dict[tuple[QuietTimes | None, tuple[ZoneInfo, ...]], FreeTime] = {}
+        """When it was found last to be not quiet, by zones, and by the rules of a place where quiet hours depend on it:
+        most messages of a while go out in the same hours."""
         self._passages: dict[int, Passage] = {}
         """By the identity of the way, which each of them holds."""
         self._hearers = {event: self._hearers_of(event, everything) for event in named}
@@ -153,7 +158,7 @@ class Index:
             updates=any(rule.event == event for j in everything for rule in j.updates),
             waits=self.conditions or any(_waits_for(step, event) for j in everything for step in j.steps),
             doors=self.doors.get(event, ()),
-            changed=event in ENTERED_BY_CHANGE,
+            changed=event in ENTERED_BY_CHANGE or event in self.by_inbound,
             inactive=self.by_inactive.get(event, ()),
             only_remembered=not listening and not segments,
         )
@@ -188,7 +193,7 @@ def _events_of(where: Expr) -> frozenset[str]:
     if needs.received:
         events.add("message_sent")
     if needs.steps:
-        events |= {"email_opened", "email_clicked"}
+        events |= {"email_opened", "email_clicked", "sms_clicked"}
     if needs.offers:
         events.add("coupon_redeemed")
     if needs.customer & {"stage", "*"}:

@@ -11,6 +11,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from orchestrator.core.program import Channel, MessageClass
 
 MessageStatus: TypeAlias = Literal["queued", "sent", "suppressed", "rejected", "bounced", "complained", "unknown"]
+ATTACHMENTS = "@attachments"
+"""Among a row's values: what its step attaches. No expression is written like this."""
 UNSENT: frozenset[str] = frozenset({"suppressed", "rejected"})
 """The message is certainly unsent: its cap slot and its coupon are given back."""
 

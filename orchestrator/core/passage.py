@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, NamedTuple
 
 from orchestrator.core.program import ChannelTemplate, Journey, MessageOptions
 from orchestrator.core.project import CapRule, Project, TemplateRef, Topic
-from orchestrator.core.time.quiet import QuietHours
+from orchestrator.core.quiet_plan import PlacedTimes
+from orchestrator.core.time.quiet import Quiet
 from orchestrator.errors import DecisionError
 from orchestrator.records import dataclass
 
@@ -18,7 +20,7 @@ class Passage:
 
     `topic` None: there is none of the name that was found, `topic_name`. `consent` is where the customer's choice
     stands; `sensitive`: consent and holdout are asked at all. `caps` cannot bind whoever got fewer than `least_cap`
-    messages so far.
+    messages so far. `channel` are the channel's options in project.yaml; None: it is not configured.
     """
 
     journey: Journey
@@ -29,9 +31,12 @@ class Passage:
     topic: Topic | None
     sensitive: bool
     consent: tuple[str, str]
-    quiet: QuietHours | None
+    quiet: Quiet | None
     caps: tuple[CapRule, ...]
     least_cap: int
+    channel: Mapping[str, object] | None
+    placed: PlacedTimes | None = None
+    """Quiet times that depend on where the customer is, in place of `quiet`."""
 
     def no_topic(self) -> DecisionError:
         """Why nothing can be said about such a message."""
@@ -68,8 +73,10 @@ def passage(project: Project, journey: Journey, options: MessageOptions, way: Ch
     name = options.topic or (template.topic if template is not None else None) or journey.topic
     topic = project.topics.get(name) if name is not None else None
     if topic is None:
-        return Passage(journey, options, way, template, name, None, True, ("", ""), None, (), 0)
+        return Passage(journey, options, way, template, name, None, True, ("", ""), None, (), 0, None)
     rule = project.quiet
+    plan = project.quiet_plan
+    placed = plan.times(topic.klass, way.channel) if plan is not None else None
     caps = tuple(cap for cap in project.caps if cap.matches(topic.klass, topic.id, way.channel))
     return Passage(
         journey,
@@ -80,7 +87,9 @@ def passage(project: Project, journey: Journey, options: MessageOptions, way: Ch
         topic,
         topic.klass != "transactional",
         (topic.id, way.channel),
-        rule.hours if rule is not None and rule.binds(topic.klass, way.channel) else None,
+        rule.hours if plan is None and rule is not None and rule.binds(topic.klass, way.channel) else None,
         caps,
         min((cap.max for cap in caps), default=0),
+        project.channels.get(way.channel),
+        placed,
     )

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.consent import choices_in, reopens, state_at
 from orchestrator.core.customer import RESERVED, Timer
-from orchestrator.core.inbox import Deployed, Identified
+from orchestrator.core.devices import ATTRIBUTE, DEVICE_TRAITS, changed
+from orchestrator.core.double_opt_in import ask, has_to_confirm
+from orchestrator.core.inbox import ConsentChanged, Deployed, Identified
+from orchestrator.core.inbox_feed import ATTRIBUTE as DISMISSED
+from orchestrator.core.inbox_feed import DISMISS, with_dismissed
 from orchestrator.core.index import Hearers
 from orchestrator.core.project import Segment
 from orchestrator.errors import DecisionError
@@ -24,10 +30,10 @@ def apply_traits(turn: CustomerTurn, item: Identified) -> Moved:
     moved: Moved = []
     for name, value in item.traits.items():
         if name == "consents" and isinstance(value, Mapping):
-            for topic, channels in value.items():
-                for channel, state in channels.items():
-                    if turn.customer.consents.get((topic, channel)) != state:
-                        set_consent(turn, topic, channel, state, moved, item.silent)
+            for choice in choices_in(item.traits, item.silent):
+                held = turn.customer.consents.get((choice.topic, choice.channel))
+                if held != choice.state or _says_more(choice, item.silent):
+                    set_consent(turn, choice, moved, item.silent, relayed=True)
         elif name == "tags" and isinstance(value, (list, tuple)):
             set_tags(turn, tuple(dict.fromkeys(str(tag) for tag in value)), moved)
         elif name == "stage":
@@ -36,23 +42,70 @@ def apply_traits(turn: CustomerTurn, item: Identified) -> Moved:
                 turn.edit_customer().stage = value
         elif name == "created_at":
             turn.edit_customer().created_at = value
+        elif name in DEVICE_TRAITS:
+            set_attribute(turn, ATTRIBUTE, changed(turn.customer.attributes, name, value), moved)
+        elif name == DISMISS:
+            set_attribute(turn, DISMISSED, with_dismissed(turn.customer.attributes, value), moved)
         else:
             set_attribute(turn, name, value, moved)
     return moved
 
 
-def set_consent(turn: CustomerTurn, topic: str, channel: str, state: str, moved: Moved, silent: bool = False) -> None:
-    """Store a customer's choice for one topic on one channel, and announce it.
+def _says_more(choice: ConsentChanged, silent: bool) -> bool:
+    """Whether a choice that holds already is told anew: an `in` with its proof or its end, an imported opt-out, which
+    ingest stored. (Any other opt-out among traits came as a choice of its own, too.)"""
+    if choice.state == "out":
+        return silent
+    return choice.proof is not None or choice.expires_at is not None or choice.at is not None
 
-    Ingest has stored an opt-out already, so that the choice stored before does not tell whether it is new.
+
+def set_consent(
+    turn: CustomerTurn, choice: ConsentChanged, moved: Moved, silent: bool = False, relayed: bool = False
+) -> None:
+    """Note a customer's choice for one topic on one channel, store what follows from it, and announce it.
+
+    Ingest has stored an opt-out already, so that the choice stored before does not tell whether it is new. `relayed`:
+    it came among traits; see orchestrator.core.consent for what that changes.
     """
-    if silent:
-        turn.edit_customer().consents[topic, channel] = state
+    place = (choice.topic, choice.channel)
+    before, known_at = turn.customer.consents.get(place), turn.customer.consent_dates.get(place)
+    at = turn.t if choice.at is None or choice.at > turn.t else choice.at
+    if choice.state == "out":
+        said = after = "out"
+        date: datetime | None = max(at, known_at) if before == "out" and known_at is not None else at
+    elif before == "out" and not reopens(choice, known_at, relayed):
+        turn.note_choice(choice, "in", at, refused="opted_out")
         return
-    change = {"topic": topic, "channel": channel, "state": state}
-    moved.append(("consents", turn.customer.consents.get((topic, channel)), change))
-    turn.edit_customer().consents[topic, channel] = state
-    turn.emit_event("consent_changed", change, turn.occasion("consent", topic, channel, state))
+    elif state_at(turn.customer, place, turn.t) != "in" and has_to_confirm(turn, choice):
+        said = "pending"
+        after, date = ("out", known_at) if before == "out" else ("pending", at)
+    else:
+        said = after = "in"
+        date = choice.expires_at
+        if before == "in" and date is not None:  # what is only implied cuts nothing short
+            date = None if known_at is None else max(date, known_at)
+    turn.note_choice(choice, said, at)
+    _hold_choice(turn, place, after, date)
+    if silent:
+        return
+    if said == "pending":
+        ask(turn, choice)
+    change = {"topic": choice.topic, "channel": choice.channel, "state": said}
+    moved.append(("consents", before, change))
+    turn.emit_event("consent_changed", change, turn.occasion("consent", choice.topic, choice.channel, said))
+
+
+def _hold_choice(turn: CustomerTurn, place: tuple[str, str], state: str, date: datetime | None) -> None:
+    """What holds from now on, with the instant that belongs to it."""
+    customer = turn.edit_customer()
+    customer.consents[place] = state
+    if customer.consent_dates.get(place) != date:
+        dates = dict(customer.consent_dates)
+        if date is None:
+            dates.pop(place, None)
+        else:
+            dates[place] = date
+        customer.consent_dates = dates
 
 
 def set_attribute(turn: CustomerTurn, name: str, value: Any, moved: Moved) -> None:

@@ -251,7 +251,8 @@ class MessageOptions:
     on_cap: Literal["hold", "skip", "exit"] = "skip"
     sender: str | None = None
     reply_to: str | None = None
-    attachments: tuple[str, ...] = ()
+    attachments: tuple[str | tuple[tuple[str, Template], ...], ...] = ()
+    """Names of files, and the texts of calendar entries by their names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -490,11 +491,27 @@ class OnStage(TriggerBase):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OnInbound(TriggerBase):
+    """Something was written back on a channel. `keywords` as `reply_words.spelled` gives them; empty: whatever it
+    says."""
+
+    channel: Literal["sms", "email", "whatsapp"]
+    keywords: frozenset[str] = frozenset()
+
+    @property
+    def event(self) -> str:
+        """The built-in event that tells of it."""
+        return f"{self.channel}_received"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OnApi(TriggerBase):
     pass
 
 
-Trigger: TypeAlias = OnEvent | OnSegment | OnAttribute | OnSchedule | OnceAt | OnDate | OnInactive | OnStage | OnApi
+Trigger: TypeAlias = (
+    OnEvent | OnSegment | OnAttribute | OnSchedule | OnceAt | OnDate | OnInactive | OnStage | OnInbound | OnApi
+)
 
 
 # --- the journey ----------------------------------------------------------------------------------------------------

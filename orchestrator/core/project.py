@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 
 from orchestrator.core.expression.expr import Expr
 from orchestrator.core.program import Channel, Journey, MessageClass
+from orchestrator.core.quiet_plan import QuietPlan
 from orchestrator.core.time.durations import Duration
-from orchestrator.core.time.quiet import QuietHours
+from orchestrator.core.time.quiet import Quiet
 from orchestrator.records import dataclass
 
 
@@ -26,6 +27,32 @@ class Topic:
     id: str
     klass: MessageClass
     title: str = ""
+    confirm: str | None = None
+    """The template by which a double opt-in asks; None: an opt-in needs no confirmation."""
+    description: str = ""
+    tracking: bool = True
+    """Whether opens and clicks of its messages are counted, where the project counts them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Utm:
+    """UTM parameters of the brand's own links. None: the channel, the journey, the step. `domains`: those that are the
+    brand's, in small letters."""
+
+    source: str
+    medium: str | None = None
+    campaign: str | None = None
+    content: str | None = None
+    domains: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """What is found out about who reads messages. Topics can be left out of opens and clicks."""
+
+    opens: bool = False
+    clicks: bool = False
+    utm: Utm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +74,7 @@ class Segment:
 class QuietRule:
     """Quiet hours and whom they bind. `channels` None: all."""
 
-    hours: QuietHours
+    hours: Quiet
     classes: frozenset[MessageClass] = frozenset({"promotional", "service"})
     channels: frozenset[Channel] | None = None
 
@@ -84,6 +111,8 @@ class Queue:
     id: str
     members: tuple[str, ...]
     notify: str | None = None
+    told: tuple[str, ...] = ()
+    """Names of the staff chats (of the settings) that hear of tasks that were opened, or are overdue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +148,23 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class SpendLimit:
+    """More than this in a window of `per`, and promotional and service messages wait."""
+
+    amount: float
+    currency: str
+    per: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A deploy that lets in more than `above` customers needs `by` people, who deploys it among them."""
+
+    above: int
+    by: int = 2
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of project.yaml."""
 
@@ -129,6 +175,8 @@ class Settings:
     smear: timedelta = timedelta(minutes=15)
     unknown_properties: Literal["keep", "drop", "reject"] = "keep"
     dedupe: timedelta = timedelta(days=35)
+    spend_limit: SpendLimit | None = None
+    approval: Approval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +237,14 @@ class Project:
     stages: tuple[Stage, ...] = ()
     topics: Mapping[str, Topic] = field(default_factory=dict)
     quiet: QuietRule | None = None
+    """The project's own quiet hours."""
+    quiet_plan: QuietPlan | None = None
+    """Where quiet hours depend on the place of a customer: all rules, the project's own included."""
+    packs: tuple[str, ...] = ()
+    """The compliance packs that the project keeps, by name."""
+    holdout: float = 0.0
+    """The share of all customers that no journey treats."""
+    tracking: Tracking = Tracking()
     caps: tuple[CapRule, ...] = ()
     channels: Mapping[Channel, Mapping[str, object]] = field(default_factory=dict)
     queues: Mapping[str, Queue] = field(default_factory=dict)

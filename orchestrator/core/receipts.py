@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.addresses import address_of
 from orchestrator.core.inbox import Receipt
 from orchestrator.core.ledger import Message
+from orchestrator.core.reply_words import keyword_of
 from orchestrator.core.transition import Transition
 
 if TYPE_CHECKING:
     from orchestrator.core.turn import CustomerTurn
-
-STOP_WORDS = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "T", "TD", "退订", "停止"})
-"""Words that end all messages to a phone number when they are the whole reply (CTIA's list, and China's)."""
 
 _EVENTS = {"sent": "message_sent", "delivered": "message_delivered", "failed": "message_failed"}
 
@@ -26,7 +23,7 @@ def take_receipt(turn: CustomerTurn, item: Receipt) -> None:
         case "open":
             if row is not None:
                 turn.mark_message(row.id, "opened", opened_at=turn.t)
-            _event(turn, f"{item.channel}_opened", row, item, {})
+            _event(turn, f"{item.channel}_opened", row, item, {"proxy": True} if item.proxy else {})
         case "click":
             if row is not None:
                 turn.mark_message(row.id, "clicked", clicked_at=turn.t)
@@ -64,15 +61,9 @@ def _outcome(turn: CustomerTurn, row: Message, status: str) -> None:
 
 
 def _reply(turn: CustomerTurn, row: Message | None, item: Receipt) -> None:
+    """What was written becomes an event. A STOP was obeyed when it arrived: that waits for no turn."""
     text = (item.text or "").strip()
-    word = unicodedata.normalize("NFKC", text).strip(" .!。！").upper()
-    if item.channel == "sms" and word in STOP_WORDS:
-        found, _ = address_of(turn.customer, "sms", row.to if row is not None else None)
-        if found is not None:
-            turn.suppress("sms", found.normal, "suppressed")
-    first = word.split()[0] if word.split() else ""
-    keyword = first.strip(".,;:!?。，！？") or None
-    _event(turn, f"{item.channel}_received", row, item, {"text": text, "keyword": keyword})
+    _event(turn, f"{item.channel}_received", row, item, {"text": text, "keyword": keyword_of(text)})
 
 
 def _event(turn: CustomerTurn, name: str, row: Message | None, item: Receipt, extra: dict[str, Any]) -> None:

@@ -10,9 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.core.changes import CustomerChanges, MarkMessage, SuppressAddress
+from orchestrator.core.consent import Choice
 from orchestrator.core.customer import Customer, Timer
 from orchestrator.core.enrollment import Enrollment, EntryRecord
 from orchestrator.core.facts import TurnHistory
+from orchestrator.core.inbox import ConsentChanged
 from orchestrator.core.ledger import Coupon, Message, Request, Task
 from orchestrator.core.pools import WorkingPools
 from orchestrator.core.time.zone_in_force import ZoneInForce
@@ -192,6 +194,13 @@ class TurnState(TurnQueue):
         known = self.view.suppressions.get((channel, address), _NO_CAUSES)
         new = self._suppressed.get((channel, address)) if self._suppressed is not None else None
         return known | new if new else known
+
+    def note_choice(self, item: ConsentChanged, state: str, at: datetime, refused: str | None = None) -> None:
+        """A row of the consent ledger."""
+        row = Choice(
+            item.topic, item.channel, state, at, self.t, item.source, item.wording, item.proof, item.expires_at, refused
+        )
+        self.out.choices = [*self.out.choices, row]
 
     def put_task(self, task: Task) -> None:
         """A new or changed task."""

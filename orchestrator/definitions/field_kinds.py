@@ -207,6 +207,22 @@ AttributePath = Annotated[
     str,
     Kind("plain", _attribute, {"type": "string", "pattern": r"^customer\.", "description": "A customer attribute."}),
 ]
+CountryCode = Annotated[
+    str,
+    Kind(
+        "plain",
+        _pattern("a country of two capital letters", "[A-Z]{2}", "CN"),
+        {"type": "string", "pattern": "^[A-Z]{2}$", "description": "A country, ISO 3166."},
+    ),
+]
+CountryOrDefault = Annotated[
+    str,
+    Kind(
+        "plain",
+        _pattern("a country of two capital letters, or default", "[A-Z]{2}|default", "CN"),
+        {"type": "string", "pattern": "^([A-Z]{2}|default)$", "description": "A country, ISO 3166, or `default`."},
+    ),
+]
 CurrencyCode = Annotated[
     str,
     Kind(

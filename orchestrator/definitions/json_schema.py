@@ -20,6 +20,12 @@ from orchestrator.definitions.field_kinds import KIND_KEY
 from orchestrator.definitions.mapping_models import MappingModel
 from orchestrator.definitions.models.front_matter import FrontMatter
 from orchestrator.definitions.models.journey import JourneyModel
+from orchestrator.definitions.models.message_templates import (
+    InboxTemplate,
+    PushTemplate,
+    WechatTemplate,
+    WhatsappTemplate,
+)
 from orchestrator.definitions.models.offers import OffersModel
 from orchestrator.definitions.models.project import ProjectModel
 from orchestrator.definitions.models.schema import SchemaModel
@@ -39,6 +45,10 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "scenario": ScenarioModel,
     "mapping": MappingModel,
     "front_matter": FrontMatter,
+    "push_template": PushTemplate,
+    "whatsapp_template": WhatsappTemplate,
+    "wechat_template": WechatTemplate,
+    "inbox_template": InboxTemplate,
 }
 """Kinds of files and their models."""
 
@@ -160,6 +170,10 @@ _FILES: dict[str, Callable[[Path], list[str]]] = {
     "scenario": lambda root: ["scenarios/*.yaml", "*.scenario.yaml"],
     "mapping": lambda root: ["*.mapping.yaml"],
     "journey": lambda root: [f"journeys/{area}/*.yaml" for area in _areas(root)],
+    "push_template": lambda root: ["templates/push/*.yaml"],
+    "whatsapp_template": lambda root: ["templates/whatsapp/*.yaml"],
+    "wechat_template": lambda root: ["templates/wechat/*.yaml"],
+    "inbox_template": lambda root: ["templates/inbox/*.yaml"],
 }
 
 

@@ -20,6 +20,7 @@ from orchestrator.definitions.source import Document
 from orchestrator.definitions.validation import in_order
 from orchestrator.errors import Problem, ProjectInvalid
 from orchestrator.records import dataclass
+from orchestrator.templating.built_in import with_built_in
 from orchestrator.templating.loading import load_templates
 from orchestrator.templating.templates import TemplateLibrary
 
@@ -77,6 +78,8 @@ def load_project(root: Path, *, only: Sequence[Path] | None = None) -> LoadedPro
 def _load(root: Path, only: Sequence[Path] | None) -> LoadedProject:
     files = load_project_files(root)
     templates = load_templates(root)
+    if any(topic.opt_in == "double" for topic in files.project.topics.values()):
+        templates = with_built_in(templates)
     plan = _plan(files, templates)
     sources = {name: compile_journey(model, document, plan) for name, (model, document) in files.journeys.items()}
     project, problems = compile_project(

@@ -14,7 +14,6 @@ from orchestrator.core.time.zones import zone_or_none
 from orchestrator.definitions.mapping_expressions import ExpressionReader, Field, constant
 from orchestrator.definitions.mapping_models import MappedEventModel, MappingModel, ProfileModel
 from orchestrator.definitions.scenario_findings import Findings, Where
-from orchestrator.definitions.scenario_items import ConsentState
 from orchestrator.definitions.scenario_models import plain_consents
 from orchestrator.definitions.scenario_verbatim import with_source_text
 from orchestrator.definitions.source import Document
@@ -47,7 +46,7 @@ class ProfilePlan:
     created_at: Field | None
     attributes: tuple[tuple[str, Field], ...]
     tags: Field | None
-    consents: Mapping[str, Mapping[str, ConsentState]]
+    consents: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing_extensions import TypeAliasType
 from orchestrator.definitions.field_kinds import Data, OneOf, OnlyTrue, whole
 from orchestrator.definitions.models.base import FileModel
 from orchestrator.definitions.models.messages import Channel
-from orchestrator.definitions.scenario_kinds import FreeText, Ident, Number, StallFor, State, When
+from orchestrator.definitions.scenario_kinds import FreeText, Ident, Instant, Number, Source, StallFor, State, When
 from orchestrator.definitions.shapes import ByKey, TextOr
 
 
@@ -66,6 +66,14 @@ class Choice(FileModel):
     """The channel."""
     state: State
     """in or out."""
+    source: Source | None = None
+    """Where the choice was made."""
+    wording: FreeText | None = None
+    """The text that was shown."""
+    proof: dict[str, Data] | None = None
+    """What proves it: ip, user_agent, url, message."""
+    expires_at: Instant | None = None
+    """When implied consent ends."""
 
 
 class ConsentModel(CustomerItemBase):

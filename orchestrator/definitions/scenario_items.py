@@ -34,7 +34,7 @@ class CustomerSpec:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     stage: str | None = None
-    consents: Mapping[str, Mapping[str, ConsentState]] = field(default_factory=dict)
+    consents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     created_at: datetime | None = None
     """None: the scenario's start."""
     line: int = 0
@@ -88,6 +88,10 @@ class ConsentItem(Placed):
     topic: str
     channel: str
     state: ConsentState
+    source: str = ""
+    wording: str | None = None
+    proof: Mapping[str, Any] | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,6 +114,7 @@ StallFor = Annotated[
     str, Kind("plain", _stall, {**_TEXT, "pattern": "^([0-9]+[smhdw])+$", "description": "A duration; d is 24 hours."})
 ]
 State = Annotated[Literal["in", "out"], OneOf()]
+Source = Annotated[Literal["api", "page", "import", "sms", "form", "journey", "operator", "confirm"], OneOf()]
 Number = Annotated[int | float, Kind("plain", _number, {"type": "number"})]
 Forced = Annotated[
     str | bool,

@@ -7,20 +7,49 @@ keys that name people and things have become text again before they come here (`
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
+from orchestrator.core.consent import FIELDS
 from orchestrator.definitions.field_kinds import Data, whole
 from orchestrator.definitions.models.base import FileModel
 from orchestrator.definitions.models.messages import Channel
 from orchestrator.definitions.scenario_item_models import ItemModel
-from orchestrator.definitions.scenario_kinds import Forced, FreeText, Ident, Instant, State, When
+from orchestrator.definitions.scenario_kinds import Forced, FreeText, Ident, Instant, Source, State, When
+from orchestrator.definitions.shapes import Shorthand
 
-Consents = dict[str, dict[Channel, State]]
+
+class ConsentGiven(FileModel):
+    """`email: in`, or `email: {state: in, source: form, expires_at: 2028-03-01T00:00:00Z}`."""
+
+    state: State
+    """in or out."""
+    source: Source | None = None
+    """Where the choice was made."""
+    wording: FreeText | None = None
+    """The text that was shown."""
+    proof: dict[str, Data] | None = None
+    """What proves it: ip, user_agent, url, message."""
+    expires_at: Instant | None = None
+    """When implied consent ends."""
+    at: Instant | None = None
+    """When the choice was made."""
 
 
-def plain_consents(consents: Consents) -> dict[str, dict[str, Literal["in", "out"]]]:
-    """The same with channels as text, as the values outside the models have them."""
-    return {topic: {str(channel): state for channel, state in choices.items()} for topic, choices in consents.items()}
+Consents = dict[str, dict[Channel, Annotated[ConsentGiven, Shorthand("state")]]]
+
+
+def plain_consents(consents: Consents) -> dict[str, dict[str, Any]]:
+    """The same as the trait `consents`: the bare state where nothing else is said, else a mapping."""
+    return {
+        topic: {str(channel): plain_choice(given) for channel, given in choices.items()}
+        for topic, choices in consents.items()
+    }
+
+
+def plain_choice(given: ConsentGiven) -> Any:
+    """One choice, as a trait."""
+    said = {name: value for name in FIELDS if (value := getattr(given, name)) is not None}
+    return given.state if len(said) == 1 else said
 
 
 class CustomerModel(FileModel):
@@ -47,7 +76,7 @@ class CustomerModel(FileModel):
     stage: FreeText | None = None
     """The customer's stage."""
     consents: Consents = {}
-    """topic: {channel: in | out}."""
+    """topic: {channel: in | out}, or {channel: {state, source, wording, proof, expires_at, at}}."""
     created_at: When | None = None
     """Default: the start."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from orchestrator.core.time.durations import parse_fixed
+from orchestrator.core.time.iso import parse_instant
 from orchestrator.definitions import scenario_item_models as models
 from orchestrator.definitions import scenario_items as items
 from orchestrator.definitions.scenario_findings import Findings, Where
@@ -66,7 +67,17 @@ def _consent(read: ItemReader, model: models.ConsentModel, where: Where, place: 
     customer = read.whose(model, choice.customer, where)
     if customer is None:
         return None
-    return items.ConsentItem(**place, customer=customer, topic=choice.topic, channel=choice.channel, state=choice.state)
+    return items.ConsentItem(
+        **place,
+        customer=customer,
+        topic=choice.topic,
+        channel=choice.channel,
+        state=choice.state,
+        source=choice.source or "",
+        wording=choice.wording,
+        proof=choice.proof,
+        expires_at=parse_instant(choice.expires_at) if choice.expires_at is not None else None,
+    )
 
 
 def _provider(read: ItemReader, model: models.ProviderModel, where: Where, place: Place) -> items.TimelineItem | None:

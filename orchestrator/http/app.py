@@ -13,6 +13,8 @@ from starlette.responses import Response
 from orchestrator import __version__
 from orchestrator.errors import UsageError
 from orchestrator.http.consent_pages import add_consent_routes
+from orchestrator.http.hook_routes import add_hook_routes
+from orchestrator.http.inbox_routes import add_inbox_routes
 from orchestrator.http.ingest_routes import add_ingest_routes
 from orchestrator.http.page import asked_language, page
 from orchestrator.http.probes import add_probe_routes
@@ -20,10 +22,11 @@ from orchestrator.http.problems import RETRY_AFTER_S, HttpRefusal, busy, problem
 from orchestrator.http.service import Service
 from orchestrator.http.status_pages import add_status_routes
 from orchestrator.http.survey_pages import add_survey_routes
+from orchestrator.http.track_pages import add_track_routes
 from orchestrator.http.view_pages import add_view_routes
 from orchestrator.stores.protocol import StoreBusy
 
-_MACHINES: Final = ("/v1/", "/api/", "/hooks/", "/openapi.json", "/healthz", "/readyz", "/metrics")
+_MACHINES: Final = ("/v1/", "/api/", "/hooks/", "/inbox/", "/openapi.json", "/healthz", "/readyz", "/metrics")
 """Paths whose errors are problem details; those of all others are pages."""
 
 _SIGNED: Final = ("/u/", "/s/", "/v/")
@@ -42,9 +45,12 @@ def make_app(service: Service) -> FastAPI:
         redirect_slashes=False,
     )
     add_ingest_routes(app, service)
+    add_hook_routes(app, service)
     add_consent_routes(app, service)
     add_survey_routes(app, service)
+    add_inbox_routes(app, service)
     add_view_routes(app, service)
+    add_track_routes(app, service)
     add_probe_routes(app, service)
     add_status_routes(app, service)
     _add_failures(app, service)
@@ -119,6 +125,7 @@ def _describe_security(app: FastAPI) -> None:
         words = "The write key as user name, without a password; or as writeKey in the body"
         schemes = schema.setdefault("components", {}).setdefault("securitySchemes", {})
         schemes["writeKey"] = {"type": "http", "scheme": "basic", "description": words}
+        schemes["apiKey"] = {"type": "http", "scheme": "bearer", "description": "A key of ORCHESTRATOR_API_KEYS"}
         return schema
 
     app.openapi = described  # type: ignore[method-assign]

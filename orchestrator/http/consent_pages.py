@@ -1,5 +1,5 @@
-"""`/u/...`: unsubscribe and preferences. Only POST acts; mail programs and link scanners may look as often as they
-like (RFC 8058)."""
+"""`/u/...`: unsubscribe, preferences, and the confirmation of a double opt-in. Only POST acts; mail programs and link
+scanners may look as often as they like (RFC 8058). Every choice goes into the consent ledger with what was shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from orchestrator.core.addresses import address_of, stored_address
+from orchestrator.core.consent import CONFIRMED_BY_LINK, state_at
 from orchestrator.core.customer import Customer
+from orchestrator.core.double_opt_in import GOOD_FOR
 from orchestrator.core.inbox import ConsentChanged
 from orchestrator.core.ledger import Message
 from orchestrator.core.links import token as signed
@@ -22,10 +25,17 @@ from orchestrator.http.languages import Language
 from orchestrator.http.links import Linked, linked
 from orchestrator.http.page import asked_language, page, root_of
 from orchestrator.http.service import Service
+from orchestrator.http.words import CHANNELS, CHANNELS_WITHIN, words_of
 from orchestrator.runtime.ingest import ingest_once
 
 _ADDRESSES: Final[Mapping[str, str]] = {"email": "email", "sms": "phone", "whatsapp": "phone"}
 """Channels and the field of the profile without which nothing can reach a customer there."""
+
+
+LONGEST_AGENT: Final = 300
+"""Characters of a browser's name that the ledger keeps."""
+ONE_CLICK: Final = "List-Unsubscribe=One-Click"
+"""What the ledger keeps as wording where a mail program asked, in its own words."""
 
 
 class Choice(NamedTuple):
@@ -41,51 +51,166 @@ def add_consent_routes(app: FastAPI, service: Service) -> None:
     """GET and HEAD show, POST acts."""
 
     def show(request: Request, token: str) -> Response:
-        found = linked(service, token, "unsubscribe", "preferences")
-        language = _language(service, request, found)
-        if found is None:
-            return page("gone", language, service, 404)
-        return _shown(service, found, language, root_of(request))
+        return _shown(_visit(service, request, token, "unsubscribe", "preferences"))
 
     async def act(request: Request, token: str) -> Response:
         form = await read_form(request)
-        return await run_in_threadpool(_act, service, request, token, form)
+        return await run_in_threadpool(
+            lambda: _act(_visit(service, request, token, "unsubscribe", "preferences"), form)
+        )
 
-    app.add_api_route("/u/{token}", show, methods=["GET", "HEAD"], include_in_schema=False)
-    app.add_api_route("/u/{token}", act, methods=["POST"], include_in_schema=False)
+    def show_confirmation(request: Request, token: str) -> Response:
+        return _confirmation(_visit(service, request, token, "confirm"))
+
+    async def confirm(request: Request, token: str) -> Response:
+        await read_form(request)
+        return await run_in_threadpool(lambda: _confirm(_visit(service, request, token, "confirm")))
+
+    for path, look, answer in (("/u/confirm/{token}", show_confirmation, confirm), ("/u/{token}", show, act)):
+        app.add_api_route(path, look, methods=["GET", "HEAD"], include_in_schema=False)
+        app.add_api_route(path, answer, methods=["POST"], include_in_schema=False)
 
 
-def _act(service: Service, request: Request, token: str, form: Mapping[str, str]) -> Response:
-    found = linked(service, token, "unsubscribe", "preferences")
-    language = _language(service, request, found)
-    if found is None:
-        return page("gone", language, service, 404)
-    root = root_of(request)
+class Visit(NamedTuple):
+    """A request to one of these pages. `found` None: its token is not good; `customer` None: nor is anybody there."""
+
+    service: Service
+    request: Request
+    language: Language
+    found: Linked | None
+
+    def page(self, name: str, status: int = 200, **values: Any) -> Response:
+        """A page, with the way to the other language."""
+        return page(name, self.language, self.service, status, switch=True, **values)
+
+    def gone(self, **values: Any) -> Response:
+        """What everybody sees whose link is not good, whatever is wrong with it."""
+        return page("gone", self.language, self.service, 404, **values)
+
+    def say(self, key: str, **values: object) -> str:
+        """Our own words, for the ledger: what was shown when somebody chose."""
+        return words_of(self.language)[key].format(**values)
+
+    def address(self, path: str) -> str:
+        """A path of this installation, in the language that was asked for."""
+        asked = self.request.query_params.get("lang")
+        return f"{root_of(self.request)}{path}" + (f"?lang={asked}" if asked in ("en", "zh") else "")
+
+    def proof(self, row: Message) -> dict[str, Any]:
+        """What the ledger keeps of who chose: whose link it was is what proves it."""
+        client = self.request.client
+        known = {
+            "message": row.id,
+            "ip": client.host if client is not None else None,
+            "user_agent": (self.request.headers.get("user-agent") or "")[:LONGEST_AGENT] or None,
+        }
+        return {name: value for name, value in known.items() if value is not None}
+
+
+def _visit(service: Service, request: Request, token: str, *purposes: str) -> Visit:
+    found = linked(service, token, *purposes)
+    locale = found.customer.locale if found is not None and found.customer is not None else None
+    language = asked_language(service, request, locale or (found.row.locale if found is not None else None))
+    return Visit(service, request, language, found)
+
+
+def _act(visit: Visit, form: Mapping[str, str]) -> Response:
+    service, found = visit.service, visit.found
+    if found is None or found.customer is None:
+        return visit.gone()
     row, customer = found.row, found.customer
-    if customer is None:
-        return page("gone", language, service, 404)
     if form.get("act") == "all" or (found.purpose == "unsubscribe" and row.klass == "transactional"):
         stopped = _everything(service)
-        _tell(service, customer, [ConsentChanged(topic.id, row.channel, "out") for topic in stopped])
-        return _done(service, found, language, root, stopped)
+        by = CHANNELS_WITHIN[visit.language].get(row.channel, row.channel)
+        wording = visit.say("unsubscribe_all_button", channel=by)
+        _tell(visit, row, customer, [(topic.id, row.channel, "out", wording) for topic in stopped])
+        # Topics that do not exist yet, too; as long as nobody ticks a box of this channel again.
+        service.store.suppress([(row.channel, _normal(row, customer), "opted_out")], service.journey_now())
+        return _done(visit, found, stopped)
     if found.purpose == "preferences":
-        _tell(service, customer, _changed(_choices(service, customer, row), form))
-        return _preferences(service, found, language, form)
+        changes = _changed(visit, _choices(service, customer, row), form)
+        opened = sorted({channel for _, channel, state, _ in changes if state == "in"})
+        _let_in(service, row, customer, opened)
+        _tell(visit, row, customer, changes)
+        return _preferences(visit, found, form)
     # Whatever else is posted here means no: a mail program's one click, our button, or a form that was cut off.
-    _tell(service, customer, [ConsentChanged(row.topic, row.channel, "out")])
-    return _done(service, found, language, root)
+    wording = ONE_CLICK if form.get("List-Unsubscribe") == "One-Click" else _asked(visit, row)
+    _tell(visit, row, customer, [(row.topic, row.channel, "out", wording)])
+    return _done(visit, found)
 
 
-def _tell(service: Service, customer: Customer, changes: Iterable[ConsentChanged]) -> None:
+Change = tuple[str, Channel, Literal["in", "out"], str]
+"""Topic, channel, state, and what was shown."""
+
+
+def _tell(visit: Visit, row: Message, customer: Customer, changes: Iterable[Change]) -> None:
     """Through ingest, whose transaction makes an opt-out effective at once.
 
-    An opt-out is always told: an opt-in that was chosen before and is not decided yet must not outlive it.
+    An opt-out is always told: an opt-in that was chosen before and is not decided yet must not outlive it. Whoever came
+    by the link in a message shows that the address is theirs; about other channels they only say so (`form`).
     """
-    news = [c for c in changes if c.state == "out" or customer.consents.get((c.topic, c.channel)) != "in"]
+    service, proof = visit.service, visit.proof(row)
+    news = [
+        ConsentChanged(topic, channel, state, "page" if channel == row.channel else "form", wording, proof)
+        for topic, channel, state, wording in changes
+        if state == "out" or customer.consents.get((topic, channel)) != "in" or customer.consent_dates
+    ]
     if news:
         with service.arrival() as now:
             ingest_once(service.store, [(customer.id, change) for change in news], now)
         service.nudge()
+
+
+def _let_in(service: Service, row: Message, customer: Customer, channels: Iterable[Channel]) -> None:
+    """Whoever ticks a box takes back that nothing at all should come that way."""
+    entries = []
+    for channel in channels:
+        normal = _normal(row, customer) if channel == row.channel else None
+        if normal is None:
+            address, _ = address_of(customer, channel)
+            normal = address.normal if address is not None else None
+        if normal is not None:
+            entries.append((channel, normal, "opted_out"))
+    if entries and service.store.suppressions():
+        service.store.unsuppress(entries)
+
+
+def _normal(row: Message, customer: Customer) -> str:
+    found = stored_address(row.channel, row.to, customer.country)
+    return found.normal if found is not None else row.to
+
+
+# --- double opt-in ----------------------------------------------------------------------------------------------------
+
+
+def _confirmation(visit: Visit) -> Response:
+    found = visit.found
+    if found is None or found.customer is None:
+        return visit.gone()
+    if visit.service.journey_now() - found.row.at > GOOD_FOR:
+        return visit.gone(text="confirm_old")
+    return visit.page("confirm", **_about(visit, found), done=False)
+
+
+def _confirm(visit: Visit) -> Response:
+    found = visit.found
+    if found is None or found.customer is None:
+        return visit.gone()
+    row, service = found.row, visit.service
+    if service.journey_now() - row.at > GOOD_FOR:
+        return visit.gone(text="confirm_old")
+    about = _about(visit, found)
+    by = CHANNELS_WITHIN[visit.language].get(row.channel, row.channel)
+    wording = visit.say("confirm_text", topic=about["topic"], channel=by)
+    choice = ConsentChanged(row.topic, row.channel, "in", "confirm", wording, visit.proof(row))
+    _let_in(service, row, found.customer, [row.channel])
+    with service.arrival() as now:
+        ingest_once(service.store, [(found.customer.id, choice)], now)
+    service.nudge()
+    return visit.page("confirm", **about, done=True)
+
+
+# --- what there is to choose ------------------------------------------------------------------------------------------
 
 
 def _everything(service: Service) -> list[Topic]:
@@ -98,14 +223,25 @@ def _choices(service: Service, customer: Customer, row: Message) -> list[Choice]
     project = service.store.index.project
     channels = [channel for channel in (*project.channels, row.channel) if _reachable(customer, channel)]
     choices = []
+    closed = {channel for channel in {*channels, row.channel} if _is_closed(service, customer, row, channel)}
     for topic in project.topics.values():
         if topic.klass == "transactional":
             continue
         for channel in dict.fromkeys([*channels, row.channel]):
-            state = customer.consents.get((topic.id, channel))
-            chosen = state == "in" or (state is None and topic.klass == "service")
+            state = state_at(customer, (topic.id, channel), service.journey_now())
+            chosen = channel not in closed and (state == "in" or (state is None and topic.klass == "service"))
             choices.append(Choice(f"{topic.id}.{channel}", topic, channel, chosen))
     return choices
+
+
+def _is_closed(service: Service, customer: Customer, row: Message, channel: Channel) -> bool:
+    """Whether nothing at all comes on a channel, because the person said so."""
+    if channel == row.channel:
+        normal: str | None = _normal(row, customer)
+    else:
+        address, _ = address_of(customer, channel)
+        normal = address.normal if address is not None else None
+    return normal is not None and "opted_out" in (service.store.suppressions().get((channel, normal)) or ())
 
 
 def _reachable(customer: Customer, channel: str) -> bool:
@@ -113,65 +249,79 @@ def _reachable(customer: Customer, channel: str) -> bool:
     return field is not None and getattr(customer, field) is not None
 
 
-def _changed(choices: Iterable[Choice], form: Mapping[str, str]) -> list[ConsentChanged]:
+def _changed(visit: Visit, choices: Iterable[Choice], form: Mapping[str, str]) -> list[Change]:
     """The boxes that differ from what they showed. `<field>.was` says that a box was on the page, and how it stood:
     a topic that was deployed since, or a choice made elsewhere meanwhile, is left alone."""
-    changes = []
+    changes: list[Change] = []
     for choice in choices:
         was = form.get(f"{choice.field}.was")
         wanted = choice.field in form
         if was is None or wanted == (was == "in"):
             continue
         state: Literal["in", "out"] = "in" if wanted else "out"
-        changes.append(ConsentChanged(choice.topic.id, choice.channel, state))
+        topic, by = choice.topic, CHANNELS[visit.language].get(choice.channel, choice.channel)
+        shown = ": ".join(part for part in (topic.title or topic.id, topic.description, by) if part)
+        changes.append((topic.id, choice.channel, state, shown))
     return changes
 
 
-def _shown(service: Service, found: Linked, language: Language, root: str) -> Response:
-    if found.customer is None:
-        return page("gone", language, service, 404)
+# --- pages ------------------------------------------------------------------------------------------------------------
+
+
+def _shown(visit: Visit) -> Response:
+    found = visit.found
+    if found is None or found.customer is None:
+        return visit.gone()
     if found.purpose == "preferences":
-        return _preferences(service, found, language)
+        return _preferences(visit, found)
     row = found.row
     out = found.customer.consents.get((row.topic, row.channel)) == "out"
-    return page("unsubscribe", language, service, **_about(service, found, root), out=out)
+    return visit.page("unsubscribe", **_about(visit, found), out=out)
 
 
-def _done(
-    service: Service, found: Linked, language: Language, root: str, stopped: Iterable[Topic] | None = None
-) -> Response:
-    """What was done, exactly. `stopped`: these topics, on the channel; None: the message's own."""
+def _done(visit: Visit, found: Linked, stopped: Iterable[Topic] | None = None) -> Response:
+    """What was done, exactly. `stopped`: these topics, on the channel, and all later ones; None: the message's own."""
     names = None if stopped is None else [topic.title or topic.id for topic in stopped]
-    return page("unsubscribed", language, service, **_about(service, found, root), stopped=names)
+    return visit.page("unsubscribed", **_about(visit, found), stopped=names)
 
 
-def _preferences(
-    service: Service, found: Linked, language: Language, saved: Mapping[str, str] | None = None
-) -> Response:
+def _preferences(visit: Visit, found: Linked, saved: Mapping[str, str] | None = None) -> Response:
     """The boxes. After saving they stand as they were posted: an opt-in is stored by the customer's next turn."""
     customer, row = found.customer, found.row
     assert customer is not None
     topics: dict[str, dict[str, Any]] = {}
-    for choice in _choices(service, customer, row):
+    asked = False
+    for choice in _choices(visit.service, customer, row):
         if saved is not None and f"{choice.field}.was" in saved:
-            choice = choice._replace(chosen=choice.field in saved)
-        name = choice.topic.title or choice.topic.id
-        topics.setdefault(choice.topic.id, {"name": name, "choices": []})["choices"].append(choice)
+            wanted = choice.field in saved
+            asked = asked or (wanted and saved[f"{choice.field}.was"] != "in" and _is_asked(choice, row))
+            choice = choice._replace(chosen=wanted)
+        topic = choice.topic
+        shown = {"name": topic.title or topic.id, "description": topic.description, "choices": []}
+        topics.setdefault(topic.id, shown)["choices"].append(choice)
     groups = list(topics.values())
-    return page("preferences", language, service, topics=groups, channel=row.channel, saved=saved is not None)
+    return visit.page("preferences", topics=groups, channel=row.channel, saved=saved is not None, asked=asked)
 
 
-def _about(service: Service, found: Linked, root: str) -> dict[str, Any]:
+def _is_asked(choice: Choice, row: Message) -> bool:
+    """Whether the owner of the address has to confirm it first."""
+    return choice.topic.confirm is not None and choice.channel in CONFIRMED_BY_LINK and choice.channel != row.channel
+
+
+def _asked(visit: Visit, row: Message) -> str:
+    """What the page of a message's unsubscribe link asks."""
+    topic = visit.service.store.index.project.topics.get(row.topic)
+    by = CHANNELS_WITHIN[visit.language].get(row.channel, row.channel)
+    return visit.say("unsubscribe_topic", topic=(topic.title if topic is not None else "") or row.topic, channel=by)
+
+
+def _about(visit: Visit, found: Linked) -> dict[str, Any]:
     row = found.row
-    topic = service.store.index.project.topics.get(row.topic)
+    topic = visit.service.store.index.project.topics.get(row.topic)
     return {
         "topic": (topic.title if topic is not None else "") or row.topic,
+        "description": topic.description if topic is not None else "",
         "channel": row.channel,
         "transactional": row.klass == "transactional",
-        "preferences": f"{root}/u/{signed(service.secret, 'preferences', row.id)}",
+        "preferences": visit.address(f"/u/{signed(visit.service.secret, 'preferences', row.id)}"),
     }
-
-
-def _language(service: Service, request: Request, found: Linked | None) -> Language:
-    locale = found.customer.locale if found is not None and found.customer is not None else None
-    return asked_language(service, request, locale or (found.row.locale if found is not None else None))

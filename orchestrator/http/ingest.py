@@ -14,7 +14,7 @@ from starlette.responses import Response
 from orchestrator.http.json_reading import ITEMS, Reading, read_document
 from orchestrator.http.problems import HttpRefusal, busy, json_response, problem
 from orchestrator.http.raw_body import unpacked
-from orchestrator.http.segment_items import Alias, ItemRefused, read_item, sending_of
+from orchestrator.http.segment_items import Alias, ItemRefused, device_told, read_item, sending_of
 from orchestrator.http.service import Service
 from orchestrator.http.write_key import check_key
 from orchestrator.runtime.ingest import Incoming, Told, ingest_once
@@ -121,10 +121,16 @@ def _take_items(
         else:
             good.append(read)
             places.append(position)
+            device = device_told(item, read, sending) if isinstance(read, Incoming) else None
+            if device is not None:
+                good.append(device)
+                places.append(position)
     if good:
         counts = ingest_once(store, good, now)
         shards = counts.shards
         service.count({"ingest:accepted": counts.accepted, "ingest:duplicates": counts.duplicates})
+        if counts.erased:
+            service.count({"ingest:erased": counts.erased})
         for number, reason in counts.refused:
             wrong.append(_refused(items, places[number], "refused", reason))
         wrong += _conflicts(items, good, places, counts.conflicts)

@@ -28,7 +28,7 @@ def linked(service: Service, token: str, *purposes: str) -> Linked | None:
     if found is None:
         return None
     message = service.store.ledger(found[1])
-    if message is None:
+    if message is None or not message.row.customer_id:  # it is not there any more, or its person was erased
         return None
     card = service.store.card(message.row.customer_id)
     return Linked(found[0], message.row, card.customer if card is not None else None)

@@ -44,7 +44,11 @@ def _templates() -> Environment:
 
 
 def asked_language(service: Service, request: Request, locale: str | None = None) -> Language:
-    """What the reader of this request gets; `locale` is the customer's, where one is known."""
+    """What the reader of this request gets: what its address asks for (`?lang=zh`), else by `locale`, the customer's,
+    where one is known, else by the browser."""
+    asked = request.query_params.get("lang")
+    if asked == "en" or asked == "zh":
+        return "zh" if asked == "zh" else "en"
     return language_of(locale, request.headers.get("accept-language"), _project_locale(service))
 
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from orchestrator.core.devices import ADD
 from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.core.identity import stable_hash
 from orchestrator.core.inbox import Identified
 from orchestrator.core.state import dumps
 from orchestrator.http.segment_times import happened_at, read_instant
-from orchestrator.http.segment_traits import traits_of
+from orchestrator.http.segment_traits import device_in, traits_of
 from orchestrator.runtime.ingest import Incoming, Told, incoming
 
 
@@ -61,6 +62,21 @@ def read_item(item: Any, kind: str | None, sending: Sending) -> Incoming | Told 
         hint = did_you_mean(kind, _READERS) if isinstance(kind, str) and len(kind) < 60 else None
         raise ItemRefused("unknown_type", f"{found}; {hint or 'possible is ' + ', '.join(_READERS)}")
     return reader(item, sending)
+
+
+def device_told(item: Mapping[str, Any], read: Incoming, sending: Sending) -> Told | None:
+    """The push token that came along with an event, as something for the profile; None, as nearly always: none did.
+
+    Its id is made from customer and token: a phone names its token in every call, and says something new once.
+    """
+    context = item.get("context") if "context" in item else sending.context
+    if type(context) is not dict or "device" not in context:
+        return None
+    device = device_in(context)
+    if device is None:
+        return None
+    id = f"d-{stable_hash(read.customer, device.kind, device.token, device.app or ''):016x}"
+    return Told(read.customer, Identified({ADD: device.as_data()}), id)
 
 
 def _track(item: dict[str, Any], sending: Sending) -> Incoming:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from orchestrator.core.devices import ADD, Device, device_of
 from orchestrator.core.time.zones import zone_or_none
 from orchestrator.http.segment_times import read_instant
 
 _CREATED: Final = ("createdAt", "created_at")
 _FROM_CONTEXT: Final = ("timezone", "locale")
+_APPLE: Final = ("ios", "ipados", "tvos", "watchos", "macos", "visionos")
+_APNS: Final = re.compile(r"[0-9A-Fa-f]{64,200}").fullmatch
 LONGEST_CONTEXT = 64
 """Characters of a locale or a zone that a device reports."""
 
@@ -37,7 +41,24 @@ def traits_of(item: Mapping[str, Any], context: Mapping[str, Any], now: datetime
         told = context.get(name)
         if name not in traits and isinstance(told, str) and _is_known(name, told):
             traits[name] = told
+    device = device_in(context)
+    if device is not None and ADD not in traits:
+        traits[ADD] = device.as_data()
     return traits
+
+
+def device_in(context: Mapping[str, Any]) -> Device | None:
+    """The device that a phone's library names, where it knows its push token; None: none, or one of no known kind.
+
+    On iOS the token is APNs' own (hexadecimal) or, where the app uses Firebase, one of FCM.
+    """
+    told = context.get("device")
+    if type(told) is not dict or not isinstance(token := told.get("token"), str):
+        return None
+    apple = str(told.get("type")).lower() in _APPLE and _APNS(token) is not None
+    about = context.get("app")
+    app = about.get("namespace") if isinstance(about, dict) else None
+    return device_of({"kind": "apns" if apple else "fcm", "token": token, "app": app})
 
 
 def _is_known(name: str, told: str) -> bool:

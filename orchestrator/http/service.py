@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from orchestrator.channels.circuit import CircuitState
 from orchestrator.core.ledger import Message
+from orchestrator.core.links import Short
 from orchestrator.runtime.loop import LaneState
 from orchestrator.stores.protocol import Store
 from orchestrator.templating.assets import Asset
@@ -21,12 +22,17 @@ from orchestrator.wiring.surveys import SurveyForm
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
+    from orchestrator.wiring.hooks import HookDoor
+
 
 class Rendering(Protocol):
     """Renders a ledger row as it was mailed."""
 
     def render(self, row: Message) -> Rendered:
         """The texts. Raises RenderError."""
+
+    def target(self, row: Message, short: Short) -> str | None:
+        """Where a short link of a message leads; None: nowhere any more."""
 
 
 class Service(Protocol):
@@ -63,6 +69,14 @@ class Service(Protocol):
     @property
     def registry(self) -> CollectorRegistry | None:
         """The engine's own figures, such as the histogram of lateness; None: it has none."""
+
+    @property
+    def hooks(self) -> HookDoor | None:
+        """Who reads providers' callbacks; None: no provider is configured."""
+
+    @property
+    def api_keys(self) -> Collection[str]:
+        """The keys of the brand's own servers, which no page may hold."""
 
     def real_now(self) -> datetime:
         """The actual instant, in UTC."""

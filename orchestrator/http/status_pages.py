@@ -138,9 +138,10 @@ def _status(service: Service, request: Request) -> Response:
 
 
 def _troubles(service: Service, language: Language) -> list[Trouble]:
-    """Channels whose circuit is not closed, and lanes whose last pass failed."""
+    """Channels whose circuit is not closed, lanes whose last pass failed, and what else is worth knowing first."""
     channels = CHANNELS[language]
-    found = [
+    noted = [Trouble("is_notice", name, why) for name, why in service.degraded().items()]
+    found = noted + [
         Trouble("is_channel", channels.get(name, name), circuit.reason or "", math.ceil(circuit.probe_in) or None)
         for name, circuit in service.circuits().items()
         if circuit.state != "closed"

@@ -51,8 +51,8 @@ _PUBLIC: Final[Mapping[str, tuple[str, str]]] = {
         "您将不再通过{channel}收到“{topic}”的消息。",
     ),
     "done_all": (
-        "You will get no more messages by {channel} about: {topics}.",
-        "您将不再通过{channel}收到以下内容的消息：{topics}。",
+        "You will get no more messages by {channel} about: {topics}. That holds for whatever comes later, too.",
+        "您将不再通过{channel}收到以下内容的消息：{topics}。今后新增的内容也不会发送。",
     ),
     "done_all_none": (
         "There is nothing by {channel} that you could be unsubscribed from.",
@@ -65,6 +65,26 @@ _PUBLIC: Final[Mapping[str, tuple[str, str]]] = {
     "preferences_none": ("There is nothing here that you could choose.", "目前没有可供选择的内容。"),
     "save": ("Save", "保存"),
     "saved": ("Your choice is saved.", "您的选择已保存。"),
+    "asked_to_confirm": (
+        "Where we do not know yet that an address is yours, you get a message with a link to confirm it.",
+        "对于尚未验证的联系方式，您会收到一条带有确认链接的消息。",
+    ),
+    "confirm_title": ("Please confirm", "请确认"),
+    "confirm_text": ("Do you want to hear about “{topic}” by {channel}?", "您愿意通过{channel}接收“{topic}”吗？"),
+    "confirm_button": ("Yes, confirm", "是的，确认"),
+    "confirm_otherwise": (
+        "If it was not you who asked for it, just close this page.",
+        "如果不是您本人的操作，关闭此页面即可。",
+    ),
+    "confirm_done_title": ("Thank you", "谢谢"),
+    "confirm_done": (
+        "It is confirmed: you will hear about “{topic}” by {channel}.",
+        "确认成功：您将通过{channel}收到“{topic}”的消息。",
+    ),
+    "confirm_old": (
+        "It was good for 30 days. Please sign up once more, and you get a new one.",
+        "此链接的有效期为 30 天，现已过期。请重新订阅以获取新的链接。",
+    ),
     "always": (
         "Messages about what you order or book always come; they carry no advertising.",
         "订单和预订通知始终会发送，其中不含广告。",
@@ -136,6 +156,7 @@ _OPERATORS: Final[Mapping[str, tuple[str, str]]] = {
         "受影响的内容会等待，不会丢失，系统会自动重试。",
     ),
     "what": ("What", "对象"),
+    "is_notice": ("{name}", "{name}"),
     "is_channel": ("channel {name}", "渠道 {name}"),
     "is_lane": ("lane {name}", "任务线 {name}"),
     "next_try": ("Next try", "下次重试"),

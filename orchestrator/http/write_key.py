@@ -1,4 +1,4 @@
-"""Who may send events: the write key, as Basic user name or in the body."""
+"""Who may send events (the write key, as Basic user name or in the body), and who may ask for more (an API key)."""
 
 from __future__ import annotations
 
@@ -20,6 +20,25 @@ def check_key(allowed: Collection[str], authorization: str | None, body: Any) ->
         found = "this write key is not known here" if given else "there is no write key"
         detail = f"{found}; send it as the user name of Basic authorization, or as writeKey in the body"
         raise HttpRefusal(401, "unknown_write_key", detail, {"WWW-Authenticate": 'Basic realm="write key"'})
+
+
+def check_api_key(api_keys: Collection[str], write_keys: Collection[str], authorization: str | None) -> None:
+    """Nothing, when the request brings an API key as Bearer token or as Basic user name, or no key of either kind is
+    configured, as on the own machine only. Raises HttpRefusal (401, 403).
+
+    A write key is not enough: it stands in the source of every page that sends events.
+    """
+    if not api_keys and not write_keys:
+        return
+    if not api_keys:
+        detail = "no API key is configured here; set ORCHESTRATOR_API_KEYS (a write key is no secret, and not enough)"
+        raise HttpRefusal(403, "no_api_key", detail)
+    scheme, _, value = (authorization or "").partition(" ")
+    given = value.strip() if scheme.lower() == "bearer" else _basic_user(authorization)
+    if not any(_is(given or "", one) for one in api_keys):
+        found = "this API key is not known here" if given else "there is no API key"
+        detail = f"{found}; send it as `Authorization: Bearer KEY`"
+        raise HttpRefusal(401, "unknown_api_key", detail, {"WWW-Authenticate": 'Bearer realm="API key"'})
 
 
 def _is(given: str, allowed: str) -> bool:

@@ -15,6 +15,7 @@ from orchestrator.core.program import (
     OnDate,
     OnEvent,
     OnInactive,
+    OnInbound,
     OnSchedule,
     OnSegment,
     OnStage,
@@ -63,6 +64,9 @@ def _trigger_title(trigger: Trigger) -> Words:
         case OnStage():
             lines = given(("from", trigger.from_stage))
             return Words(f"on stage {trigger.to}" if trigger.to is not None else "on any change of stage", lines)
+        case OnInbound():
+            lines = (f"saying {' or '.join(sorted(trigger.keywords))}",) if trigger.keywords else ()
+            return Words(f"on a reply by {trigger.channel}", lines)
         case OnApi():
             return Words("on request")
         case _:

@@ -13,7 +13,9 @@ from typing import Final, NamedTuple
 from orchestrator.core.circuit import CircuitState
 from orchestrator.core.project import Project
 from orchestrator.runtime.breaker import MOST_RENDER_ERRORS, TRIPPED
+from orchestrator.runtime.daily_quota import USED_UP
 from orchestrator.runtime.limits_hit import HIT
+from orchestrator.runtime.spending import SPENDING
 from orchestrator.stores.protocol import Store
 
 MOST_PARKED: Final = 10
@@ -25,6 +27,11 @@ HIT_FOR: Final = timedelta(hours=1)
 """How long a limit counts as reached after it last refused something."""
 FINE: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """The instant that stands for none: marks are never taken away."""
+OVERRUN: Final = "overrun:"
+"""Before the names of marks, then a journey and the number that was expected: that it was paused for letting in too
+many (runtime.expected_entries)."""
+ALLOWANCE: Final = 1.2
+"""So many times what was expected may come in."""
 
 
 class Trouble(NamedTuple):
@@ -43,7 +50,8 @@ def find_troubles(
     stand behind. Raises StoreBusy."""
     project = store.index.project
     found = [*_limits(store, project, real_at), *_breakers(store, project), *_circuits(circuits), *_parked(store)]
-    found += _pools(store, project)
+    _forget_resumed(store)
+    found += [*_pools(store, project), *safety_troubles(store, real_at)]
     if not virtual:
         found += _lag(store, now)
     return {trouble.name: trouble for trouble in found}
@@ -90,9 +98,50 @@ def _breakers(store: Store, project: Project) -> Iterator[Trouble]:
         )
 
 
+def safety_troubles(store: Store, real_at: datetime) -> Iterator[Trouble]:
+    """What the breakers hold back: quotas of the day, and journeys that let in too many. Raises StoreBusy."""
+    yield from _quotas(store, real_at)
+    yield from _overruns(store)
+
+
+def _quotas(store: Store, real_at: datetime) -> Iterator[Trouble]:
+    for name, until_at in store.marks(USED_UP).items():
+        provider, _, quota = name.removeprefix(USED_UP).rpartition(":")
+        if real_at < until_at and quota.isdigit():
+            many = f"today's quota of {provider}, {int(quota):,}, is used up" if int(quota) else (
+                f"the ramp of {provider} has not begun, and it gets nothing today")  # fmt: skip
+            what = f"{many}: what it cannot take waits until {until_at:%Y-%m-%d %H:%M} UTC"
+            then = "if the provider takes more, raise `daily` or the ramp in the channel's URL; it holds from tomorrow"
+            yield Trouble(f"quota:{provider}", what, "the channel's URL; the provider's own console", then)
+
+
+def _overruns(store: Store) -> Iterator[Trouble]:
+    paused = store.switches().paused
+    for name, at in store.marks(OVERRUN).items():
+        journey, _, number = name.removeprefix(OVERRUN).rpartition(":")
+        if at == FINE or not number.isdigit() or journey not in paused:
+            continue
+        bound = int(int(number) * ALLOWANCE)
+        what = f"{journey} was paused: more than {bound:,} customers came in, and {int(number):,} were expected"
+        then = f"if so many are meant, `orchestrator resume {journey}`; else mend its entry, deploy, and stop it"
+        yield Trouble(f"overrun:{journey}", what, f"journeys/**/{journey}.yaml; the status page", then)
+
+
+def _forget_resumed(store: Store) -> None:
+    """Somebody resumed what was paused for letting in too many: a later pause by hand is none of ours."""
+    paused = store.switches().paused
+    for name, at in store.marks(OVERRUN).items():
+        if at != FINE and name.removeprefix(OVERRUN).rpartition(":")[0] not in paused:
+            store.mark(name, FINE)
+
+
 def _circuits(circuits: Mapping[str, CircuitState]) -> Iterator[Trouble]:
     for channel, circuit in circuits.items():
-        if circuit.state != "closed":
+        if channel == SPENDING and circuit.state != "closed":
+            what = f"{circuit.reason or 'too much money was spent'}: promotional and service messages wait"
+            then = "if that is meant, raise `settings: spend_limit` and deploy, or `orchestrator lift --spend`"
+            yield Trouble("spend:limit", what, "`orchestrator doctor`; orchestrator_spend in /metrics", then)
+        elif circuit.state != "closed":
             what = f"the provider of {channel} takes nothing: {circuit.reason or 'no reason was given'}"
             then = "mend what the reason says, or wait: messages are kept, and go on by themselves when it answers"
             yield Trouble(f"circuit:{channel}", what, "`orchestrator doctor`; the provider's own status page", then)

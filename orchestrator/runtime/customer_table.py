@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from orchestrator.core.consent import choices_in
 from orchestrator.core.project import Attribute
 from orchestrator.definitions.mapping_rows import Instants, RowUnusable, identifier, jsonable
 from orchestrator.definitions.scenario_items import CustomerSpec
@@ -37,7 +38,7 @@ class CustomerRows:
         found = next((row[name] for name in IDS if row.get(name) not in (None, "")), None)
         customer = identifier(found, "`id`")
         traits: dict[str, Any] = {}
-        consents: dict[str, dict[str, str]] = {}
+        consents: dict[str, dict[str, Any]] = {}
         for column, value in row.items():
             if column == ROW_NUMBER or column in IDS or value in (None, ""):
                 continue
@@ -103,7 +104,7 @@ def _tags(value: object) -> list[str]:
     return [identifier(word.strip() if isinstance(word, str) else word, "a tag") for word in words if word]
 
 
-def _put_consents(consents: dict[str, dict[str, str]], value: object) -> None:
+def _put_consents(consents: dict[str, dict[str, Any]], value: object) -> None:
     if not isinstance(value, dict):
         raise RowUnusable("`consents` is no object such as {promotions: {email: in}}")
     for topic, channels in value.items():
@@ -113,10 +114,14 @@ def _put_consents(consents: dict[str, dict[str, str]], value: object) -> None:
             _put_consent(consents, f"{_CONSENTS}{topic}.{channel}", state)
 
 
-def _put_consent(consents: dict[str, dict[str, str]], name: str, state: object) -> None:
+def _put_consent(consents: dict[str, dict[str, Any]], name: str, state: object) -> None:
     topic, _, channel = name.removeprefix(_CONSENTS).rpartition(".")
     if not topic or not channel:
         raise RowUnusable(f"the column `{name}` is no consent; call it consents.TOPIC.CHANNEL")
-    if state not in ("in", "out"):
+    if not isinstance(state, dict) and state not in ("in", "out"):
         raise RowUnusable(f"`{name}` is '{str(state)[:40]}'; expected in or out")
-    consents.setdefault(topic, {})[channel] = str(state)
+    try:
+        list(choices_in({"consents": {topic: {channel: state}}}, silent=True))
+    except ValueError as error:
+        raise RowUnusable(f"`consents` {error}") from None
+    consents.setdefault(topic, {})[channel] = state

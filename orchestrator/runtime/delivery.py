@@ -10,29 +10,39 @@ id it is sent again with it; a promotional one is settled `unknown`; others are 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
-from orchestrator.channels.protocol import Answer, Channel, outgoing
+from orchestrator.channels.protocol import Answer, Attachment, Channel, Outgoing, outgoing
 from orchestrator.core.claim import Claimed, check_claim
 from orchestrator.core.ledger import Message
 from orchestrator.core.transition import Transition
 from orchestrator.runtime.breaker import count_render_error
 from orchestrator.runtime.gates import HAND_OVER_WITHIN, Gates
 from orchestrator.runtime.hand_over import HandOver, Ready
+from orchestrator.runtime.provider_fields import provider_fields
 from orchestrator.runtime.recording import settle, settle_owed
 from orchestrator.runtime.retrying import given_up, retry_at
 from orchestrator.runtime.settlements import Rendered, Settler, line_of_row, said_at
+from orchestrator.runtime.spending import tariffs_of, total
 from orchestrator.runtime.tracing import span
 from orchestrator.stores.protocol import Settlement, Store, StoreBusy
 
 LIMIT = 500
 """Messages in one claim."""
+WAITS_FOR_MONEY: Final = frozenset({"promotional", "service"})
+"""Classes that wait once too much money was spent."""
+LOOKED_AT_EVERY: Final = 5.0
+"""Seconds for which a message that was claimed already waits for money: somebody may lift the limit."""
+MICROS: Final = 1_000_000
+"""Parts of a unit of money in which it is counted."""
 _AGAIN: Final = "nobody knows whether it was handed over when the process ended"
 
 RenderErrors = type[Exception] | tuple[type[Exception], ...]
 UnsubscribeUrl = Callable[[Message], str]
+Dress = Callable[[Message, Any], tuple[str, str | None, Sequence[Attachment], str | None]]
+"""From a row and its rendered texts to what leaves: text, HTML, files, and what signs its bounce address."""
 
 
 class MessageRenderer(Protocol):
@@ -76,7 +86,7 @@ def deliver_once(
     if gates is not None:
         settle_owed(store, gates)
         limit = gates.room(limit)
-        if limit <= 0:
+        if limit <= 0 or (klass in WAITS_FOR_MONEY and gates.waits_for_money()):
             return DeliveryCounts()
     delivery = _Delivery(store, channels, renderer, now, render_errors, real_at or now, gates, unsubscribe_url)
     claimed = store.claim_messages(now, limit, real_at, klass)
@@ -89,6 +99,8 @@ def deliver_once(
             delivery.finish()
         finally:
             counted(delivery.answers)
+            if gates is not None and (of_providers := gates.counted()):
+                counted(of_providers)
             for name, count in zip(DeliveryCounts._fields, delivery.counts):
                 said(name, count)
     if gates is not None and len(claimed) > delivery.untried:
@@ -117,10 +129,12 @@ class _Delivery:
         self.errors = errors
         self.gates = gates
         self.unsubscribe_url = unsubscribe_url
+        # Only a renderer of real messages tracks, attaches and signs; those that only show them do not.
+        self._dress: Dress | None = getattr(renderer, "dress", None)
         self.counts = [0, 0, 0, 0, 0]
         self.untried = 0
         self.answers: Counter[str] = Counter()
-        """`sends:CHANNEL:OUTCOME`, `suppressed:REASON`."""
+        """`sends:CHANNEL:OUTCOME`, `suppressed:REASON`, `spend:CHANNEL:CURRENCY` (in millionths)."""
         self.project = store.index.project
         self.settler = Settler(store, now)
         self._hand_over = HandOver(store, self.real_at)
@@ -128,6 +142,8 @@ class _Delivery:
         self._began_at = gates.clock() if gates is not None else 0.0
         self._groups: dict[str, list[Claimed]] = {}
         self._addresses: dict[str, set[str]] = {}
+        self._tariffs = tariffs_of(self.project)
+        self._limited = gates is not None and self.project.settings.spend_limit is not None
 
     def elapsed(self) -> float:
         """Real seconds since the claim."""
@@ -189,6 +205,8 @@ class _Delivery:
             verdict = check_claim(claimed, project, switches, suppressions, salt, now)
             if claimed.uncertain and _not_again(claimed, channel, verdict.action):
                 settlements.append(self._unknown(claimed))
+            elif self._limited and verdict.action == "send" and (wait := self._money_wait(claimed)):
+                settlements.append(self._given_back(claimed, wait))
             elif verdict.action == "send":
                 prepared = self._prepare(claimed, again=claimed.uncertain and not channel.idempotent)
                 if isinstance(prepared, Ready):
@@ -217,6 +235,7 @@ class _Delivery:
         row = claimed.row
         try:
             rendered = self.renderer.render(row)
+            dressed = self._dress(row, rendered) if self._dress is not None else None
         except self.errors as error:
             self.counts[3] += 1
             if claimed.uncertain:
@@ -228,10 +247,31 @@ class _Delivery:
         if self.unsubscribe_url is not None and row.channel == "email" and row.klass != "transactional":
             url = self.unsubscribe_url(row)
         subject, text, html = rendered.subject, rendered.text, rendered.html
+        files: Sequence[Attachment] = ()
+        mark: str | None = None
+        if dressed is not None:
+            text, html, files, mark = dressed
         sender, reply_to = rendered.from_, rendered.reply_to
-        about = (row.journey, row.topic, row.klass, row.locale)
+        fields = getattr(rendered, "fields", ()) if row.channel != "email" else ()  # an email's are its files
+        told = provider_fields(claimed, fields) if fields or row.channel == "push" else None
+        about = (row.journey, row.topic, row.klass, row.locale, told)
         out = outgoing(
-            (row.id, row.channel, row.to, subject, text, html, sender, reply_to, None, url, self.now, *about, None, ())
+            (
+                row.id,
+                row.channel,
+                row.to,
+                subject,
+                text,
+                html,
+                sender,
+                reply_to,
+                None,
+                url,
+                self.now,
+                *about,
+                files,
+                mark,
+            )
         )
         return Ready(claimed, rendered, out, again)
 
@@ -272,12 +312,31 @@ class _Delivery:
         gate = gates.gate(name)
         admitted = gate.take(len(ready), gates.clock())
         settlements = [self._shut_out(each.claimed, name) for each in ready[admitted:]]
+        if not admitted:
+            return settlements
         try:
             answered = self._hand_over(channel, ready[:admitted], lambda answers: gate.note(answers, gates.clock()))
         except StoreBusy:
             self._settle(settlements)
             raise
+        if name in self._tariffs:
+            self._count_cost(name, [each.out for each, answer in answered if answer and answer.outcome == "accepted"])
         return settlements + [self._settlement(name, channel, *each) for each in answered]
+
+    def _count_cost(self, name: str, accepted: Sequence[Outgoing]) -> None:
+        tariff, gates = self._tariffs[name], self.gates
+        cost = total(tariff, accepted)
+        if cost:
+            self.answers[f"spend:{name}:{tariff.currency}"] += round(cost * MICROS)
+            if gates is not None and gates.spending is not None:
+                gates.spending.spent(cost, gates.clock())
+
+    def _money_wait(self, claimed: Claimed) -> float:
+        """For how many seconds a message waits because too much money was spent."""
+        gates = self.gates
+        if gates is None or claimed.row.klass not in WAITS_FOR_MONEY:
+            return 0.0
+        return min(gates.waits_for_money(), LOOKED_AT_EVERY)
 
     # --- afterwards ------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from orchestrator.definitions.load import LoadedProject, load_project
 from orchestrator.definitions.project_walk import walk_project
 from orchestrator.errors import UsageError
 from orchestrator.records import dataclass
+from orchestrator.runtime.approval import strictest
 from orchestrator.runtime.rendering import LedgerRenderer
 from orchestrator.runtime.sweep import start_schedules
 from orchestrator.stores.protocol import Snapshot, Store
@@ -133,6 +134,21 @@ def deploy(store: Store, loaded: LoadedProject, now: datetime, snapshot: Snapsho
     if news:
         store.mark(DEPLOYED_MARK, real_at)
     return news
+
+
+def refuse_unapproved(store: Store, revived: Revived, loaded: LoadedProject, snapshot: Snapshot) -> None:
+    """Where a project asks for approvals, nothing becomes live by a process that merely starts. Raises UsageError."""
+    if store.deployed() == snapshot.digest:
+        return
+    last = revived.snapshot
+    before = revived.older[-1:] if last is not None and last.digest != snapshot.digest else ()
+    rule = strictest(each.project.settings.approval for each in (loaded, *before))
+    if rule is not None:
+        raise UsageError(
+            f"these files are not what is deployed, and a deploy that reaches more than {rule.above:,} customers has "
+            "to be approved (settings: approval): run `orchestrator deploy` first, then this again",
+            "needs_approval",
+        )
 
 
 class Watch:

@@ -251,6 +251,9 @@ def _contents(loaded: LoadedProject) -> dict[tuple[str, str], Any]:
     found.update((("queue", name), queue) for name, queue in project.queues.items())
     found.update((("attribute", name), spec) for name, spec in project.attributes.items())
     found.update((("event", name), spec) for name, spec in project.events.items())
-    others = ("timezone", "locale", "country", "currency", "brand", "quiet", "caps", "channels", "settings")
+    others = (
+        "timezone", "locale", "country", "currency", "brand", "quiet", "quiet_plan", "packs", "holdout", "caps",
+        "channels", "settings",
+    )  # fmt: skip
     found.update((("setting", name), getattr(project, name)) for name in others)
     return found

@@ -6,10 +6,12 @@ on with the next row; a row that is taken twice all the same has the same ids.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from orchestrator.core.consent import choices_in, reopens
+from orchestrator.core.customer import Customer
 from orchestrator.core.inbox import Body, Event, Identified
 from orchestrator.runtime.ingest import Incoming, ingest_once
 from orchestrator.stores.protocol import Store
@@ -31,12 +33,14 @@ class ImportedEvent(NamedTuple):
 
 
 class ImportCounts(NamedTuple):
-    """What one batch did. `refused`: (row, reason) of what could not be kept."""
+    """What one batch did. `refused`: (row, reason) of what could not be kept; `kept_out`: of consents that a known
+    opt-out outlasts, one for each choice, beside whatever else their rows gave."""
 
     taken: int = 0
     duplicates: int = 0
     created: int = 0
     refused: tuple[tuple[int, str], ...] = ()
+    kept_out: tuple[tuple[int, str], ...] = ()
 
 
 def rows_done(store: Store, name: str) -> int:
@@ -91,33 +95,48 @@ def import_events_once(
 def import_customers_once(
     store: Store, customers: Sequence[tuple[int, str, Mapping[str, Any]]], now: datetime, trigger: bool = False
 ) -> ImportCounts:
-    """Write one batch of (row, customer, traits). An opt-out that we know outlasts any consent that a table claims.
+    """Write one batch of (row, customer, traits). An opt-out that we know outlasts any consent that a table claims,
+    unless that is newer and shown to be the person's own (see orchestrator.core.consent).
 
     In silence: no attribute or segment trigger enters anybody; with `trigger` the traits arrive like any others.
     """
     items: list[tuple[str, Body]] = []
     created = 0
-    for _, customer, traits in customers:
+    kept_out: list[tuple[int, str]] = []
+    for row, customer, traits in customers:
         card = store.card(customer)
         created += card is None
-        chosen = traits.get("consents")
-        if card is not None and card.customer is not None and chosen:
-            traits = {**traits, "consents": _outlasted(chosen, card.customer.consents)}
-        items.append((customer, Identified(traits, silent=not trigger or card is None)))
+        silent = not trigger or card is None
+        if card is not None and card.customer is not None and traits.get("consents"):
+            kept_out += [(row, why) for why in _outlasted(traits, card.customer)]
+            traits = {**traits, "consents": _as_imported(traits["consents"])}
+        items.append((customer, Identified(traits, silent=silent)))
     done = ingest_once(store, items, now)
     refused = tuple((customers[place][0], why) for place, why in done.refused)
-    return ImportCounts(len(items) - len(refused), done.duplicates, created, refused)
+    return ImportCounts(len(items) - len(refused), done.duplicates, created, refused, tuple(kept_out))
 
 
-def _outlasted(
-    chosen: Mapping[str, Mapping[str, str]], known: Mapping[tuple[str, str], str]
-) -> dict[str, dict[str, str]]:
-    """The consents of a table without those that contradict an opt-out."""
+def _as_imported(consents: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The same where `trigger` lets the traits arrive like any others: that they are imported is said."""
     return {
         topic: {
-            channel: state
-            for channel, state in channels.items()
-            if not (state == "in" and known.get((topic, channel)) == "out")
+            channel: {"source": "import", **(said if isinstance(said, Mapping) else {"state": said})}
+            for channel, said in channels.items()
         }
-        for topic, channels in chosen.items()
+        for topic, channels in consents.items()
     }
+
+
+def _outlasted(traits: Mapping[str, Any], customer: Customer) -> Iterator[str]:
+    """Why choices of a table change nothing, one sentence for each: the turn that takes them refuses them, and says so
+    in the ledger."""
+    for choice in choices_in(traits, silent=True):
+        place = (choice.topic, choice.channel)
+        if choice.state == "in" and customer.consents.get(place) == "out":
+            out_at = customer.consent_dates.get(place)
+            if not reopens(choice, out_at, relayed=True):
+                since = f" on {out_at:%Y-%m-%d}" if out_at is not None else ""
+                yield (
+                    f"'{customer.id}' opted out of {choice.topic} by {choice.channel}{since}: a table does not lift "
+                    "that (a later choice of the person's own does, given with `at`, `source` and `proof`)"
+                )

@@ -10,7 +10,9 @@ from functools import partial
 from math import isfinite
 from typing import Any, NamedTuple
 
+from orchestrator.core.consent import choices_in
 from orchestrator.core.customer import RESERVED
+from orchestrator.core.devices import DEVICE_TRAITS, trait_fault
 from orchestrator.core.identity import stable_hash
 from orchestrator.core.inbox import Body, ConsentChanged, Event, Identified, Occurred
 from orchestrator.core.index import ENTERED_BY_CHANGE
@@ -64,6 +66,8 @@ class IngestCounts(NamedTuple):
     refused: tuple[tuple[int, str], ...] = ()
     violations: tuple[tuple[str, str], ...] = ()
     shards: frozenset[int] | None = None
+    erased: int = 0
+    """Left out, because they are about somebody who was erased."""
 
 
 def ingest_once(store: Store, items: Iterable[Incoming | Told | tuple[str, Body]], now: datetime) -> IngestCounts:
@@ -92,7 +96,7 @@ def ingest_once(store: Store, items: Iterable[Incoming | Told | tuple[str, Body]
             arrivals.extend(Arrival(customer, now, out, _id_beside(message_id, out)) for out in outs)
     done = store.ingest(arrivals)
     told = tuple(refused), tuple(violations)
-    return IngestCounts(done.accepted, done.duplicates, done.conflicts, *told, done.shards)
+    return IngestCounts(done.accepted, done.duplicates, done.conflicts, *told, done.shards, done.dropped)
 
 
 def _id_beside(message_id: str | None, out: ConsentChanged) -> str | None:
@@ -142,32 +146,24 @@ def unfit_traits(traits: Mapping[str, Any]) -> str | None:
             return "the trait 'created_at' is no instant; expected a date and time with a zone"
         if name == "tags" and not (isinstance(value, (list, tuple)) and all(isinstance(tag, str) for tag in value)):
             return "the trait 'tags' is no list of texts"
-        if name == "consents" and not _are_consents(value):
-            return "the trait 'consents' is not shaped {topic: {channel: in | out}}"
+        if name == "consents":
+            try:
+                list(choices_in(traits, silent=False))
+            except ValueError as error:
+                return f"the trait 'consents' {error}"
+        if name in DEVICE_TRAITS and (fault := trait_fault(name, value)) is not None:
+            return fault
     return None
 
 
 _TEXTS = frozenset({*RESERVED, "stage"})
 
 
-def _are_consents(value: object) -> bool:
-    return isinstance(value, Mapping) and all(
-        isinstance(channels, Mapping) and all(state in ("in", "out") for state in channels.values())
-        for channels in value.values()
-    )
-
-
 def _opt_outs(body: Body) -> list[ConsentChanged]:
     """The opt-outs among a customer's traits: as choices of their own, so that they are effective at once."""
     if not isinstance(body, Identified) or body.silent:
         return []
-    chosen: Mapping[str, Mapping[str, str]] = body.traits.get("consents") or {}
-    return [
-        ConsentChanged(topic, channel, "out")
-        for topic, channels in chosen.items()
-        for channel, state in channels.items()
-        if state == "out"
-    ]
+    return [choice for choice in choices_in(body.traits, silent=False) if choice.state == "out"]
 
 
 def _unstorable(names: Sequence[str], values: Any, fit: bool = False) -> str | None:

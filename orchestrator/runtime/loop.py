@@ -20,6 +20,7 @@ from orchestrator.channels.protocol import Caller, Channel
 from orchestrator.core.changes import Changes
 from orchestrator.runtime.clock import JourneyClock
 from orchestrator.runtime.delivery import MessageRenderer, UnsubscribeUrl, deliver_once, hold_line
+from orchestrator.runtime.expected_entries import EntryWatch
 from orchestrator.runtime.figures import Figures
 from orchestrator.runtime.gates import Gates
 from orchestrator.runtime.housekeeping import housekeep_once
@@ -28,6 +29,7 @@ from orchestrator.runtime.limits_hit import LimitsHit
 from orchestrator.runtime.nudge import Nudge, Nudges
 from orchestrator.runtime.requests import requests_once
 from orchestrator.runtime.sweep import next_sweep_at, sweep_once
+from orchestrator.runtime.task_notices import TaskNotices
 from orchestrator.runtime.turns import UNKNOWN_VERSION, Live, TurnCounts, turn_once
 from orchestrator.stores.protocol import Store, StoreBusy
 from orchestrator.templating.failure import RenderError
@@ -88,12 +90,17 @@ class Engine:
     """What lets messages through to the channels."""
     limits_hit: LimitsHit = field(default_factory=LimitsHit)
     """Limits of journeys that this process's turns reached."""
+    task_notices: TaskNotices = field(default_factory=TaskNotices)
+    """What staff have to hear of tasks."""
+    entry_watch: EntryWatch = field(init=False)
+    """Counts whom journeys let in of which somebody said how many to expect."""
     _swept_at: float = 0.0
     _took_up_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.gates = Gates(self.channels, store=self.store, real_now=self.real_now)
         self.figures = Figures(self.lateness)
+        self.entry_watch = EntryWatch(self.store)
 
     @property
     def patience(self) -> timedelta:
@@ -157,6 +164,8 @@ class Engine:
     def _saved(self, changes: Changes) -> None:
         self.figures.decided(changes)
         self.limits_hit.decided(changes, self.store.index.project)
+        self.task_notices.decided(changes, self.store.index.project)
+        self.entry_watch.decided(changes)
 
     def sweep_once(self) -> int:
         """A sweep writes down how far it came: only when an occurrence is due, and now and then."""

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
+from urllib.parse import quote, urlsplit
 
-from orchestrator.core.ledger import Message
-from orchestrator.core.links import token
+from orchestrator.channels.protocol import Attachment
+from orchestrator.core.ledger import ATTACHMENTS, Message
+from orchestrator.core.links import Short, click_token, short_token, token
 from orchestrator.core.program import SURVEY_SCALES, Survey
-from orchestrator.core.project import Project
+from orchestrator.core.project import Project, Tracking, Utm
+from orchestrator.core.verp import verp_mark
 from orchestrator.templating.assets import served_from
+from orchestrator.templating.attaching import (
+    IMAGES,
+    INLINE,
+    About,
+    File,
+    attached,
+    is_attaching,
+    with_inline_pictures,
+)
 from orchestrator.templating.compiled import Compiled
-from orchestrator.templating.failure import RenderError
+from orchestrator.templating.failure import RenderError, ValueRefused
+from orchestrator.templating.link_scan import is_own_page, rewritten_html, rewritten_text
 from orchestrator.templating.render import Rendered, Renderer
-from orchestrator.templating.sms import signed
+from orchestrator.templating.sms import SmsRules
 from orchestrator.templating.templates import TemplateLibrary, TemplateVariant
+from orchestrator.templating.tracking import linked_targets, with_pixel, with_short_links, with_tracked_links
+from orchestrator.templating.utm import UtmTags, tagged
 
 _LINKS: Final = {
     "unsubscribe_url": ("u", "unsubscribe"),
     "preferences_url": ("u", "preferences"),
+    "confirm_url": ("u/confirm", "confirm"),
     "view_url": ("v", "view"),
 }
 """The links by their names in templates: the page, and what the signature is good for."""
@@ -35,8 +52,18 @@ class _Plan(NamedTuple):
     """Whether it needs more than links: the survey, or the message itself."""
     standing: tuple[str | None, str | None]
     """The project's sender and reply addresses on the channel."""
-    signature: str | None
-    """What every text on the channel is signed with."""
+    sms: SmsRules | None
+    """Who signs a text, and what has to stand under it; None: it is none."""
+
+
+class Dressed(NamedTuple):
+    """What of a message is made at its hand-over: its texts with what is tracked, its files, and the signature of its
+    bounce address."""
+
+    text: str
+    html: str | None
+    attachments: Sequence[Attachment] = ()
+    bounce_mark: str | None = None
 
 
 class _Live(NamedTuple):
@@ -45,6 +72,8 @@ class _Live(NamedTuple):
     project: Project
     renderer: Renderer
     plans: dict[tuple[str, str], _Plan]
+    untracked: frozenset[str]
+    """The topics whose opens and clicks are nobody's business."""
 
 
 class LedgerRenderer:
@@ -69,7 +98,8 @@ class LedgerRenderer:
         """Another project is live; rows that pin older templates still render."""
         renderer = Renderer(library, project.brand, project.locale, served_from(self._base_url))
         self._variants.update((variant.content_hash, variant) for variant in library.variants())
-        self._live = _Live(project, renderer, {})
+        untracked = frozenset(topic.id for topic in project.topics.values() if not topic.tracking)
+        self._live = _Live(project, renderer, {}, untracked)
 
     def keep(self, library: TemplateLibrary) -> None:
         """Templates of a deployment that is not live any more."""
@@ -95,11 +125,67 @@ class LedgerRenderer:
         # The step's own sender comes first, then the template's, then the project's. Only an email's is an address
         # line; elsewhere it is a name or a number that the provider knows.
         rendered = live.renderer.fill(plan.code, row.values, extras, plan.footed, plan.standing)
-        if plan.signature is not None:
-            rendered = rendered._replace(text=signed(rendered.text, plan.signature))
+        if plan.sms is not None:
+            rendered = rendered._replace(text=plan.sms.finished(rendered.text, row.to, row.klass))
+        if live.project.tracking.utm is not None:
+            rendered = self._with_utm(row, rendered, live.project.tracking.utm)
         if email or rendered.from_ == (row.sender or plan.standing[0]):
             return rendered
         return rendered._replace(from_=row.sender or plan.standing[0])
+
+    def _with_utm(self, row: Message, rendered: Rendered, utm: Utm) -> Rendered:
+        tags = _tags(utm, row.channel, row.journey, row.step)
+
+        def said(url: str) -> str:
+            return url if is_own_page(url, self._base_url) else tagged(url, tags)
+
+        html = None if rendered.html is None else rewritten_html(rendered.html, said)
+        return rendered._replace(text=rewritten_text(rendered.text, said), html=html)
+
+    def dress(self, row: Message, rendered: Rendered) -> Dressed:
+        """What leaves of a message that was rendered. The same row gives the same bytes, so that a retry does; "view in
+        browser" and previews show it without all this. Raises RenderError."""
+        text, html = rendered.text, rendered.html
+        live = self._live
+        opens, clicks = _tracked(live, row)
+        if row.channel == "sms" and clicks:
+            text = with_short_links(text, self._base_url, lambda number: short_token(self._secret, row.id, number))
+        if row.channel != "email":
+            return Dressed(text, html)
+        files = self._files(live, row, rendered)
+        if html is not None and (IMAGES, INLINE) in rendered.fields:
+            variant = (live.plans.get((row.template_hash, row.klass)) or self._plan(live, row)).code.variant
+            html, pictures = with_inline_pictures(html, variant.assets, served_from(self._base_url))
+            files += pictures
+        if html is not None and clicks:
+            html = with_tracked_links(html, self._base_url, lambda url: click_token(self._secret, row.id, url))
+        if html is not None and opens:
+            html = with_pixel(html, f"{self._base_url}/o/{quote(token(self._secret, 'open', row.id))}.gif")
+        attachments = [Attachment(*file) for file in files]
+        return Dressed(text, html, attachments, verp_mark(self._secret, row.id))
+
+    def _files(self, live: _Live, row: Message, rendered: Rendered) -> list[File]:
+        """What the template and the step attach. Raises RenderError."""
+        frozen = row.values.get(ATTACHMENTS)
+        if frozen is None and not any(is_attaching(key) for key, _ in rendered.fields):
+            return []
+        variant = (live.plans.get((row.template_hash, row.klass)) or self._plan(live, row)).code.variant
+        pinned = {asset.name: asset for asset in variant.assets}
+        newest = live.renderer.library.assets
+        uid = f"{row.enrollment_id}.{row.step}@{urlsplit(self._base_url).hostname or 'localhost'}"
+        about = About(uid, row.seq, row.zone, rendered.from_ or "", row.to, row.decided_at)
+        try:
+            return attached(rendered.fields, frozen, lambda name: pinned.get(name) or newest.get(name), about)
+        except ValueRefused as error:
+            raise RenderError(str(error), variant.path) from None
+
+    def target(self, row: Message, short: Short) -> str | None:
+        """Where a short link of a message leads; None: its text has no such link any more, or cannot be rendered."""
+        try:
+            found = linked_targets(self.render(row).text, self._base_url)
+        except RenderError:
+            return None
+        return found[short.number] if short.number < len(found) else None
 
     def _plan(self, live: _Live, row: Message) -> _Plan:
         variant = self._variants.get(row.template_hash)
@@ -116,7 +202,7 @@ class LedgerRenderer:
         defaults = live.project.channels.get(row.channel, {})
         odd = bool(wanted & {"message", "survey"})
         standing = (_text(defaults.get("from")), _text(defaults.get("reply_to")))
-        plan = _Plan(code, footed, links, odd, standing, _text(defaults.get("signature")))
+        plan = _Plan(code, footed, links, odd, standing, SmsRules.of(defaults) if row.channel == "sms" else None)
         live.plans[row.template_hash, row.klass] = plan
         return plan
 
@@ -137,6 +223,25 @@ class LedgerRenderer:
         if row.survey is not None and "survey" in wanted:
             url = f"{self._base_url}/s/{token(self._secret, 'survey', row.id)}"
             extras["survey"] = {"name": row.survey, "url": url, "links": survey_links(url, _kind_of(project, row))}
+
+
+def _tracked(live: _Live, row: Message) -> tuple[bool, bool]:
+    """Whether opens and clicks of a message are counted."""
+    tracking: Tracking = live.project.tracking
+    if row.topic in live.untracked:
+        return False, False
+    return tracking.opens, tracking.clicks
+
+
+@lru_cache(maxsize=1024)
+def _tags(utm: Utm, channel: str, journey: str, step: str) -> UtmTags:
+    named = {
+        "utm_source": utm.source,
+        "utm_medium": utm.medium or channel,
+        "utm_campaign": utm.campaign or journey,
+        "utm_content": utm.content or step,
+    }
+    return UtmTags(tuple(named.items()), utm.domains)
 
 
 def survey_links(url: str, kind: str | None) -> list[dict[str, Any]]:

@@ -1,8 +1,9 @@
 """What people asked not to have any more, as a file outside of the database, and done again in a restored one.
 
 One JSON object a line, in the order in which the database wrote it down: `opted_out` and `opted_in` (of what was opted
-out) with customer, topic and channel; `suppressed` with channel, address and cause; `erased` with a customer, for tools
-that erase people elsewhere; `current`, which says that the file held everything at that instant.
+out) with customer, topic and channel; `suppressed` with channel, address and cause; `erased` with a customer, by the
+hash of the id (tools that erase people elsewhere may write the id itself); `current`, which says that the file held
+everything at that instant.
 
 Lines may come twice, and those of transactions that ran at once in another order than their ids: what counts is the
 last word about each choice, and an opt-out that is done again does no harm.
@@ -12,16 +13,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from orchestrator.core.addresses import address_of
 from orchestrator.core.inbox import ConsentChanged
-from orchestrator.core.program import CHANNELS
 from orchestrator.core.time.iso import format_instant
 from orchestrator.errors import UsageError
+from orchestrator.stores.erasing import ERASED, hash_of
 from orchestrator.stores.protocol import Arrival, Right, Store
 
 PAGE: Final = 5_000
@@ -36,8 +36,6 @@ _KINDS: Final = {
     "erased": ("customer",),
     "current": (),
 }
-_ERASED: Final = "erased"
-_WRITTEN_TO: Final = ("email", "sms")
 
 
 def rights_since(store: Store, since: datetime | None) -> Iterator[Right]:
@@ -118,21 +116,31 @@ class RightsFile:
 
 
 class Replayed(NamedTuple):
-    """What a replay did. `opted_out`: choices that are closed now; `erased`: customers whom somebody has to erase
-    again, and to whom nothing is sent until then; `current_at`: until when the file is known to be whole."""
+    """What a replay did. `opted_out`: choices that are closed now; `erased`: erasures that stand, of which `again`
+    customers had come back with the backup; `current_at`: until when the file is known to be whole."""
 
     lines: int = 0
     opted_out: int = 0
     suppressed: int = 0
-    erased: tuple[str, ...] = ()
+    erased: int = 0
+    again: int = 0
     current_at: str | None = None
 
 
-def replay_rights(store: Store, lines: Iterable[str], name: str, now: datetime, since: datetime | None) -> Replayed:
+def replay_rights(
+    store: Store,
+    lines: Iterable[str],
+    name: str,
+    now: datetime,
+    since: datetime | None,
+    real_at: datetime | None = None,
+    actor: str = "rights replay",
+) -> Replayed:
     """Do everything again that lines of a file say (from an instant on). Nothing is ever opened by it.
 
-    What is deployed has to be known to the store. A last line that is not whole is left out; raises UsageError for any
-    other that cannot be read, before anything is done.
+    `now` is journey time; `real_at` the actual instant (default `now`), for the certificates of those who are erased
+    again. What is deployed has to be known to the store. A last line that is not whole is left out; raises UsageError
+    for any other that cannot be read, before anything is done.
     """
     last: dict[tuple[str, str, str], str] = {}
     suppressed: dict[tuple[str, str, str], None] = {}
@@ -154,8 +162,7 @@ def replay_rights(store: Store, lines: Iterable[str], name: str, now: datetime, 
             case _:
                 last[said["customer"], said["topic"], said["channel"]] = kind
     outs = [choice for choice, kind in last.items() if kind == "opted_out"]
-    outs += [(customer, *place) for customer in erased for place in _everything(store)]
-    entries = [*suppressed, *(entry for customer in erased for entry in _addresses(store, customer))]
+    entries = list(suppressed)
     for begin in range(0, len(outs), PAGE):
         store.ingest([
             Arrival(customer, now, ConsentChanged(topic, channel, "out"))
@@ -163,7 +170,16 @@ def replay_rights(store: Store, lines: Iterable[str], name: str, now: datetime, 
         ])  # fmt: skip
     for begin in range(0, len(entries), PAGE):
         store.suppress(entries[begin : begin + PAGE], now)
-    return Replayed(count, len(outs), len(entries), tuple(erased), current_at)
+    # Last, because an opt-out of somebody who is not there makes a row of its own.
+    hashes = [_hash_of(store, customer) for customer in erased]
+    found = store.erased(hashes, now, real_at or now) if hashes else {}
+    for customer in found.values():
+        store.erase(customer, now, real_at or now, actor)
+    return Replayed(count, len(outs), len(entries), len(erased), len(found), current_at)
+
+
+def _hash_of(store: Store, customer: str) -> str:
+    return customer.removeprefix(ERASED) if customer.startswith(ERASED) else hash_of(store.salt, customer)
 
 
 def instant_of(text: Any, place: str) -> datetime:
@@ -204,19 +220,3 @@ def _read(line: str, place: str) -> Mapping[str, Any]:
     if missing:
         raise UsageError(f"{place}: `{said['right']}` lacks {', '.join(missing)}", "bad_rights")
     return said
-
-
-def _everything(store: Store) -> Sequence[tuple[str, str]]:
-    """Every (topic, channel) that somebody may be written to by."""
-    project = store.index.project
-    return [(topic, channel) for topic in project.topics for channel in CHANNELS]
-
-
-def _addresses(store: Store, customer: str) -> Iterator[tuple[str, str, str]]:
-    card = store.card(customer)
-    if card is None or card.customer is None:
-        return
-    for channel in _WRITTEN_TO:
-        address, _ = address_of(card.customer, channel)
-        if address is not None:
-            yield channel, address.normal, _ERASED

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from orchestrator.channels.protocol import Answer
 from orchestrator.core.claim import Claimed, ClaimVerdict, normal_of
-from orchestrator.core.inbox import Body, Receipt
+from orchestrator.core.devices import REMOVE
+from orchestrator.core.inbox import Body, Identified, Receipt
 from orchestrator.core.ledger import UNSENT, Message
 from orchestrator.core.transition import Transition, transition
 from orchestrator.stores.protocol import Settlement, Store
@@ -107,7 +108,7 @@ class Settler:
         if again:
             lines.append(line_of_row(row, at, "retried", {"channel": row.channel, "reason": "unknown_outcome"}, 1))
         if answer.outcome == "accepted":
-            if not answer.receipts and not self._tell_sent:  # as nearly always
+            if not answer.receipts and not self._tell_sent and not answer.gone:  # as nearly always
                 return _settlement(
                     (row.id, row.customer_id, "sent", lines, None, True, (), None, None, fence, None, False, False)
                 )
@@ -129,7 +130,8 @@ class Settler:
         data = {"channel": row.channel, "status": "rejected", "reason": "provider_rejected"}
         lines.append(line_of_row(row, at, "outcome", data, 1, {"answer": answer.reason}))
         coupon = self._released(row, at, lines)
-        receipts = [Receipt("failed", row.channel, row.id)] if self._tell_failed else ()
+        receipts: list[Body] = [Receipt("failed", row.channel, row.id)] if self._tell_failed else []
+        receipts += _forgotten(answer)
         cause = _cause(claimed, answer)
         return Settlement(
             row.id, row.customer_id, "rejected", lines, None, True, receipts, coupon, cause, claimed.fence
@@ -151,7 +153,13 @@ class Settler:
 
 
 def _receipts(row: Message, answer: Answer) -> list[Body]:
-    return [Receipt(kind, row.channel, row.id) for kind in answer.receipts]  # type: ignore[arg-type]
+    told: list[Body] = [Receipt(kind, row.channel, row.id) for kind in answer.receipts]  # type: ignore[arg-type]
+    return told + _forgotten(answer)
+
+
+def _forgotten(answer: Answer) -> list[Body]:
+    """Devices that are gone are taken out of the profile by an arrival of their own, as an app would have it done."""
+    return [Identified({REMOVE: list(answer.gone)})] if answer.gone else []
 
 
 def _cause(claimed: Claimed, answer: Answer) -> tuple[str, str, str] | None:

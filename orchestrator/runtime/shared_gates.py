@@ -29,6 +29,22 @@ BELIEVED_FOR: Final = 1.0
 log = logging.getLogger(__name__)
 
 
+class Instants:
+    """The actual instant at a reading of a clock that counts seconds; asked once a second."""
+
+    def __init__(self, clock: Callable[[], float], real_now: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._real_now = real_now
+        self._anchor: tuple[float, datetime] | None = None
+
+    def __call__(self, now: float) -> datetime:
+        """The actual instant at `now` of the clock."""
+        anchor = self._anchor
+        if anchor is None or not 0 <= now - anchor[0] < BELIEVED_FOR:
+            anchor = self._anchor = (self._clock(), self._real_now())
+        return anchor[1] + timedelta(seconds=now - anchor[0])
+
+
 class SharedState:
     """What one process knows of the rows that all share. Safe for several threads.
 
@@ -38,19 +54,10 @@ class SharedState:
     def __init__(self, store: Store, clock: Callable[[], float], real_now: Callable[[], datetime]) -> None:
         self.store = store
         self.me = secrets.token_hex(8)
-        self._clock = clock
-        self._real_now = real_now
-        self._anchor: tuple[float, datetime] | None = None
+        self.real_at = Instants(clock, real_now)
         self._circuits: dict[str, CircuitRecord] = {}
         self._read_at: float | None = None
         self._lock = threading.Lock()
-
-    def real_at(self, now: float) -> datetime:
-        """The actual instant at `now` of the clock."""
-        anchor = self._anchor
-        if anchor is None or not 0 <= now - anchor[0] < BELIEVED_FOR:
-            anchor = self._anchor = (self._clock(), self._real_now())
-        return anchor[1] + timedelta(seconds=now - anchor[0])
 
     def circuit(self, name: str, now: float) -> CircuitRecord:
         """A circuit as it was a second ago at most. Raises StoreBusy."""

@@ -9,8 +9,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from orchestrator.core.consent import closed_by
 from orchestrator.core.identity import stable_hash
-from orchestrator.core.inbox import ConsentChanged, Occurred
+from orchestrator.core.inbox import Occurred
 from orchestrator.core.state import dumps
 from orchestrator.stores.instants import micros
 from orchestrator.stores.protocol import Arrival, Ingested, content_of
@@ -27,7 +28,7 @@ class Prepared(NamedTuple):
     body: str
     message_id: str | None
     content: int
-    opted_out: tuple[str, str] | None
+    opted_out: tuple[tuple[str, str], ...]
 
 
 class Batch:
@@ -98,14 +99,14 @@ def prepared(arrival: Arrival) -> Prepared:
         received = micros(received_at)
         happened = received if at is received_at else micros(at)
         content = _signed(stable_hash(customer, name, text)) if message_id is not None else 0
-        return Prepared(customer, received, event_text(name, happened, text, id), message_id, content, None)
+        return Prepared(customer, received, event_text(name, happened, text, id), message_id, content, ())
     return Prepared(
         customer,
         micros(received_at),
         body_text(body),
         message_id,
         _signed(content_of(arrival)) if message_id is not None else 0,
-        (body.topic, body.channel) if isinstance(body, ConsentChanged) and body.state == "out" else None,
+        closed_by(body),
     )
 
 

@@ -3,22 +3,22 @@ process."""
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush, nlargest
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from orchestrator.core.changes import Changes, CustomerChanges
 from orchestrator.core.claim import Claimed
+from orchestrator.core.consent import closed_by
 from orchestrator.core.customer import Customer
 from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.expression.scope import PastEvent
 from orchestrator.core.goals import goal_is_open
 from orchestrator.core.inbox import (
     Body,
-    ConsentChanged,
     Deployed,
     Event,
     Item,
@@ -33,25 +33,31 @@ from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage, Switches, View
 from orchestrator.errors import UsageError
+from orchestrator.stores.erasing import hash_of
+from orchestrator.stores.memory_addressees import MemoryAddressees
 from orchestrator.stores.memory_channels import MemoryChannels
+from orchestrator.stores.memory_erasing import MemoryErasing
 from orchestrator.stores.memory_outbox import MemoryOutbox, Queued
 from orchestrator.stores.memory_overview import overview_of, standing_of
 from orchestrator.stores.memory_pools import MemoryPools
 from orchestrator.stores.memory_record import CustomerRecord
 from orchestrator.stores.memory_rights import MemoryRights
+from orchestrator.stores.memory_sends import sends_of
+from orchestrator.stores.memory_suppressions import MemorySuppressions, SuppressionDict
 from orchestrator.stores.protocol import (
     Arrival,
     CustomerCard,
     Ingested,
     Overview,
     RefusedItem,
+    SendsPage,
     Settlement,
     Snapshot,
     content_of,
 )
 
 
-class MemoryStore(MemoryChannels, MemoryRights):
+class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRights, MemoryErasing):
     """See Store. `forced` fixes draws in tests of journeys; `forget_messages` drops rows that nothing can ask for
     again."""
 
@@ -86,7 +92,7 @@ class MemoryStore(MemoryChannels, MemoryRights):
         self._pools = MemoryPools()
         self._outbox = MemoryOutbox()
         self._switches = Switches()
-        self._suppressions: dict[tuple[str, str], frozenset[str]] = {}
+        self._suppressions = SuppressionDict(salt)
         self._ended_by: dict[str, str] = {}
         self._marks: dict[str, datetime] = {}
         self._tallies: dict[str, int] = {}
@@ -149,7 +155,7 @@ class MemoryStore(MemoryChannels, MemoryRights):
 
     def ingest(self, arrivals: Sequence[Arrival]) -> Ingested:
         """Put arrivals into the inbox."""
-        accepted = duplicates = 0
+        accepted = duplicates = dropped = 0
         conflicts: list[str] = []
         for arrival in arrivals:
             body = arrival.body
@@ -164,17 +170,20 @@ class MemoryStore(MemoryChannels, MemoryRights):
                 self._seen_in_order.append(arrival)
             record = self._records.get(arrival.customer)
             if record is None:
+                if self._erased and self._is_kept_out(arrival.customer, arrival.received_at):
+                    dropped += 1
+                    continue
                 record = self._create(arrival.customer, arrival.received_at)
-            if isinstance(body, ConsentChanged) and body.state == "out":
-                out = {(body.topic, body.channel): "out"}
-                self._choose(arrival.customer, record.customer.consents, out, arrival.received_at)
+            if outs := closed_by(body):
+                chosen = dict.fromkeys(outs, "out")
+                self._choose(arrival.customer, record.customer.consents, chosen, arrival.received_at)
                 record.customer = record.customer.copy()
-                record.customer.consents.update(out)
+                _opt_out(record.customer, outs, arrival.received_at)
             self._put(record, arrival.received_at, body)
             accepted += 1
         if arrivals:
             self._forget_ids(arrivals[-1].received_at)
-        return Ingested(accepted, duplicates, tuple(conflicts))
+        return Ingested(accepted, duplicates, tuple(conflicts), dropped)
 
     def _forget_ids(self, now: datetime) -> None:
         """Drop ids that came longer ago than `dedupe`, and are new again."""
@@ -184,9 +193,16 @@ class MemoryStore(MemoryChannels, MemoryRights):
             if arrival.message_id is not None and self._seen.get(arrival.message_id) is arrival:
                 del self._seen[arrival.message_id]
 
+    def _is_kept_out(self, customer: str, at: datetime) -> bool:
+        """Whether somebody of this id was erased, so lately that the id is not taken again."""
+        erased_at = self._erased.get(hash_of(self.salt, customer))
+        return erased_at is not None and at - erased_at <= self.index.project.settings.dedupe
+
     def lay_history(self, customer: str, events: Iterable[Event]) -> None:
         """Join events to the past."""
         for event in events:
+            if customer not in self._records and self._erased and self._is_kept_out(customer, event.at):
+                return
             record = self._records.get(customer) or self._create(customer, event.at)
             record.history.add(PastEvent(event.at, event.name, dict(event.properties), event.id))
 
@@ -214,8 +230,8 @@ class MemoryStore(MemoryChannels, MemoryRights):
         """The customers that are due, in the order of their ids. One thread: nobody else can take them meanwhile."""
         while self._due and self._due[0][0] <= now:
             at, customer = heappop(self._due)
-            record = self._records[customer]
-            if record.next_due_at == at and record.parked is None:
+            record = self._records.get(customer)
+            if record is not None and record.next_due_at == at and record.parked is None:
                 self._get_ready(record)
         chosen = self._longest_due(budget) if only is None else sorted(self._ready.intersection(only))[:budget]
         self._ordinal += 1
@@ -301,8 +317,8 @@ class MemoryStore(MemoryChannels, MemoryRights):
             record.zone = None
             self._zones = None
             for item in record.inbox:  # an opt-out that came during the turn stands
-                if isinstance(item.body, ConsentChanged) and item.body.state == "out":
-                    record.customer.consents[item.body.topic, item.body.channel] = "out"
+                if outs := closed_by(item.body):
+                    _opt_out(record.customer, outs, item.received_at)
             if record.customer.consents != before:
                 at = change.transitions[-1].at if change.transitions else change.customer.created_at
                 self._choose(change.customer_id, before, record.customer.consents, at)
@@ -330,6 +346,8 @@ class MemoryStore(MemoryChannels, MemoryRights):
         for task in change.tasks:
             self._pools.task_changed(record.tasks.get(task.id), task)
             record.tasks[task.id] = task
+        if change.choices:
+            record.choices = [*record.choices, *change.choices]
         for order in change.suppress:
             self._suppress(*order)
         if change.taken != ((), (), (), ()):
@@ -351,15 +369,23 @@ class MemoryStore(MemoryChannels, MemoryRights):
                     message.status = mark
 
     def _suppress(self, channel: str, address: str, cause: str, at: datetime) -> None:
-        known = self._suppressions.get((channel, address), frozenset())
+        known = self._suppressions.plain((channel, address))
         if cause not in known:
             self._suppressions[channel, address] = known | {cause}
+            self._since[channel, address, cause] = at
             self._write_suppression(channel, address, cause, at)
 
     def suppress(self, entries: Sequence[tuple[str, str, str]], now: datetime) -> None:
         """Put addresses on the suppression list."""
         for entry in entries:
             self._suppress(*entry, now)
+
+    def unsuppress(self, entries: Sequence[tuple[str, str, str]]) -> None:
+        """Take causes off the suppression list."""
+        for channel, address, cause in entries:
+            left = self._suppressions.pop((channel, address), frozenset()) - {cause}
+            if left:
+                self._suppressions[channel, address] = left
 
     # --- delivery --------------------------------------------------------------------------------------------------
 
@@ -438,6 +464,8 @@ class MemoryStore(MemoryChannels, MemoryRights):
                     self._outbox.keep(queued, settled)
                 continue
             message.status = settled.status
+            if settled.handed_over:
+                self._written_to(message.row)
             if not self._forget:
                 self._bury(settled, queued.fence if queued is not None else 0, now)
             coupon = record.coupons.get(settled.release_coupon) if settled.release_coupon is not None else None
@@ -579,7 +607,7 @@ class MemoryStore(MemoryChannels, MemoryRights):
 
     def next_due_at(self) -> datetime | None:
         """The earliest instant at which something is due."""
-        while self._due and self._records[self._due[0][1]].next_due_at != self._due[0][0]:
+        while self._due and self._next_due_of(self._due[0][1]) != self._due[0][0]:
             heappop(self._due)
         instants = [self._due[0][0]] if self._due else []
         if self._ready:
@@ -588,6 +616,10 @@ class MemoryStore(MemoryChannels, MemoryRights):
         if queued is not None:
             instants.append(queued)
         return min(instants, default=None)
+
+    def _next_due_of(self, customer: str) -> datetime | None:
+        record = self._records.get(customer)
+        return None if record is None else record.next_due_at
 
     def message(self, customer: str, channel: str, step: str | None) -> Message | None:
         """The latest message of a customer on a channel."""
@@ -632,20 +664,35 @@ class MemoryStore(MemoryChannels, MemoryRights):
         found = [t for t in (*self._past, *self._journal) if t.customer == customer]
         return sorted(found, key=lambda t: (t.at, t.seq))
 
+    def sends(self, since: datetime, until: datetime, after: str, limit: int) -> SendsPage:
+        """What customers were sent. Raises UsageError where the journal is not kept."""
+        if self._past is None:
+            raise UsageError("this store keeps no journal; make it with keep_journal=True", "no_journal")
+        return sends_of(self._records, [*self._past, *self._journal], since, until, after, limit)
+
     def ledger(self, message_id: str) -> LoadedMessage | None:
         """A message by its id."""
         return next((m for m in self._messages() if m.row.id == message_id), None)
+
+    def messages_under(self, prefix: str) -> Sequence[LoadedMessage]:
+        """By looking at all of them."""
+        return sorted((m for m in self._messages() if m.row.id.startswith(prefix)), key=lambda m: m.row.id)[:100]
 
     def latest_messages(self, limit: int) -> Sequence[LoadedMessage]:
         """The messages decided last."""
         return nlargest(limit, self._messages(), key=lambda m: (m.row.at, m.row.id))
 
     def _messages(self) -> Iterator[LoadedMessage]:
-        return (message for record in self._records.values() for message in record.messages)
+        theirs = (message for record in self._records.values() for message in record.messages)
+        return chain(theirs, self._nobodys)
 
     def overview(self) -> Overview:
         """Counted anew each time."""
-        return overview_of(self._records.values(), self._outbox, len(self._refused))
+        found = overview_of(self._records.values(), self._outbox, len(self._refused))
+        if not self._nobodys:
+            return found
+        theirs = Counter((message.row.channel, message.status) for message in self._nobodys)
+        return found._replace(messages=dict(Counter(found.messages) + theirs))
 
     def standing(self) -> Mapping[tuple[str, str, str], int]:
         """Counted anew each time."""
@@ -693,6 +740,12 @@ class MemoryStore(MemoryChannels, MemoryRights):
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _opt_out(customer: Customer, places: Iterable[tuple[str, str]], at: datetime) -> None:
+    for place in places:
+        customer.consents[place] = "out"
+        customer.consent_dates = {**customer.consent_dates, place: at}
 
 
 def _place(record: CustomerRecord) -> tuple[datetime, str]:

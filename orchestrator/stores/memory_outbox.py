@@ -168,6 +168,20 @@ class MemoryOutbox:
             queued.available_at = min(queued.available_at, queued.row.at)
         self._queue(found)
 
+    def forget(self, customer: str) -> None:
+        """Everything of an erased customer that waits, or is claimed, goes."""
+
+        def theirs(queued: Queued) -> bool:
+            return queued.row.customer_id == customer
+
+        self.direct = deque(q for q in self.direct if not theirs(q))
+        self.throttled = {j: deque(q for q in queue if not theirs(q)) for j, queue in self.throttled.items()}
+        self.waiting = [q for q in self.waiting if not theirs(q)]
+        self.retried = [(at, q) for at, q in self.retried if not theirs(q)]
+        self.frozen = [q for q in self.frozen if not theirs(q)]
+        self.claimed = {id: q for id, q in self.claimed.items() if not theirs(q)}
+        self.requests = {id: request for id, request in self.requests.items() if request.customer_id != customer}
+
     # --- throttles and instants ------------------------------------------------------------------------------------
 
     def room(self, journey: str, throttle: Throttle | None, now: datetime) -> tuple[int | None, datetime | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from orchestrator.core.consent import Choice
 from orchestrator.core.customer import Customer
 from orchestrator.core.enrollment import Enrollment, EntryRecord
 from orchestrator.core.expression.scope import PastEvent
@@ -42,6 +43,7 @@ class CustomerRecord:
     `known_from` when the customer first arrived, whatever the profile says."""
 
     __slots__ = (
+        "choices",
         "coupons",
         "customer",
         "enrollments",
@@ -63,6 +65,7 @@ class CustomerRecord:
         self.known_from = customer.created_at
         self.inbox: list[Item] = []
         self.enrollments: dict[str, Enrollment] = {}
+        self.choices: Sequence[Choice] = ()
         self.entries: dict[tuple[str, str], EntryRecord] = {}
         self.history = MemoryHistory()
         self.messages: list[LoadedMessage] = []

@@ -68,3 +68,6 @@ class Suppressions(Mapping[tuple[str, str], frozenset[str]]):
 
     def __len__(self) -> int:
         return sum(map(bool, self._known.values()))
+
+    def __bool__(self) -> bool:
+        return self._read is not None  # what was not asked for yet is on it all the same

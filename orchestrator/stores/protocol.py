@@ -6,13 +6,14 @@ contract as tests: a new store plugs in there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
 
 from orchestrator.core.changes import Changes
 from orchestrator.core.circuit import CircuitRecord
 from orchestrator.core.claim import Claimed
+from orchestrator.core.consent import Choice
 from orchestrator.core.customer import Customer
 from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.identity import stable_hash
@@ -21,9 +22,11 @@ from orchestrator.core.index import Index
 from orchestrator.core.ledger import Coupon, Message, Request, Task
 from orchestrator.core.program import Journey
 from orchestrator.core.project import Offer
+from orchestrator.core.sends import CustomerSends
 from orchestrator.core.state import body_to_json, dumps
 from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage, Switches, View
+from orchestrator.stores.erasing import Certificate
 
 
 class Arrival(NamedTuple):
@@ -177,8 +180,9 @@ class Overview(NamedTuple):
 
 
 class Right(NamedTuple):
-    """What somebody asked not to have any more. `kind`: opted_out, opted_in (again, after an opt-out), suppressed;
-    `at` is real time. A choice has `customer`, `topic` and `channel`, a suppression `channel`, `address`, `cause`."""
+    """What somebody asked not to have any more. `kind`: opted_out, opted_in (again, after an opt-out), suppressed,
+    erased; `at` is real time. A choice has `customer`, `topic` and `channel`, a suppression `channel`, `address`,
+    `cause`, an erasure the hash of the `customer`."""
 
     id: int
     at: datetime
@@ -188,6 +192,27 @@ class Right(NamedTuple):
     channel: str | None = None
     address: str | None = None
     cause: str | None = None
+
+
+class Suppressed(NamedTuple):
+    """An entry of the suppression list: whom nothing may be written to, why, and since when (journey time)."""
+
+    channel: str
+    address: str
+    cause: str
+    at: datetime
+
+
+ANSWERED_ON: Final = frozenset({"sms", "whatsapp"})
+"""Channels on which people write back from the address that was written to."""
+
+
+class SendsPage(NamedTuple):
+    """Some customers with what they were sent, in the order of their ids. `upto`: the last of them; None: nobody comes
+    after them."""
+
+    customers: Sequence[CustomerSends]
+    upto: str | None
 
 
 class StoreBusy(Exception):
@@ -374,6 +399,35 @@ class Store(Protocol):
     def suppress(self, entries: Sequence[tuple[str, str, str]], now: datetime) -> None:
         """Put (channel, normalised address, cause) on the suppression list at once."""
 
+    def suppressed(self, after: tuple[str, str, str], limit: int) -> Sequence[Suppressed]:
+        """The suppression list as it is kept, hashed entries included: at most `limit` entries after (channel, address,
+        cause), by code point; ("", "", "") is before all of them."""
+
+    def soften(self, name: str, at: datetime, half_life: timedelta, alive_at: datetime | None = None) -> float:
+        """One soft bounce more for what has this name. Returns their weight, of which half is gone after `half_life`;
+        see orchestrator.core.suppression.softened."""
+
+    def unsoften(self, name: str) -> None:
+        """Forget the soft bounces under a name. Costs a look where there are none."""
+
+    def unsuppress(self, entries: Sequence[tuple[str, str, str]]) -> None:
+        """Take (channel, normalised address, cause) off the suppression list at once; other causes stay."""
+
+    def addressee(self, channel: str, address: str) -> str | None:
+        """The customer whom the message was about that was handed over last to this address on a channel of
+        ANSWERED_ON; None: none was, or the customer is gone."""
+
+    def consent_log(self, customer: str) -> Sequence[Choice]:
+        """A customer's rows of the consent ledger, in the order in which they were taken."""
+
+    def erase(self, customer: str, now: datetime, real_at: datetime, actor: str) -> Certificate | None:
+        """Erase a person, at once and everywhere: see orchestrator.stores.erasing for what is kept of whom. `now` is
+        journey time, from which the id is taken no more for `settings.dedupe`. None: nobody has this id."""
+
+    def erased(self, hashes: Collection[str], now: datetime, real_at: datetime) -> Mapping[str, str]:
+        """Take nothing of the ids behind these hashes from now on (as after `erase`), and tell which of them are known:
+        id by hash. For a backup that was restored: whoever is known is to be erased again."""
+
     def oldest_due(self, now: datetime) -> Mapping[str, datetime]:
         """Since when the oldest thing that is due waits, by lane: `turn`, the classes of messages, `requests`. Lanes in
         which nothing is due are left out; so is what an operator, a throttle or a provider holds back."""
@@ -400,6 +454,10 @@ class Store(Protocol):
     def ledger(self, message_id: str) -> LoadedMessage | None:
         """A message by its id; None: there is none (any more)."""
 
+    def messages_under(self, prefix: str) -> Sequence[LoadedMessage]:
+        """The messages whose ids begin with these characters (small letters, digits; at least 12), at most 100, by id:
+        those of an enrollment, whose id theirs begin with."""
+
     def latest_messages(self, limit: int) -> Sequence[LoadedMessage]:
         """The messages decided last, newest first."""
 
@@ -417,6 +475,10 @@ class Store(Protocol):
 
     def keep_refused(self, items: Sequence[RefusedItem]) -> None:
         """Keep what could not be taken, to be shown."""
+
+    def sends(self, since: datetime, until: datetime, after: str, limit: int) -> SendsPage:
+        """What customers were sent and were not, from `since` to before `until` (journey time, of the hand-over), with
+        their choices up to then: the first `limit` customers whose ids come after `after` ("": all do)."""
 
     def refused(self, limit: int) -> Sequence[RefusedItem]:
         """What could not be taken, newest first."""

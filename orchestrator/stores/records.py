@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any, Final
 
-from orchestrator.core.customer import Customer, Timer
+from orchestrator.core.consent import Choice
+from orchestrator.core.customer import NO_DATES, Customer, Timer
 from orchestrator.core.enrollment import Enrollment, EntryRecord, LoopState, entry_record
 from orchestrator.core.inbox import Body, Event, Occurred
 from orchestrator.core.ledger import Message, message
@@ -75,7 +76,11 @@ def customer_of(id: str, created_at: int, state: str, consents: str | None) -> C
     c.tags = tuple(tags) if tags else ()
     c.segments = frozenset(segments) if segments else _NO_SEGMENTS
     c.timers = {(kind, name): Timer(instant(due_at), data) for kind, name, due_at, data in timers} if timers else {}
-    c.consents = {} if consents is None else _choices(consents).copy()
+    if consents is None:
+        c.consents, c.consent_dates = {}, NO_DATES
+    else:
+        states, c.consent_dates = _choices(consents)
+        c.consents = states.copy()
     return c
 
 
@@ -84,15 +89,81 @@ def segments_of(state: str) -> list[str]:
     return loads(state)[9]  # type: ignore[no-any-return]
 
 
-def choices_of(consents: str) -> dict[tuple[str, str], str]:
-    """A customer's choices from their row: (topic, channel) to `in` or `out`."""
-    return _choices(consents).copy()
+Choices = Mapping[tuple[str, str], tuple[str, int | None]]
+"""(topic, channel) to what holds, with the instant (in microseconds) that belongs to it; see Customer."""
+
+
+def choices_of(consents: str) -> dict[tuple[str, str], tuple[str, int | None]]:
+    """A customer's choices from their row."""
+    return {(topic, channel): (state, date[0] if date else None) for topic, channel, state, *date in loads(consents)}
+
+
+def choices_text(choices: Choices) -> str:
+    """A customer's choices as their row keeps them: [[topic, channel, state], ...], with an instant where one
+    belongs to it."""
+    rows = [(*place, state, date) for place, (state, date) in choices.items()]
+    return dumps([row if row[3] is not None else row[:3] for row in rows])
+
+
+def choices_by(customer: Customer) -> dict[tuple[str, str], tuple[str, int | None]]:
+    """A customer's choices, for their row."""
+    dates = customer.consent_dates
+    return {place: (state, micros_or_none(dates.get(place))) for place, state in customer.consents.items()}
+
+
+def told(before: Choices, after: Choices) -> list[tuple[str, tuple[str, str]]]:
+    """What changed choices mean for `rights`, as (kind, place): opt-outs and their ends. A first "in" closes nothing,
+    and is nobody's right."""
+    return [
+        (f"opted_{state}", place)
+        for place, (state, _) in after.items()
+        if (state == "out") != (place in before and before[place][0] == "out")
+    ]
+
+
+def chose_anew(before: Customer, after: Customer) -> bool:
+    """Whether the row of a customer's choices has to be written."""
+    return before.consents != after.consents or before.consent_dates != after.consent_dates
 
 
 @lru_cache(maxsize=1_024)
-def _choices(consents: str) -> dict[tuple[str, str], str]:
-    """Most customers of a brand made one of a few choices."""
-    return {(topic, channel): choice for topic, channel, choice in loads(consents)}
+def _choices(consents: str) -> tuple[dict[tuple[str, str], str], Mapping[tuple[str, str], datetime]]:
+    """Most customers of a brand made one of a few choices, to which no instant belongs."""
+    known = choices_of(consents)
+    dates = {place: instant(date) for place, (_, date) in known.items() if date is not None}
+    return {place: state for place, (state, _) in known.items()}, dates or NO_DATES
+
+
+CHOICE: Final = "shard, customer, seq, at, noted_at, topic, channel, state, source, wording, proof, expires_at, refused"
+"""The columns of the consent ledger, for those who write and read it."""
+
+
+def choice_row(choice: Choice) -> tuple[Any, ...]:
+    """A row of the consent ledger behind (shard, customer, seq)."""
+    topic, channel, state, at, noted_at, source, wording, proof, expires_at, refused = choice
+    return (
+        micros(at), micros(noted_at), topic, channel, state, source, wording, None if proof is None else dumps(proof),
+        micros_or_none(expires_at), refused,
+    )  # fmt: skip
+
+
+def choice_of(
+    at: int,
+    noted_at: int,
+    topic: str,
+    channel: str,
+    state: str,
+    source: str,
+    wording: str | None,
+    proof: str | None,
+    expires_at: int | None,
+    refused: str | None,
+) -> Choice:
+    """The row that `choice_row` wrote."""
+    return Choice(
+        topic, channel, state, instant(at), instant(noted_at), source, wording, None if proof is None else loads(proof),
+        instant_or_none(expires_at), refused,
+    )  # fmt: skip
 
 
 # --- enrollments and entries ------------------------------------------------------------------------------------------
@@ -106,6 +177,10 @@ _ENROLLMENT_FIELDS: Final = len(loads(_ENROLLMENT))
 _RARE: Final = "[false,false,0,null,[],[],{},null,null,null,{}]"
 _RARE_FIELDS: Final = len(loads(_RARE))
 _AS_UNTIL: Final = "true"
+
+
+NO_STATE: Final = _ENROLLMENT
+"""The state of an enrollment that is nobody's any more."""
 
 
 def enrollment_state(e: Enrollment, properties_text: str | None = None) -> str:

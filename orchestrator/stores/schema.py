@@ -252,7 +252,8 @@ IDENTIFIERS = _keyed(
     _needed("shard", Integer),
     _needed("customer", _ID),
 )
-"""Whom an identifier means. Kind `external` is the brand's own id."""
+"""Whom an identifier means. Kind `external` is the brand's own id; `to_sms` and `to_whatsapp`: an address, and whom the
+last message was about that was handed over to it."""
 
 FORWARDING = _keyed(
     "forwarding",
@@ -269,7 +270,41 @@ CONSENTS = _keyed(
     _customer(),
     _needed("state", Text),
 )
-"""One row for each customer who chose anything: [[topic, channel, state], ...]. Its lock orders opt-out and claim."""
+"""One row for each customer who chose anything: [[topic, channel, state], ...], with an instant behind the state where
+one belongs to it (see orchestrator.core.customer). Its lock orders opt-out and claim."""
+
+CONSENT_LOG = _wide(
+    "consent_log",
+    _shard(),
+    _customer(),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    _needed("at", _INSTANT),
+    _needed("noted_at", _INSTANT),
+    _needed("topic", _name(200)),
+    _needed("channel", _name(20)),
+    _needed("state", _name(12)),
+    _needed("source", _name(20)),
+    Column("wording", Text),
+    Column("proof", Text),
+    Column("expires_at", _INSTANT),
+    Column("refused", _name(40)),
+)
+"""The consent ledger: every choice, with what was shown and what proves it (JSON); kept for good. `rights` is another
+thing: it is exported, holds only what closes, and is forgotten when no backup is as old any more.
+`at`: when it was chosen; `noted_at`: when it was taken; `refused`: why it changed nothing."""
+
+ERASURES = _keyed(
+    "erasures",
+    Column("hash", _name(64), primary_key=True),
+    _needed("at", _INSTANT),
+    _needed("erased_at", _INSTANT),
+    _needed("shard", Integer),
+    _needed("customer", _ID),
+    _needed("swept", Integer, default=0),
+    _needed("digest", _name(64)),
+)
+"""Whom nobody may bring back for a while, by the hash of the id. `at` is journey time, from which that counts;
+`erased_at` is real time; `swept`: what arrived while it happened was looked for, too; `digest`: the certificate's."""
 
 SUPPRESSIONS = _keyed(
     "suppressions",
@@ -295,8 +330,8 @@ RIGHTS = Table(
     Column("cause", _name(20)),
 )
 """What people asked not to have any more, in the order in which it came: exported continuously, so that whoever goes
-back to a backup can do it again. `kind`: opted_out, opted_in (of what was opted out), suppressed. `at`: the database's
-own clock when the row was written."""
+back to a backup can do it again. `kind`: opted_out, opted_in (of what was opted out), suppressed, erased (then
+`external_id` is the hash of who it was). `at`: the database's own clock when the row was written."""
 Index("ix_rights_at", RIGHTS.c.at)
 
 # --- what arrives -----------------------------------------------------------------------------------------------------

@@ -11,18 +11,21 @@ from jinja2 import TemplateSyntaxError
 
 from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.errors import Problem
-from orchestrator.templating.assets import Asset, check_assets
+from orchestrator.templating.assets import FOLDER, Asset, check_assets
+from orchestrator.templating.attaching import IMAGES, MOST_BYTES, PICTURES, is_attaching
 from orchestrator.templating.binding import Binding
 from orchestrator.templating.environment import LEXER, TEXT, parse
-from orchestrator.templating.front_matter import FrontMatter, Value, read_fields, read_front_matter
+from orchestrator.templating.front_matter import FrontMatter, Value, read_front_matter
 from orchestrator.templating.html_parts import check_body
 from orchestrator.templating.html_scan import scan
 from orchestrator.templating.includes import Includer
 from orchestrator.templating.pieces import Atom, Data, Piece, PieceError, split
 from orchestrator.templating.positions import Position, SourceMap
+from orchestrator.templating.structured import main_text, read_structure
 from orchestrator.templating.templates import Parts, TemplateVariant
 
-_EMAIL_KEYS = ("subject", "preheader", "topic", "from", "reply_to")
+_EMAIL_KEYS = ("subject", "preheader", "topic", "from", "reply_to", "attachments", "images")
+_FIELDS = ("url", "image")
 _TEXT_KEYS = ("topic", "from")
 _TAGS = ("if", "elif", "else", "endif", "for", "endfor", "set", "with", "endwith", "include", "raw", "endraw")
 _WARNINGS = frozenset({"script", "remote_stylesheet", "remote_image", "no_subject"})
@@ -75,8 +78,8 @@ class _Builder:
         text = files.texts[files.main]
         base = self.sources.add(f"templates/{files.main}", text)
         if files.kind == "yaml":
-            values: Mapping[str, Value] = read_fields(
-                text, None, lambda code, at, *rest: self.report(code, base + at, *rest)
+            values: Mapping[str, Value] = read_structure(
+                files.channel, text, lambda code, at, *rest: self.report(code, base + at, *rest)
             )
             parts = self._structured(values, base)
         else:
@@ -140,7 +143,9 @@ class _Builder:
         pieces = {key: self._value(value, base) for key, value in values.items() if key != "topic"}
         fields = {key: part for key, part in pieces.items() if key not in ("title", "body")}
         self._find_assets(fields.get("image", []), link=True)
-        return Parts(subject=pieces.get("title"), text=pieces.get("body"), fields=fields)
+        shown = [pieces[key] for key in main_text(self.files.channel, values)]
+        text = [piece for number, part in enumerate(shown) for piece in ([Data("\n", base)] if number else []) + part]
+        return Parts(subject=pieces.get("title"), text=text, fields=fields)
 
     def _message(self, front: FrontMatter, text: str, base: int) -> Parts:
         values = front.values
@@ -151,8 +156,9 @@ class _Builder:
             preheader=self._value(values["preheader"], base) if "preheader" in values else None,
             sender=self._value(values["from"], base) if "from" in values else None,
             reply_to=self._value(values["reply_to"], base) if "reply_to" in values else None,
-            fields={key: self._value(values[key], base) for key in ("url", "image") if key in values},
+            fields={key: self._value(values[key], base) for key in values if key in _FIELDS or is_attaching(key)},
         )
+        self._check_attachments(values, base)
         self._find_assets(parts.fields.get("image", []), link=True)
         if self.files.channel == "email" and parts.subject is None and self.sound:
             self.report(
@@ -168,6 +174,27 @@ class _Builder:
             check_body(body, self.files.kind, self.report)
             self._find_assets(body)
         return replace(parts, html=body, kind=self.files.kind, text=self._beside())
+
+    def _check_attachments(self, values: Mapping[str, Value], base: int) -> None:
+        """Files have to be there, by plain names; pictures are inline or not."""
+        if IMAGES in values and values[IMAGES].text.strip() not in PICTURES:
+            message = f"`images` is {values[IMAGES].text[:40]!r}; expected {' or '.join(PICTURES)}"
+            self.report("front_matter", base + values[IMAGES].offset, message, None)
+        size = 0
+        for key, value in values.items():
+            if not (is_attaching(key) and key.endswith(".file")):
+                continue
+            name = value.text.strip().removeprefix(f"{FOLDER}/").removeprefix("assets/")
+            asset = self.files.assets.get(name)
+            if asset is None:
+                hint = did_you_mean(name, self.files.assets) or f"put the file into {FOLDER}/"
+                self.report("unknown_asset", base + value.offset, f"there is no file {FOLDER}/{name[:80]}", hint)
+                continue
+            self.assets[asset.name] = asset
+            size += len(asset.data)
+        if size > MOST_BYTES:
+            message = f"the attachments have {size:,} bytes together; a message may carry {MOST_BYTES:,}"
+            self.report("attachments_too_large", base, message, "link to the largest in the text instead")
 
     def _find_assets(self, pieces: list[Piece], *, link: bool = False) -> None:
         for asset in check_assets(pieces, self.files.assets, self.report, link=link):

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 import yaml
 
 from orchestrator.records import dataclass
+from orchestrator.templating.front_attachments import KEY, read_attachments
 
 LARGEST = 16_000
 MOST_BRACKETS = 40
@@ -56,32 +57,33 @@ def read_front_matter(text: str, known: Sequence[str], report: Report) -> FrontM
     return FrontMatter(_values(head, opening.end(), known, report), closing.end())
 
 
-def read_fields(text: str, known: Sequence[str] | None, report: Report) -> Mapping[str, Value]:
-    """A whole file of ``key: text`` pairs (push and other structured templates). `known` None: any key."""
-    return _values(text, 0, known, report)
-
-
 def _values(head: str, base: int, known: Sequence[str] | None, report: Report) -> dict[str, Value]:
+    node = read_mapping(head, base, report)
+    values: dict[str, Value] = {}
+    for key_node, value_node in node.value if node is not None else ():
+        _take(head, base, key_node, value_node, known, values, report)
+    return values
+
+
+def read_mapping(head: str, base: int, report: Report) -> yaml.MappingNode | None:
+    """The lines as YAML nodes, whose scalars are texts; None: there is nothing, or what `report` was told."""
     if not _small_enough(head, base, report):
-        return {}
+        return None
     try:
         node = yaml.compose(head, Loader=yaml.CSafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         _report_unreadable(head, base, mark.index if mark else 0, error.problem or "not readable", report)
-        return {}
+        return None
     except yaml.YAMLError as error:
         report("front_matter", base, f"not readable as YAML: {str(error).splitlines()[0]}", None)
-        return {}
+        return None
     if node is None:
-        return {}
+        return None
     if not isinstance(node, yaml.MappingNode):
         report("front_matter", base, "expected lines such as  subject: Your basket", "write one key: text pair a line")
-        return {}
-    values: dict[str, Value] = {}
-    for key_node, value_node in node.value:
-        _take(head, base, key_node, value_node, known, values, report)
-    return values
+        return None
+    return node
 
 
 def _small_enough(head: str, base: int, report: Report) -> bool:
@@ -136,15 +138,19 @@ def _take(
     if key in values:
         report("duplicate_key", at, f"'{key}' stands here a second time", "keep one of the two lines")
         return
+    if key == KEY:
+        values.update(read_attachments(value_node, lambda node: value_at(head, base, node, report), base, report))
+        return
     if not isinstance(value_node, yaml.ScalarNode):
         start = base + value_node.start_mark.index
         report("front_matter", start, f"'{key}' must be one text", 'write it in quotes: "{{ ... }}"')
         return
-    _report_cut(head, base, value_node, report)
-    values[key] = _located(head, base, value_node)
+    values[key] = value_at(head, base, value_node, report)
 
 
-def _located(head: str, base: int, node: yaml.ScalarNode) -> Value:
+def value_at(head: str, base: int, node: yaml.ScalarNode, report: Report) -> Value:
+    """A scalar with its place; what YAML cut off its end is reported."""
+    _report_cut(head, base, node, report)
     text = str(node.value)
     start = node.start_mark.index + (1 if node.style in ("'", '"') else 0)
     return Value(text, base + start, head.startswith(text, start))

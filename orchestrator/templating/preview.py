@@ -7,10 +7,11 @@ from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from orchestrator.core.gsm import beyond_gsm
 from orchestrator.templating.html_scan import Tag, scan
 from orchestrator.templating.pieces import Data
 from orchestrator.templating.render import Rendered
-from orchestrator.templating.sms import beyond_gsm, segments
+from orchestrator.templating.sms import segments
 
 CLIPPED_AT = 102 * 1024
 """Bytes of HTML after which Gmail cuts a message off and hides the rest, the unsubscribe link included."""

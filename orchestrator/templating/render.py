@@ -22,6 +22,7 @@ from orchestrator.templating.inlining import inline_rendered
 from orchestrator.templating.mjml import compile_rendered
 from orchestrator.templating.plain_text import text_of, tidy
 from orchestrator.templating.straight import Making
+from orchestrator.templating.structured import finished_field
 from orchestrator.templating.templates import TemplateLibrary, TemplateVariant
 
 _UTC = ZoneInfo("UTC")
@@ -163,7 +164,7 @@ class Renderer:
     ) -> Rendered:
         sender = _header(code, "from", code.sender, values, extras)
         reply_to = _header(code, "reply_to", code.reply_to, values, extras)
-        fields = tuple((key, part.render(values, LONGEST_TEXT)) for key, part in code.fields.items())
+        fields = tuple((key, _field(code, key, part.render(values, LONGEST_TEXT))) for key, part in code.fields.items())
         return rendered_of((*texts, sender or standing[0], reply_to or standing[1], fields))
 
     def _values(self, code: Compiled, frozen: Mapping[str, Any], extras: Mapping[str, Any]) -> Named:
@@ -221,6 +222,13 @@ def _in_header(code: Compiled, name: str, given: Any) -> str | None:
         return address_line(str(given), several=name == "reply_to")
     except HeaderRefused as error:
         raise RenderError(f"{name}: {error}", code.variant.path) from None
+
+
+def _field(code: Compiled, key: str, text: str) -> str:
+    try:
+        return finished_field(key, text)
+    except ValueRefused as error:
+        raise RenderError(str(error), code.variant.path) from None
 
 
 def _plain(code: Compiled, html: str | None, text: str | None) -> str:

@@ -1,22 +1,34 @@
-"""Who signs an SMS, and how long it is: its encoding, its units, and the segments it is sent and paid in.
+"""Who signs an SMS, how one ends them, and how long it is: its encoding, its units, and the segments it is sent and
+paid in.
 
-Sources: 3GPP TS 23.038 and 23.040.
+Sources: 3GPP TS 23.038 and 23.040; for China the carriers' rules: the sender's name in the brackets 【】 first, the
+way out at the end of what advertises (Measures on Communication Short Message Services, 2015, articles 16 and 18), and
+every character counted alike.
 """
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Literal, NamedTuple
 
-_BASIC = (
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
-    "¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-_EXTENSION = "\f^{}\\[~]|€"
-_UNITS_GSM = {**dict.fromkeys(_BASIC, 1), **dict.fromkeys(_EXTENSION, 2)}
+from orchestrator.core.addresses import country_of_phone
+from orchestrator.core.gsm import SEPTETS
 
 GSM_ALONE, GSM_JOINED = 160, 153
 UCS2_ALONE, UCS2_JOINED = 70, 67
 """Units of one segment that stands alone, and of each that has a header to be joined by."""
+CHINA: Final = "CN"
+CHINA_OPT_OUT: Final = "拒收请回复R"
+"""The way out under what advertises, where project.yaml gives no other for China."""
+_CHINA_PREFIX: Final = "+86"
+_SAYS_HOW_TO_STOP: Final = re.compile(
+    r"退订|退訂|拒收|取消订阅|回复?\s*(?:TD?|R|N|QX)(?![A-Za-z])"
+    r"|\b(?:reply|text|txt|send|antworte|responda|répondez|envoyez)\b[^.\n]{0,20}\b(?:stop|quit|end|unsubscribe|baja)\b"
+    r"|\bSTOP\b[^.\n]{0,12}\b(?:to|2|for)\b[^.\n]{0,8}\b(?:end|stop|opt|quit|cancel|unsub)"
+    r"|\bopt[- ]?out\b|\bunsubscribe\b",
+    re.IGNORECASE,
+)
 
 
 class SmsLength(NamedTuple):
@@ -32,27 +44,73 @@ class SmsLength(NamedTuple):
     per_segment: int
 
 
-def signed(text: str, signature: str) -> str:
+class SmsRules(NamedTuple):
+    """What project.yaml says about texts: the brand's `signature`, and the words on how to end promotional ones by the
+    country of the number, `default` for all others."""
+
+    signature: str = ""
+    opt_out: Mapping[str, str] = {}
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> SmsRules:
+        """The rules of a project's channel `sms`."""
+        return cls(str(options.get("signature") or ""), dict(options.get("opt_out") or {}))
+
+    def finished(self, text: str, to: str | None, klass: str | None) -> str:
+        """The text as it is sent to a number (E.164; None: it is not known yet)."""
+        text = signed(text, self.signature, china=is_chinese(to))
+        return with_opt_out(text, self.way_out(to)) if klass == "promotional" else text
+
+    def way_out(self, to: str | None) -> str:
+        """The words on how to end texts to this number; empty: none are asked for."""
+        if is_chinese(to):
+            return self.opt_out.get(CHINA, CHINA_OPT_OUT)
+        if not self.opt_out:
+            return ""
+        return self.opt_out.get(country_of_phone(to or "") or "", self.opt_out.get("default", ""))
+
+
+def signed(text: str, signature: str, china: bool = False) -> str:
     """The text with its sender's name before it, unless it says it itself or there is none. Where it holds Chinese, the
-    name stands in the brackets that carriers in China ask for."""
-    if not signature or signature.casefold() in text.casefold() or text.lstrip().startswith("【"):
+    name stands in the brackets that carriers in China ask for; `china`: it goes there, so that it always does."""
+    if not signature or text.lstrip().startswith("【"):
+        return text
+    if china:
+        return f"【{signature}】{text}"
+    if signature.casefold() in text.casefold():
         return text
     if any("\u4e00" <= char <= "\u9fff" for char in text):
         return f"【{signature}】{text}"
     return f"{signature}: {text}"
 
 
-def segments(text: str) -> SmsLength:
-    """Measure a text. An empty one still takes a segment."""
-    widths = [_UNITS_GSM.get(char) for char in text]
-    if None not in widths:
-        return _measured("GSM-7", [width or 0 for width in widths], GSM_ALONE, GSM_JOINED)
+def with_opt_out(text: str, words: str) -> str:
+    """The text with the words on how to end such texts behind it, unless it says how itself or there are none."""
+    if not words or words.casefold() in text.casefold() or says_how_to_stop(text):
+        return text
+    body = text.rstrip()
+    if any("\u4e00" <= char <= "\u9fff" for char in words):
+        return f"{body}{'' if body.endswith(tuple('。！？；，,.!?;')) else '，'}{words}"
+    return f"{body} {words}"
+
+
+def says_how_to_stop(text: str) -> bool:
+    """Whether a text tells its reader how to get no more of them, in English or Chinese."""
+    return _SAYS_HOW_TO_STOP.search(text) is not None
+
+
+def is_chinese(to: str | None) -> bool:
+    """Whether a number in E.164 belongs to mainland China."""
+    return to is not None and to.startswith(_CHINA_PREFIX)
+
+
+def segments(text: str, to: str | None = None) -> SmsLength:
+    """Measure a text. An empty one still takes a segment. `to`: the number; in China every text is sent in UCS-2."""
+    if not is_chinese(to):
+        widths = [SEPTETS.get(char) for char in text]
+        if None not in widths:
+            return _measured("GSM-7", [width or 0 for width in widths], GSM_ALONE, GSM_JOINED)
     return _measured("UCS-2", [2 if ord(char) > 0xFFFF else 1 for char in text], UCS2_ALONE, UCS2_JOINED)
-
-
-def beyond_gsm(text: str) -> tuple[str, ...]:
-    """The characters that force the text into UCS-2, each once, in order."""
-    return tuple(dict.fromkeys(char for char in text if char not in _UNITS_GSM))
 
 
 def _measured(encoding: Literal["GSM-7", "UCS-2"], widths: list[int], alone: int, joined: int) -> SmsLength:

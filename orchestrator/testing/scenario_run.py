@@ -20,6 +20,7 @@ from orchestrator.definitions import scenario_items as items
 from orchestrator.definitions.lint import lint_project
 from orchestrator.definitions.load import LoadedProject
 from orchestrator.errors import Problem, ProjectInvalid
+from orchestrator.runtime.hooks import obey
 from orchestrator.stores.protocol import Store
 from orchestrator.testing.simulation import Emit, Simulation, Summary, longest_after
 
@@ -97,9 +98,12 @@ class _Timeline:
             case items.IdentifyItem():
                 run.ingest([(item.customer, Identified(item.traits))])
             case items.ConsentItem():
-                run.ingest([(item.customer, ConsentChanged(item.topic, item.channel, item.state))])
+                proof = item.source, item.wording, item.proof, item.expires_at
+                run.ingest([(item.customer, ConsentChanged(item.topic, item.channel, item.state, *proof))])
             case items.ReceiptItem():
                 row = run.store.message(item.customer, item.channel, item.step)
+                if item.kind == "reply":
+                    obey(run.store, item.customer, item.channel, row, item.text or "", run.now)
                 receipt = Receipt(item.kind, item.channel, row.id if row is not None else None, item.text, item.url)
                 run.ingest([(item.customer, receipt)])
             case items.TaskItem():

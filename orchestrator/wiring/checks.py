@@ -18,9 +18,10 @@ from orchestrator.runtime.engine_lock import EngineLock
 from orchestrator.settings import Settings, unknown_variables
 from orchestrator.stores.protocol import Store, StoreBusy
 from orchestrator.wiring.checks_processes import Finding, examine_broker, examine_processes, examine_server
+from orchestrator.wiring.checks_safety import examine_safety
 from orchestrator.wiring.databases import Database, database_of, open_database, pending_of
 from orchestrator.wiring.installation import real_clock, real_now, settings_of
-from orchestrator.wiring.outside import caller_of, reached
+from orchestrator.wiring.outside import caller_of, reached, refuse_unreadable_chats
 from orchestrator.wiring.person import first_customers
 from orchestrator.wiring.secret_key import key_path, too_open
 from orchestrator.wiring.trouble import TROUBLES, told_trouble
@@ -91,6 +92,11 @@ def _project(project: Path, lint: Callable[[Path], tuple[Problem, ...]]) -> Iter
 
 def _channels(settings: Settings, project: Path) -> Iterator[Finding]:
     caller_of(settings)
+    refuse_unreadable_chats(settings)
+    if settings.test_mode == "seeds":
+        seeds = len(settings.seed_addresses)
+        words = f"test mode: messages reach the {seeds} seed addresses only; all others are rejected"
+        yield Finding("channels", "note", words, "unset ORCHESTRATOR_TEST_MODE to send to customers")
     for name, to in reached(settings, project).items():
         if name in ("email", "sms"):
             variable = {"email": "ORCHESTRATOR_SMTP_URL", "sms": "ORCHESTRATOR_SMS_URL"}[name]
@@ -202,6 +208,7 @@ def _contents(store: Store) -> Iterator[Finding]:
     else:
         yield Finding("inbox", "ok", f"{seen.inbox} items wait for a turn, {seen.queued} messages for their hand-over")
     yield from _waiting(store, now)
+    yield from examine_safety(store, now, real_now())
     if seen.parked:
         names = ", ".join(f"{parked.customer} ({parked.reason})" for parked in seen.parked[:MOST_NAMED])
         hint = "`orchestrator why CUSTOMER` tells more; `orchestrator resume JOURNEY` tries them again"

@@ -12,14 +12,22 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from orchestrator.definitions.load import LoadedProject
 from orchestrator.runtime.clock import JourneyClock, resumed
-from orchestrator.runtime.deployment import Revived, Watch, deploy, renderer_of, revive, snapshot_of
+from orchestrator.runtime.deployment import (
+    Revived,
+    Watch,
+    deploy,
+    refuse_unapproved,
+    renderer_of,
+    revive,
+    snapshot_of,
+)
 from orchestrator.runtime.loop import Engine, EngineLoop, LaneState
 from orchestrator.runtime.rendering import LedgerRenderer
 from orchestrator.settings import Settings
 from orchestrator.stores.protocol import Store
 from orchestrator.templating.assets import Asset
 from orchestrator.wiring.installation import real_clock, real_now
-from orchestrator.wiring.outside import Reached, caller_of, reached
+from orchestrator.wiring.outside import Reached, caller_of, reached, refuse_unreadable_chats, urls_of
 from orchestrator.wiring.surveys import SurveyForm, survey_forms
 from orchestrator.wiring.trouble import TROUBLES, TroubleBoard
 
@@ -28,6 +36,8 @@ if TYPE_CHECKING:
 
     from orchestrator.channels.circuit import CircuitState
     from orchestrator.wiring.alerting import AlertKeeper
+    from orchestrator.wiring.bounces import BounceReader
+    from orchestrator.wiring.hooks import HookDoor
 
 LAG_BOUND: Final = timedelta(seconds=30)
 """How far behind the engine may be and still be called ready."""
@@ -63,6 +73,8 @@ class Running:
     """By journey and name, as they were deployed last: answers come in when their journey has gone, too."""
     settings: Settings | None = None
     """Those that it was made with."""
+    project: Path = Path(".")
+    """The folder that relative places are below."""
     work: Work | None = None
     """Who does the work, where it is not this process's own loop."""
     _abandoned: bool = False
@@ -91,6 +103,26 @@ class Running:
 
         return AlertKeeper(self, self.settings)
 
+    @cached_property
+    def hooks(self) -> HookDoor:
+        """Who reads providers' callbacks."""
+        from orchestrator.wiring.hooks import door_of
+
+        urls = urls_of(self.settings) if self.settings is not None else {}
+        return door_of(urls, {name: to.channel for name, to in self.channels.items()}, self.real_now)
+
+    @cached_property
+    def bounces(self) -> BounceReader:
+        """Who reads mails that came back; to be started."""
+        from orchestrator.wiring.bounces import BounceReader, bounce_place
+
+        return BounceReader(self, bounce_place(self.settings, self.project))
+
+    @property
+    def api_keys(self) -> Collection[str]:
+        """The keys of the brand's own servers."""
+        return self.settings.secret_keys if self.settings is not None else frozenset()
+
     def real_now(self) -> datetime:
         """The actual instant."""
         return self.engine.real_now()
@@ -113,7 +145,10 @@ class Running:
 
     def degraded(self) -> Mapping[str, str]:
         """What is out of order and keeps nobody from taking events and answering, with the reason."""
-        return {} if self.work is None else self.work.degraded()
+        found = {} if self.work is None else dict(self.work.degraded())
+        if self.settings is not None and self.settings.test_mode == "seeds":
+            found["test mode"] = "messages reach seed addresses only; all others are rejected"
+        return found
 
     def circuits(self) -> Mapping[str, CircuitState]:
         """How the channels' circuits stand."""
@@ -205,6 +240,7 @@ def start_engine(
     """
     snapshot = snapshot_of(loaded.root)
     revived = revive(store, snapshot)
+    refuse_unapproved(store, revived, loaded, snapshot)
     running = assemble(
         store, revived, loaded, settings, project, secret=secret, base_url=base_url, speed=speed, begin_at=begin_at
     )
@@ -229,11 +265,12 @@ def assemble(
     real_now = real_clock(store)
     clock = resumed(store, real_now(), speed) if begin_at is None else _begun(store, speed, begin_at)
     renderer = renderer_of(revived, loaded, base_url, secret)
+    refuse_unreadable_chats(settings)
     channels = reached(settings, project)
     adapters = {name: to.channel for name, to in channels.items()}
     engine = Engine(store, adapters, caller_of(settings), renderer, clock, real_now, renderer.unsubscribe_url)
     running = Running(store, renderer, channels, engine, EngineLoop(engine), base_url, secret, settings.keys)
-    running.settings = settings  # for what is begun later
+    running.settings, running.project = settings, project  # for what is begun later
     for deployed in (*revived.older, loaded):
         running.keep(deployed)
     return running

@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from orchestrator.channels.circuit import State
+from orchestrator.runtime.delivery import MICROS
 from orchestrator.runtime.figures import BATCHES
 from orchestrator.runtime.lateness import BOUNDS
 from orchestrator.runtime.loop import CLASSES, LaneState
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 DUE_LANES: Final = ("turn", *CLASSES, "requests")
 """Lanes of which the age of the oldest thing that is due is shown."""
-_INGESTED: Final = ("accepted", "duplicates", "refused")
+_INGESTED: Final = ("accepted", "duplicates", "refused", "erased")
 
 
 class EngineFigures(Collector):
@@ -94,6 +95,14 @@ def _counters(counted: Mapping[str, int]) -> Iterator[Metric]:
     sends = CounterMetricFamily(
         "orchestrator_sends", "Hand-overs to a provider, by its answer", labels=["channel", "outcome"]
     )
+    providers = CounterMetricFamily(
+        "orchestrator_provider_sends",
+        "Hand-overs to each of several providers of a channel, by its answer",
+        labels=["channel", "provider", "outcome"],
+    )
+    spend = CounterMetricFamily(
+        "orchestrator_spend", "What accepted messages cost, in money", labels=["channel", "currency"]
+    )
     suppressed = CounterMetricFamily(
         "orchestrator_suppressed", "Messages and effects not done, by reason", labels=["reason"]
     )
@@ -101,9 +110,13 @@ def _counters(counted: Mapping[str, int]) -> Iterator[Metric]:
         kind, *labels = name.split(":")
         if kind == "sends" and len(labels) == 2:
             sends.add_metric(labels, count)
+        elif kind == "provider" and len(labels) == 2:
+            providers.add_metric([*labels[0].split("/", 1), labels[1]], count)
+        elif kind == "spend" and len(labels) == 2:
+            spend.add_metric(labels, count / MICROS)
         elif kind == "suppressed" and len(labels) == 1:
             suppressed.add_metric(labels, count)
-    yield from (turns, ingested, sends, suppressed)
+    yield from (turns, ingested, sends, providers, spend, suppressed)
 
 
 def ages_of(due: Mapping[str, datetime], now: datetime) -> dict[str, float]:

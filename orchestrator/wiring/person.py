@@ -15,14 +15,17 @@ from orchestrator.core.customer import Customer
 from orchestrator.core.state import loads
 from orchestrator.core.time.iso import format_instant
 from orchestrator.core.transition import jsonable
+from orchestrator.stores.erasing import names
 from orchestrator.stores.instants import instant
 from orchestrator.stores.protocol import Store
 from orchestrator.stores.schema import METADATA
 
-_RECORDS: Final = frozenset({"state", "row", "body", "data", "details", "properties", "files"})
+_RECORDS: Final = frozenset({"state", "row", "body", "data", "details", "properties", "files", "proof"})
 """Columns that hold JSON."""
 _INSTANTS: Final = frozenset({"at", "known_from", "lease_until"})
-_RECORDED: Final = frozenset({"customers", "messages", "coupons", "tasks", "transitions", "consents"})
+_RECORDED: Final = frozenset({
+    "customers", "messages", "coupons", "tasks", "transitions", "consents", "consent_log", "erasures",
+})  # fmt: skip
 """Tables whose rows the store gives as records."""
 _INTERNAL: Final = frozenset({"shard", "customer", "external_id"})
 
@@ -48,6 +51,7 @@ def everything_about(store: Store, customer: str) -> dict[str, Any] | None:
     found["coupons"] = [_plain(coupon) for coupon in card.coupons]
     found["tasks"] = [_plain(task) for task in card.tasks]
     found["journal"] = [_plain(transition) for transition in store.journal(customer)]
+    found["choices"] = [_plain(choice) for choice in store.consent_log(customer)]
     with database.read() as connection:
         place = _asked(connection, "SELECT shard, id FROM customers WHERE external_id = ?", (customer,))[0]
         for table in METADATA.sorted_tables:
@@ -58,8 +62,20 @@ def everything_about(store: Store, customer: str) -> dict[str, Any] | None:
             question = f'SELECT {names} FROM "{table.name}" WHERE shard = ? AND customer = ? ORDER BY {order}'
             rows = _asked(connection, question, place)
             found[table.name] = [_row(table, row) for row in rows]
+        found["refused"] = _naming(connection, card.customer)
     found["suppressions"] = _suppressed(store, card.customer)
     return {name: what for name, what in found.items() if what}
+
+
+def _naming(connection: Any, customer: Customer) -> list[dict[str, Any]]:
+    """What came and could not be taken, as far as it names the person."""
+    theirs = names([customer.id, customer.email, customer.phone])
+    rows = _asked(connection, "SELECT at, source, reason, content FROM refused ORDER BY id", ())
+    return [
+        {"at": format_instant(instant(at)), "source": source, "reason": reason, "content": content}
+        for at, source, reason, content in rows
+        if theirs(content)
+    ]
 
 
 def _asked(connection: Any, question: str, values: Any) -> list[Any]:

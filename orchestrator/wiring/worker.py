@@ -39,6 +39,7 @@ def running() -> Running:
             keeper = _keepers[os.getpid()] = FigureKeeper(found.engine.figures, found.store)
             keeper.start()
             found.alerts.start()
+            found.bounces.start()
         return found
 
 
@@ -50,6 +51,7 @@ def shut() -> None:
         if keeper is not None:
             keeper.stop()
         found.alerts.stop()
+        found.bounces.stop()
         stop_tracing()
         keep(found.store, found.engine.clock, real_now())
         found.close()

@@ -43,6 +43,11 @@ class MailServer:
     passwords: dict[str, str] = field(default_factory=dict)
     pause: float = 0.0
     """Seconds that each message takes."""
+    offers: tuple[str, ...] = ()
+    """Extensions that EHLO names beside those of aiosmtpd, which reads command by command and so can be pipelined."""
+    busiest: int = 0
+    """How many messages it had in its hands at once."""
+    _busy: int = 0
 
     @property
     def ids(self) -> list[str]:
@@ -59,6 +64,12 @@ class MailServer:
             return "451 gone"
         return None if reply == "drop_after" else reply
 
+    async def handle_EHLO(
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        return [*responses[:-1], *(f"250-{name}" for name in self.offers), responses[-1]]
+
     async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:
         self.sessions.add(session.peer)
         if refused := await self._act(server, "MAIL"):
@@ -74,8 +85,11 @@ class MailServer:
         return "250 2.1.5 recipient fine"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        self._busy += 1
+        self.busiest = max(self.busiest, self._busy)
         if self.pause:
             await asyncio.sleep(self.pause)
+        self._busy -= 1
         [to] = envelope.rcpt_tos
         if refused := await self._act(server, f"DATA {to}", "DATA"):
             return refused

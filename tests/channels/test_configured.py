@@ -86,7 +86,6 @@ def test_channels_of_one_address_are_one_provider(tmp_path: Path) -> None:
         ("file://out", "write file:out"),
         ("file:", "names no folder"),
         ("null:?rate=", "such as 100/s"),
-        ("https://sms.example.com/send", "not part of this version"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_a_way_out(url: str, words: str, tmp_path: Path) -> None:

@@ -17,9 +17,11 @@ from tests.channels.contract import outgoing
 from tests.channels.mail_server import MailServer, dripping, free_port, lines, mail_server, raw_server, saying
 
 
-@pytest.fixture
-def server() -> Iterator[MailServer]:
+@pytest.fixture(params=[(), ("PIPELINING",)], ids=["in turn", "pipelined"])
+def server(request: pytest.FixtureRequest) -> Iterator[MailServer]:
+    """Whatever goes wrong has the same outcome, whether commands wait for each other's answers or not."""
     with mail_server() as running:
+        running.offers = request.param
         yield running
 
 

@@ -8,6 +8,7 @@ import time
 from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from http.client import HTTPException
 from random import Random
 from typing import Any, NamedTuple
 from urllib.error import HTTPError, URLError
@@ -69,8 +70,16 @@ class Client(threading.Thread):
         """Orders whose customer's opt-out the server has."""
         self.refusals: list[Refusal] = []
         """Every answer that was none of success."""
+        self.failed = False
+        """Whether it ended before it was told to: then nothing that was shown since counts."""
 
     def run(self) -> None:
+        """See `_feed`."""
+        self.failed = True
+        self._feed()
+        self.failed = not self._stopped.is_set()
+
+    def _feed(self) -> None:
         """One batch after another; a batch that was not answered is sent again, unchanged. After `stop`, what was to
         be cancelled or opted out of still is."""
         while True:
@@ -122,7 +131,7 @@ class Client(threading.Thread):
             except HTTPError as error:
                 self.refusals.append(Refusal(error.code, error.headers.get("Retry-After"), error.read().decode()))
                 time.sleep(0.05)
-            except (URLError, OSError, TimeoutError, ValueError):
+            except (URLError, OSError, ValueError, HTTPException):  # the last: it was cut off in mid-answer
                 time.sleep(0.05)
         return False
 

@@ -38,12 +38,16 @@ def run(rounds: int, seed: int, rate: float = 60.0, say: Any = print) -> Verdict
             blow = Blow("kill", point, random.randint(1, 12))
             up = UpProcess(place, NEVER if by_chance else blow)
             up.wait_ready()
+            if not client.is_alive():
+                raise SystemExit("the client ended before its time: see what it raised")
             lived = _let_live(up.process, random.uniform(0.2, 3.0), by_chance)
             say(f"round {number + 1}/{rounds}: {point:<14} after {lived:.1f} s, {len(client.placed)} orders are in")
         up = UpProcess(place)
         up.wait_ready()
         client.stop()
         client.join(60)
+        if client.is_alive() or client.failed:
+            raise SystemExit("the client could not bring its last orders in")
         time.sleep(OFFER_AFTER)
         up.wait_drained()
         up.end()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.core.receipts import STOP_WORDS
+from orchestrator.core.reply_words import STOP_WORDS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

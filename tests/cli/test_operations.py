@@ -14,6 +14,7 @@ import pytest
 
 from orchestrator.runtime.sweep import sweep_once
 from orchestrator.runtime.turns import turn_once
+from orchestrator.stores.erasing import digest_of
 from orchestrator.wiring.installation import installation
 
 NOW = datetime.now(UTC)
@@ -248,6 +249,26 @@ def test_consents_of_a_table(cli: Any, deployed: Path) -> None:
     assert again.json["taken"] == 0 and again.json["skipped"] == 7
 
 
+def test_no_table_resurrects_an_opt_out(cli: Any, deployed: Path) -> None:
+    Path("known.csv").write_text("id,consents.promotions.email\nben,out\ncleo,out\n")
+    assert cli("import", "customers", "known.csv").code == 0
+    turns()
+    Path("c.csv").write_text(
+        "customer,topic,channel,state,at,source,proof\n"
+        "ben,promotions,email,in,2020-01-01T00:00:00Z,form,\n"
+        f'cleo,promotions,email,in,{datetime.now(UTC).isoformat()},form,"{{""ip"": ""203.0.113.7""}}"\n'
+    )
+    done = cli("import", "consents", "c.csv", "--json")
+    assert (done.code, done.json["taken"], done.json["rejected"]) == (0, 1, 1)
+    assert "'ben' opted out of promotions by email on" in done.err
+    assert "'ben' opted out" in Path("c.csv.rejects.jsonl").read_text()
+    turns()
+    assert cli("customer", "show", "ben", "--json").json["consents"] == {"promotions": {"email": "out"}}
+    assert cli("customer", "show", "cleo", "--json").json["consents"] == {"promotions": {"email": "in"}}
+    log = rows("SELECT state, source, refused FROM consent_log WHERE refused IS NOT NULL")
+    assert log == [("in", "form", "opted_out")]
+
+
 def test_codes_of_a_table(cli: Any, deployed: Path) -> None:
     offers = Path("journeys/offers.yaml")
     offers.write_text(offers.read_text() + "pool: {title: P, discount: {percent: 5}, codes: {import: true}}\n")
@@ -327,8 +348,27 @@ def test_an_export_holds_all_that_is_stored(cli: Any, waking: Path, deployed: Pa
     assert {"enrollments", "outbox"} <= found.keys() and "ben" not in done.out
     assert rows("SELECT detail FROM audit WHERE action = 'customer export'") == [("ana",)]
     assert cli("customer", "export", "nobody").code == 2
-    erased = cli("customer", "erase", "ana")
-    assert erased.code == 2 and "cannot erase" in erased.err and "customer export" in erased.err
+
+
+def test_an_erased_customer_leaves_a_certificate_and_no_trace(cli: Any, waking: Path, deployed: Path) -> None:
+    Path("c.csv").write_text("id,email,first_name,consents.promotions.email\nana,ana@example.com,Ana,in\nben,,Ben,in\n")
+    cli("import", "customers", "c.csv")
+    Path("e.csv").write_text(f"at,customer,event\n{NOW.isoformat()},ana,signed_up\n")
+    cli("import", "events", "e.csv", "--trigger", "--yes")
+    turns()
+    asked = cli("customer", "erase", "ana")
+    assert asked.code == 2 and "say --yes" in asked.err and cli("customer", "show", "ana").code == 0
+    done = cli("customer", "erase", "ana", "--yes", "--certificate", "proof.json")
+    assert done.code == 0
+    certificate = json.loads(Path("proof.json").read_text())
+    assert certificate["tables"]["customers"] == {"deleted": 1} and certificate["digest"] == digest_of(certificate)
+    assert cli("customer", "show", "ana").code == 2 and cli("customer", "show", "ben").code == 0
+    audit = rows("SELECT detail FROM audit WHERE action = 'customer erase'")
+    assert json.loads(audit[0][0])["digest"] == certificate["digest"]
+    with sqlite3.connect(".orchestrator/orchestrator.db") as connection:
+        everything = "\n".join(connection.iterdump())
+    assert "ana@example.com" not in everything and "'ana'" not in everything
+    assert cli("customer", "show", "ben", "--yes").code == 2
 
 
 def test_a_customer_is_shown_in_the_zone_in_force(cli: Any, deployed: Path) -> None:

@@ -25,6 +25,7 @@ from orchestrator.stores.memory import MemoryStore
 from orchestrator.stores.protocol import Store
 from orchestrator.templating.assets import Asset
 from orchestrator.testing.sink import SinkChannel
+from orchestrator.wiring.hooks import HookDoor
 from orchestrator.wiring.surveys import SurveyForm, survey_forms
 from tests.small_projects import project_of
 
@@ -86,6 +87,7 @@ class Installation:
     store: Store
     loaded: LoadedProject
     write_keys: frozenset[str] = frozenset()
+    api_keys: frozenset[str] = frozenset()
     base_url: str = BASE
     secret: bytes = SECRET
     speed: float = 1.0
@@ -98,6 +100,7 @@ class Installation:
     troubles: dict[str, str] = field(default_factory=dict)
     circuit_states: dict[str, CircuitState] = field(default_factory=dict)
     registry: CollectorRegistry | None = field(default_factory=CollectorRegistry)
+    hooks: HookDoor | None = None
 
     def __post_init__(self) -> None:
         self.store.deploy(Index(self.loaded.project), self.now)

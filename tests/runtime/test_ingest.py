@@ -190,7 +190,7 @@ def test_an_opt_out_among_traits_is_effective_at_once(store: Store) -> None:
     assert counts.accepted == 2
     [view] = store.load(START, 10).customers
     assert view.customer.consents == {("promotions", "email"): "out"}
-    assert [item.body for item in view.inbox][1:] == [ConsentChanged("promotions", "email", "out")]
+    assert [item.body for item in view.inbox][1:] == [ConsentChanged("promotions", "email", "out", "api")]
 
 
 # --- the tracking plan ------------------------------------------------------

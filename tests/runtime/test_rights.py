@@ -92,15 +92,33 @@ def test_the_last_word_counts_and_nothing_is_opened(store: Store) -> None:
     assert replay_rights(store, lines, "file", later(200), later(0) + timedelta(days=1)).lines == 0
 
 
-def test_an_erased_customer_hears_nothing_until_somebody_erases_again(store: Store) -> None:
+def test_whoever_was_erased_is_erased_again(store: Store, tmp_path: Path) -> None:
     create(store, "u1", email="Ana@Example.com")
+    create(store, "u2")
+    store.erase("u1", later(5), later(5), "operator")
+    with RightsFile(tmp_path / "rights.jsonl") as file:
+        file.add_once(store, later(6))
+    lines = (tmp_path / "rights.jsonl").read_text().splitlines(keepends=True)
+    assert not any("u1" in line or "ana" in line for line in lines)
+
+    backup = MemoryStore()
+    backup.deploy(index_of(), START)
+    create(backup, "u1", email="Ana@Example.com")
+    create(backup, "u2")
+    done = replay_rights(backup, lines, "file", later(60), None)
+    assert (done.erased, done.again) == (1, 1)
+    assert backup.card("u1") is None and backup.card("u2") is not None
+    assert backup.suppressions()["email", "ana@example.com"] == {"suppressed"}
+    again = replay_rights(backup, lines, "file", later(60), None)
+    assert (again.erased, again.again) == (1, 0)
+
+
+def test_a_line_may_name_whom_another_tool_erased(store: Store) -> None:
+    create(store, "u1")
     line = '{"at": "2026-03-02T11:00:00Z", "right": "erased", "customer": "u1"}\n'
     done = replay_rights(store, [line], "file", later(60), None)
-    assert done.erased == ("u1",)
-    assert store.suppressions()["email", "ana@example.com"] == {"erased"}
-    card = store.card("u1")
-    assert card is not None and card.customer is not None
-    assert set(card.customer.consents.values()) == {"out"}
+    assert (done.erased, done.again) == (1, 1)
+    assert store.card("u1") is None
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,9 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from orchestrator.stores.protocol import Store
+from tests.stores.contract_addressees import AddresseeContract
 from tests.stores.contract_channels import ChannelContract
+from tests.stores.contract_consents import ConsentContract, ErasingContract
 from tests.stores.contract_dead_letters import DeadLetterContract
 from tests.stores.contract_delivery import DeliveryContract
 from tests.stores.contract_deployments import DeploymentContract
@@ -35,6 +37,8 @@ from tests.stores.contract_leases import LeaseContract
 from tests.stores.contract_operations import OperationContract
 from tests.stores.contract_pools import PoolContract
 from tests.stores.contract_reading import ReadingContract
+from tests.stores.contract_sends import SendsContract
+from tests.stores.contract_suppressions import SuppressionContract
 from tests.stores.contract_turns import TurnContract
 from tests.stores.driving import START, index_of
 
@@ -55,6 +59,11 @@ class StoreContract(
     ReadingContract,
     FiguresContract,
     RightsContract,
+    SendsContract,
+    ConsentContract,
+    ErasingContract,
+    AddresseeContract,
+    SuppressionContract,
 ):
     """Everything that a store signs. See the module's docstring."""
 

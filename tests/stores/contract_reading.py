@@ -51,6 +51,14 @@ class ReadingContract:
         assert (found.row, found.status) == (claimed.row, "queued")
         assert store.ledger("nothing") is None
 
+    def test_messages_are_found_by_the_beginning_of_their_ids(self, store: Store) -> None:
+        _queue(store, 3)
+        rows = [claimed.row for claimed in store.claim_messages(START, 3)]
+        for row in rows:
+            found = store.messages_under(row.id[:12])
+            assert [m.row for m in found] == [row]
+        assert list(store.messages_under("0" * 16)) == []
+
     def test_the_latest_messages_come_first(self, store: Store) -> None:
         store.deploy(index_of({"writes": WRITES}), START)
         create(store, "u1", "u2")

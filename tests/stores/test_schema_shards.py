@@ -21,7 +21,7 @@ EXCEPTIONS: Final = {
         ("attempts", "audit", "circuits", "counts", "deployments", "fanout", "handed_over", "in_flight", "marks"), SMALL
     ),
     **dict.fromkeys(("meta", "quotas", "rates", "refused", "replies", "shards", "tallies", "versions"), SMALL),
-    **dict.fromkeys(("codes", "forwarding", "identifiers", "seen", "suppressions"), ARRIVES),
+    **dict.fromkeys(("codes", "erasures", "forwarding", "identifiers", "seen", "suppressions"), ARRIVES),
     **dict.fromkeys(("dead_letters", "fanout_shards", "inbox", "outbox", "requests", "rights"), QUEUE),
 }
 

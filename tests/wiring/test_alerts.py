@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.channels.alert_ways import MailAlerts, WebhookAlerts
+from orchestrator.channels.alert_ways import ChatAlerts, MailAlerts, WebhookAlerts
+from orchestrator.channels.chat_notices import ChatNotices, chat_places
 from orchestrator.channels.configured import channel_of
 from orchestrator.channels.http_caller import HttpCaller
 from orchestrator.channels.protocol import Channel
@@ -338,3 +339,45 @@ def test_an_alert_reaches_no_internal_address(sink: Sink) -> None:
     way = WebhookAlerts(HttpCaller(()), sink.url, "Harbour")
     assert alert_once(store, [way], DOWN, START, START).failed == 1
     assert not sink.calls
+
+
+# --- group chats ------------------------------------------------------------------------------------------------------
+
+
+def test_a_chat_hears_of_a_trouble_and_of_its_end(store: Store, sink: Sink) -> None:
+    [place] = chat_places(f"slack:{sink.url}", "ORCHESTRATOR_ALERT_CHAT")
+    way: Way = ChatAlerts(ChatNotices(HttpCaller(["127.0.0.1"], SECRET), place), "Harbour")
+    assert sink.url not in way.name, "the URL is a key"
+    for second in range(0, 120, 10):
+        alert_once(store, [way], DOWN, START, later(0, seconds=second))
+    [(_, body)] = sink.calls
+    assert json.loads(body)["text"].startswith("[Harbour] the provider of email takes nothing: 421 try later\n\n")
+    for minute in (4, 6):
+        alert_once(store, [way], NONE, START, later(minute))
+    assert json.loads(sink.calls[1][1])["text"].startswith("[Harbour] over: circuit of email")
+
+
+def test_a_chat_that_refuses_is_told_again(store: Store, sink: Sink) -> None:
+    sink.status = 429
+    [place] = chat_places(f"teams:{sink.url}", "ORCHESTRATOR_ALERT_CHAT")
+    way: Way = ChatAlerts(ChatNotices(HttpCaller(["127.0.0.1"]), place), "Harbour")
+    alert_once(store, [way], DOWN, START, later(0))
+    sink.status = 202
+    alert_once(store, [way], DOWN, START, later(2))
+    alert_once(store, [way], DOWN, START, later(4))
+    assert len(sink.calls) == 2
+
+
+def test_every_provider_of_a_channel_is_a_trouble_of_its_own(store: Store) -> None:
+    told: list[Alert] = []
+
+    class Heard:
+        name = "heard"
+
+        def tell(self, alert: Alert) -> str | None:
+            told.append(alert)
+            return None
+
+    states = {"email": CircuitState("closed"), "email/ses": CircuitState("open", "403 no", 15.0)}
+    alert_once(store, [Heard()], states, START, later(0))
+    assert [alert.headline for alert in told] == ["the provider of email/ses takes nothing: 403 no"]

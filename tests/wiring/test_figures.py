@@ -212,3 +212,14 @@ def test_lines_are_json_where_nobody_sits_and_text_where_somebody_does() -> None
         logging.getLogger("orchestrator.x").exception("it failed")
     text = stream.getvalue()
     assert " ERROR orchestrator.x: it failed\n" in text and "ValueError: [removed]" in text
+
+
+def test_providers_and_money_are_figures(two: tuple[Running, Running]) -> None:
+    api, worker = two
+    api.count({"provider:email/ses:accepted": 3, "provider:email/smtp-2:retry": 1, "spend:sms:EUR": 1_500_000})
+    worker.count({"spend:sms:EUR": 250_000})
+    assert worker.engine.figures.flush(worker.store)
+    found = samples(api)
+    assert found["orchestrator_provider_sends_total", "email", "accepted", "ses"] == 3  # labels are sorted
+    assert found["orchestrator_provider_sends_total", "email", "retry", "smtp-2"] == 1
+    assert found["orchestrator_spend_total", "sms", "EUR"] == 1.75

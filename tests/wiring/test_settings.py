@@ -75,6 +75,9 @@ def test_passwords_are_taken_out() -> None:
     assert without_password("postgresql://u:p@db:5432/x") == "postgresql://u:***@db:5432/x"
     assert without_password("sqlite:///x.db") == "sqlite:///x.db"
     assert without_password("http://[") == "(an unreadable URL)"
+    assert without_password("resend://:re_KEY") == "resend://***", "its @ is missing"
+    assert without_password("postmark://TOKEN@") == "postmark://***@", "its : is missing"
+    assert without_password("mailgun://:K@example.com") == "mailgun://:***@example.com"
 
 
 def test_the_project_of_a_worker_is_a_setting_like_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,3 +86,16 @@ def test_the_project_of_a_worker_is_a_setting_like_the_others(monkeypatch: pytes
     assert read_settings().project == Path("/srv/harbour")
     assert unknown_variables({"ORCHESTRATOR_PROJECT": "x"}) == []
     assert "did you mean ORCHESTRATOR_PROJECT?" in unknown_variables({"ORCHESTRATOR_PROJCT": "x"})[0]
+
+
+def test_secrets_of_chats_and_callbacks_are_never_shown() -> None:
+    url = "ses://KEY:SECRET@eu-west-1?hook=abc&from=a@example.com null:?rate=5/s"
+    assert without_password(url) == "ses://KEY:***@eu-west-1?hook=***&from=a@example.com null:?rate=5/s"
+    settings = read_settings(alert_chat="slack:https://hooks.example.com/SECRET")
+    assert "SECRET" not in repr(settings)
+
+
+def test_test_mode_is_one_word() -> None:
+    with pytest.raises(UsageError, match="TEST_MODE"):
+        read_settings(test_mode="sedes")
+    assert read_settings(seeds="a@example.com, +351912345678").seed_addresses == ("a@example.com", "+351912345678")

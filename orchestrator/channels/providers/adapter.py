@@ -16,10 +16,16 @@ from orchestrator.channels.providers.wire import Lost, NotSent, ProviderWire, Re
 
 WIDTH: Final = 8
 LONGEST_REASON: Final = 300
+LONGEST_REFERENCE: Final = 200
 
 
 class Refused(ValueError):
-    """This message cannot be written as the provider wants it; the text says why. It is rejected for good."""
+    """This message cannot be written as the provider wants it; the text says why. `for_good`: another try would end
+    likewise, so that it is rejected; else it is tried again (no sender is configured yet)."""
+
+    def __init__(self, message: str, for_good: bool = True) -> None:
+        self.for_good = for_good
+        super().__init__(message)
 
 
 class Call(NamedTuple):
@@ -72,16 +78,20 @@ class ProviderChannel:
         try:
             call = self.request(message)
         except Refused as error:
-            return Answer("rejected", printable(str(error)))
-        except (ValueError, UnicodeError) as error:
-            return Answer("rejected", printable(f"it cannot be written for {self.provider}: {error}"))
+            return Answer("rejected" if error.for_good else "retry", printable(str(error)))
+        except Exception as error:  # a value of an unforeseen kind: nothing was sent, and no other message is harmed
+            said = f"{type(error).__name__}: {error}"
+            return Answer("rejected", printable(f"it cannot be written for {self.provider}: {said}"))
         try:
             reply = self._wire.call(*call)
         except NotSent as error:
             return Answer("retry", printable(f"{self.provider} cannot be reached: {error}"), down=True)
         except Lost as error:
             return Answer("unknown", printable(f"no answer of {self.provider}: {error}"))
-        return self.answer(reply, message)
+        try:
+            return self.answer(reply, message)
+        except Exception as error:  # our bug: what became of the message is not known
+            return Answer("unknown", printable(f"{self.provider}'s answer: {type(error).__name__}: {error}"))
 
     def _pool(self) -> ThreadPoolExecutor:
         with self._lock:
@@ -110,6 +120,11 @@ def by_status(reply: Reply, provider: str, said: str | None = None) -> Answer:
     if status >= 500:
         return Answer("unknown", words)
     return Answer("rejected", words)
+
+
+def reference_of(value: object) -> str | None:
+    """A provider's own id of a message, as far as it has said one."""
+    return printable(value.strip("<>"))[:LONGEST_REFERENCE] or None if isinstance(value, str) else None
 
 
 def printable(text: str) -> str:

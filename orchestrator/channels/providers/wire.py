@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
+from time import monotonic
 from typing import Any, Final, NamedTuple
 
 import httpx2
@@ -38,7 +39,7 @@ class Reply(NamedTuple):
         """The body as JSON; None: it is none."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     @property
@@ -61,6 +62,7 @@ class ProviderWire:
 
     def call(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Reply:
         """One call. Raises NotSent, Lost. Redirects are not followed: a provider that moved is configured anew."""
+        end = monotonic() + self._timeout
         try:
             with self._open().stream(
                 method, url, headers={"User-Agent": f"orchestrator/{__version__}", **headers}, content=body
@@ -70,9 +72,11 @@ class ProviderWire:
                     found += piece
                     if len(found) > LARGEST_ANSWER:
                         break
+                    if monotonic() > end:  # each single read is in time, all of them together are not
+                        raise Lost("the answer drips")
                 names = {name.lower(): value for name, value in answer.headers.items()}
                 return Reply(answer.status_code, names, bytes(found[:LARGEST_ANSWER]))
-        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol) as error:
             raise NotSent(_said(error)) from None
         except httpx2.HTTPError as error:
             raise Lost(_said(error)) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orchestrator.core.expression.types import NUMBER, STRING, UNKNOWN, Enum, Type
+from orchestrator.core.expression.types import BOOLEAN, NUMBER, STRING, UNKNOWN, Enum, Type
 
 _MESSAGE: Mapping[str, Type] = {
     "channel": STRING,
@@ -19,6 +19,7 @@ _MESSAGE: Mapping[str, Type] = {
     "status": STRING,
     "url": STRING,
     "link": STRING,
+    "proxy": BOOLEAN,
 }
 _REPLY: Mapping[str, Type] = {
     "channel": STRING,
@@ -46,6 +47,9 @@ EVENTS: Mapping[str, Mapping[str, Type]] = {
     "message_failed": _MESSAGE,
     "email_opened": _MESSAGE,
     "email_clicked": _MESSAGE,
+    "inbox_opened": _MESSAGE,
+    "inbox_clicked": _MESSAGE,
+    "sms_clicked": _MESSAGE,
     "sms_received": _REPLY,
     "email_received": _REPLY,
     "whatsapp_received": _REPLY,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.core.advance import STOP, is_late, leave, release_coupon, stand
 from orchestrator.core.enrollment import Enrollment, entry_record
 from orchestrator.core.guard import NoReach, Reach, expires_at, reach, timing
-from orchestrator.core.ledger import effect_id, message
+from orchestrator.core.ledger import ATTACHMENTS, effect_id, message
 from orchestrator.core.passage import Verdict
 from orchestrator.core.program import ChannelTemplate, Journey, MessageOptions, Send, Step
 
@@ -162,6 +162,11 @@ def write(
         results.update((name, template.value(scope)) for name, template in options.values)
         scope.results = results
     values: dict[str, Any] = {key: expr.evaluate(scope) for key, expr in template.uses}
+    if options.attachments and way.channel == "email":
+        values[ATTACHMENTS] = [
+            one if isinstance(one, str) else {name: text.text(scope) for name, text in one}
+            for one in options.attachments
+        ]
     subject = options.subject.text(scope) if options.subject is not None else None
     visit = e.visits.get(step.id, 1)
     many = isinstance(step, Send) and step.every_way

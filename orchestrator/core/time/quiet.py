@@ -3,15 +3,20 @@
 The language reference, sections 5 and 7: `from` inclusive, `to` exclusive, in the zone in force; for a country of
 several zones it is quiet when it is quiet in *any* of them. Quiet hours start once and end once a day, by the rule
 of all local times: in a gap at its end, in a fold at the first of the two.
+
+`QuietHours` are the same every day, as most projects have them. `QuietTimes` are any number of windows on chosen days
+and whole holidays together: what a project that keeps the rules of countries (`compliance:`) comes to at one place.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
+from orchestrator.core.time.holiday_dates import Calendar, holiday_year
 from orchestrator.core.time.waits import Window
 from orchestrator.core.time.zones import local
 from orchestrator.errors import BadDate
@@ -20,6 +25,10 @@ from orchestrator.records import dataclass
 _DAY = timedelta(days=1)
 # A country's zones that leave no free instant in this long never will: the pattern repeats daily.
 _ALWAYS_FOR = timedelta(days=3)
+# Where holidays count too, the longest of them are over by then.
+_HOLIDAYS_FOR = timedelta(days=40)
+# How far ahead a next quiet time is looked for: every holiday comes within it.
+_YEAR_AHEAD = 372
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,41 +42,94 @@ class QuietHours:
     end: time
 
 
-def quiet_until(at: datetime, zones: tuple[ZoneInfo, ...], quiet: QuietHours) -> datetime | None:
+@dataclass(frozen=True, slots=True)
+class QuietWindow:
+    """Quiet from `start` to `end` of the days on which it starts (Monday 0; None: every day), crossing midnight where
+    `end` is earlier. With both equal it is the whole day."""
+
+    start: time
+    end: time
+    days: frozenset[int] | None = None
+
+
+class QuietTimes:
+    """Windows and whole holidays together: it is quiet when it is so by any of them.
+
+    `calendars` are those whose holidays are quiet from midnight to midnight; on a weekend day that one of them makes a
+    working day, windows of weekends do not count, and those of Monday do. Equal are two that say the same; their hash
+    is kept, because everything that is worked out about them is found by it.
+    """
+
+    __slots__ = ("_hash", "calendars", "windows")
+
+    def __init__(self, windows: tuple[QuietWindow, ...], calendars: tuple[Calendar, ...] = ()) -> None:
+        self.windows = tuple(sorted(windows, key=lambda w: (w.start, w.end, sorted(w.days or ()))))
+        self.calendars = tuple(sorted(calendars, key=lambda c: (c.country, c.region or "")))
+        self._hash = hash((self.windows, self.calendars))
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            isinstance(other, QuietTimes) and (self.windows, self.calendars) == (other.windows, other.calendars)
+        )
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"QuietTimes({self.windows!r}, {self.calendars!r})"
+
+    def on(self, day: date, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
+        """The quiet times that start on a local day, in order of their starts; those that a gap swallows are left
+        out."""
+        years = [holiday_year(calendar, day.year) for calendar in self.calendars]
+        weekday = 0 if any(day in year.working for year in years) else day.weekday()
+        windows = [Window(w.start, w.end) for w in self.windows if w.days is None or weekday in w.days]
+        if any(day in year.off for year in years):
+            windows.insert(0, _WHOLE_DAY)
+        found = (window.on(day, zone) for window in windows)
+        return [(starts_at, ends_at) for starts_at, ends_at in found if starts_at < ends_at]
+
+
+Quiet: TypeAlias = QuietHours | QuietTimes
+_WHOLE_DAY = Window(time(0), time(0))
+
+
+def quiet_until(at: datetime, zones: tuple[ZoneInfo, ...], quiet: Quiet) -> datetime | None:
     """None when it is not quiet at `at`; else the first instant at which it is quiet in none of `zones`.
 
     Where the zones of a country lie so far apart that it is always quiet in one of them, the first zone alone
     decides: a message is late then, but not never.
     """
-    if quiet.start == quiet.end:
+    if _never(quiet):
         return None
     if len(zones) == 1 and _ends_in(at, zones[0], quiet) == at:  # as nearly always
         return None
     free_at = _free_from(at, zones, quiet) or _free_from(at, zones[:1], quiet)
-    return free_at if free_at is not None and free_at > at else None
+    if free_at is None:  # rules that leave no free time at all, which lint refuses: not now, whatever comes
+        return at + _HOLIDAYS_FOR
+    return free_at if free_at > at else None
 
 
-def next_quiet_start(at: datetime, zones: tuple[ZoneInfo, ...], quiet: QuietHours) -> datetime | None:
-    """The first instant strictly after `at` at which quiet hours start in one of `zones`; None if they never do.
+def next_quiet_start(at: datetime, zones: tuple[ZoneInfo, ...], quiet: Quiet) -> datetime | None:
+    """The first instant strictly after `at` at which quiet hours start in one of `zones`; None if they never do, or not
+    within a year.
 
     Of zones that are always quiet together, the first alone counts, as for `quiet_until`.
     """
-    if quiet.start == quiet.end:
+    if _never(quiet):
         return None
     if len(zones) == 1:
         return _next_start_in(at, zones[0], quiet)
     if _free_from(at, zones, quiet) is None:
         zones = zones[:1]
-    return min(_next_start_in(at, zone, quiet) for zone in zones)
+    return min((found for zone in zones if (found := _next_start_in(at, zone, quiet)) is not None), default=None)
 
 
-def quiet_and_next(
-    at: datetime, zones: tuple[ZoneInfo, ...], quiet: QuietHours
-) -> tuple[datetime | None, datetime | None]:
+def quiet_and_next(at: datetime, zones: tuple[ZoneInfo, ...], quiet: Quiet) -> tuple[datetime | None, datetime | None]:
     """(`quiet_until`, `next_quiet_start`) of an instant: every message asks for both. While it is quiet the second is
     None, because nobody needs it then."""
-    if len(zones) == 1 and quiet.start != quiet.end:  # as nearly always
-        for starts_at, ends_at in _hours_around(at.toordinal(), zones[0], quiet.start, quiet.end):
+    if len(zones) == 1 and not _never(quiet):  # as nearly always
+        for starts_at, ends_at in _times_of(at.toordinal(), zones[0], quiet):
             if at < starts_at:
                 return None, starts_at
             if at < ends_at:
@@ -76,10 +138,18 @@ def quiet_and_next(
     return free_at, next_quiet_start(at, zones, quiet) if free_at is None else None
 
 
-def _free_from(at: datetime, zones: tuple[ZoneInfo, ...], quiet: QuietHours) -> datetime | None:
+def _never(quiet: Quiet) -> bool:
+    """Whether these leave every instant free."""
+    if isinstance(quiet, QuietHours):
+        return quiet.start == quiet.end
+    return not quiet.windows and not quiet.calendars
+
+
+def _free_from(at: datetime, zones: tuple[ZoneInfo, ...], quiet: Quiet) -> datetime | None:
     """The first instant from `at` on at which it is quiet in none of `zones`; None where none comes."""
     free_at = at
-    while free_at - at < _ALWAYS_FOR:
+    longest = _ALWAYS_FOR if isinstance(quiet, QuietHours) else _HOLIDAYS_FOR
+    while free_at - at < longest:
         ends_at = max(_ends_in(free_at, zone, quiet) for zone in zones)
         if ends_at == free_at:
             return free_at
@@ -87,18 +157,20 @@ def _free_from(at: datetime, zones: tuple[ZoneInfo, ...], quiet: QuietHours) -> 
     return None
 
 
-def _ends_in(at: datetime, zone: ZoneInfo, quiet: QuietHours) -> datetime:
+def _ends_in(at: datetime, zone: ZoneInfo, quiet: Quiet) -> datetime:
     """The end of the quiet hours that hold `at` in one zone, or `at` itself outside them."""
-    for starts_at, ends_at in _hours_around(at.toordinal(), zone, quiet.start, quiet.end):
+    for starts_at, ends_at in _times_of(at.toordinal(), zone, quiet):
         if at < ends_at:
             return ends_at if starts_at <= at else at
     return at
 
 
-def _next_start_in(at: datetime, zone: ZoneInfo, quiet: QuietHours) -> datetime:
-    for starts_at, _ in _hours_around(at.toordinal(), zone, quiet.start, quiet.end):
+def _next_start_in(at: datetime, zone: ZoneInfo, quiet: Quiet) -> datetime | None:
+    for starts_at, _ in _times_of(at.toordinal(), zone, quiet):
         if at < starts_at:
             return starts_at
+    if isinstance(quiet, QuietTimes):
+        return None
     hours = Window(quiet.start, quiet.end)  # a change of the clocks swallowed them
     day = local(at, zone).date() - _DAY
     while True:
@@ -106,6 +178,12 @@ def _next_start_in(at: datetime, zone: ZoneInfo, quiet: QuietHours) -> datetime:
         if at < starts_at < ends_at:
             return starts_at
         day += _DAY
+
+
+def _times_of(day: int, zone: ZoneInfo, quiet: Quiet) -> tuple[tuple[datetime, datetime], ...]:
+    if isinstance(quiet, QuietHours):
+        return _hours_around(day, zone, quiet.start, quiet.end)
+    return _times_around(day, zone, quiet)
 
 
 @lru_cache(maxsize=16_384)
@@ -121,4 +199,23 @@ def _hours_around(day: int, zone: ZoneInfo, start: time, end: time) -> tuple[tup
             starts_at, ends_at = hours.on(date.fromordinal(count), zone)
             if starts_at < ends_at:
                 found.append((starts_at, ends_at))
+    return tuple(found)
+
+
+@lru_cache(maxsize=16_384)
+def _times_around(day: int, zone: ZoneInfo, quiet: QuietTimes) -> tuple[tuple[datetime, datetime], ...]:
+    """The same of windows and holidays: quiet times that touch are one, and the last of them starts after this day of
+    UTC is over, so that all before it have their true end, however long a row of holidays is.
+    """
+    over_at = datetime.fromordinal(day).replace(tzinfo=UTC) + _DAY
+    found: list[tuple[datetime, datetime]] = []
+    for count in range(day - 2, day + _YEAR_AHEAD):
+        with suppress(OverflowError, ValueError, BadDate):  # the calendar ends
+            for starts_at, ends_at in quiet.on(date.fromordinal(count), zone):
+                if found and starts_at <= found[-1][1]:
+                    found[-1] = found[-1][0], max(found[-1][1], ends_at)
+                else:
+                    found.append((starts_at, ends_at))
+        if count >= day + 3 and found and found[-1][0] > over_at:
+            break
     return tuple(found)

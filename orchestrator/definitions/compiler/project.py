@@ -21,19 +21,24 @@ from orchestrator.core.project import (
     Templates,
     Topic,
 )
-from orchestrator.core.time.quiet import QuietHours
+from orchestrator.core.time.clock_text import parse_days
+from orchestrator.core.time.quiet import QuietHours, QuietTimes, QuietWindow
 from orchestrator.core.time.zones import zone_or_none
+from orchestrator.definitions.compiler.compliance import compile_compliance
 from orchestrator.definitions.compiler.fields import Fields
 from orchestrator.definitions.compiler.names import Names
 from orchestrator.definitions.compiler.offers import compile_offers
+from orchestrator.definitions.compiler.safety import compile_approval, compile_spend_limit
 from orchestrator.definitions.compiler.segments import compile_segments
+from orchestrator.definitions.compiler.tracking import compile_tracking
 from orchestrator.definitions.compiler.types import catalog_types, customer_types, event_types
 from orchestrator.definitions.models.project import ProjectModel
-from orchestrator.definitions.models.project import Settings as SettingsModel
+from orchestrator.definitions.models.project import Topic as TopicModel
 from orchestrator.definitions.models.schema import SchemaModel
 from orchestrator.definitions.project_files import ProjectFiles
 from orchestrator.definitions.source import Document
 from orchestrator.errors import Problem
+from orchestrator.templating.built_in import CONFIRM as BUILT_IN
 
 PROJECT, SEGMENTS, OFFERS = "journeys/project.yaml", "journeys/segments.yaml", "journeys/offers.yaml"
 
@@ -75,6 +80,8 @@ def compile_project(
     model = files.project
     zone = zone_or_none(model.timezone) or ZoneInfo("UTC")
     shared, segments, offers = (Fields(_document(files, path)) for path in (PROJECT, SEGMENTS, OFFERS))
+    quiet = _quiet(model, shared)
+    keeping = compile_compliance(model, quiet, shared)
     project = Project(
         timezone=zone,
         locale=model.locale,
@@ -82,15 +89,21 @@ def compile_project(
         currency=model.currency,
         brand=model.brand.model_dump(exclude_none=True),
         stages=_stages(model, shared, names),
-        topics={name: Topic(name, topic.class_, topic.title or "") for name, topic in model.topics.items()},
-        quiet=_quiet(model, shared),
+        topics={name: _topic(name, topic) for name, topic in model.topics.items()},
+        quiet=quiet,
+        quiet_plan=keeping.plan,
+        packs=keeping.packs,
+        holdout=model.holdout / 100,
+        tracking=compile_tracking(model, shared),
         caps=_caps(model, shared),
         channels=_channels(model),
         queues={
-            name: Queue(name, tuple(queue.members), queue.overdue.notify if queue.overdue else None)
+            name: Queue(
+                name, tuple(queue.members), queue.overdue.notify if queue.overdue else None, tuple(queue.notify)
+            )
             for name, queue in model.queues.items()
         },
-        settings=_settings(model.settings, shared),
+        settings=_settings(model, shared),
         attributes=_attributes(files.schema),
         events=_events(files.schema),
         segments=compile_segments(files.segments, segments, names),
@@ -104,6 +117,11 @@ def compile_project(
 
 def _document(files: ProjectFiles, path: str) -> Document:
     return files.documents.get(path) or Document(path, "")
+
+
+def _topic(name: str, topic: TopicModel) -> Topic:
+    confirm = (topic.confirm or BUILT_IN) if topic.opt_in == "double" else None
+    return Topic(name, topic.class_, topic.title or "", confirm, topic.description or "", topic.tracking)
 
 
 def _stages(model: ProjectModel, fields: Fields, names: Names) -> tuple[Stage, ...]:
@@ -123,7 +141,10 @@ def _quiet(model: ProjectModel, fields: Fields) -> QuietRule | None:
         message = "quiet hours that end when they start could mean never or always"
         fields.complain(("quiet_hours", "to"), "bad_value", message, "give another time, or leave `quiet_hours` out")
     channels = None if quiet.channels is None else frozenset(quiet.channels)
-    return QuietRule(QuietHours(start, end), frozenset(quiet.classes), channels)
+    days = None if quiet.days is None else parse_days(quiet.days)
+    daily = QuietHours(start, end)
+    hours = daily if days is None else QuietTimes((QuietWindow(start, end, days),))
+    return QuietRule(hours, frozenset(quiet.classes), channels)
 
 
 def _caps(model: ProjectModel, fields: Fields) -> tuple[CapRule, ...]:
@@ -145,7 +166,9 @@ def _channels(model: ProjectModel) -> dict[str, Mapping[str, Any]]:
     return given
 
 
-def _settings(model: SettingsModel, fields: Fields) -> Settings:
+def _settings(project: ProjectModel, fields: Fields) -> Settings:
+    model = project.settings
+
     def fixed(name: str) -> timedelta:
         length = fields.fixed(getattr(model, name), ("settings", name))
         assert length is not None  # every one of them has a default
@@ -159,6 +182,8 @@ def _settings(model: SettingsModel, fields: Fields) -> Settings:
         smear=fixed("smear"),
         unknown_properties=model.unknown_properties,
         dedupe=fixed("dedupe"),
+        spend_limit=compile_spend_limit(project, fields),
+        approval=compile_approval(project),
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from orchestrator.core.interpolation import Template
 from orchestrator.core.program import ChannelTemplate, MessageOptions, Send, Survey
 from orchestrator.definitions.compiler.spot import Spot
 from orchestrator.definitions.compiler.tree import ELSE, THEN
 from orchestrator.definitions.models.flow import SurveyStep
+from orchestrator.definitions.models.messages import Attached, MessageStep, SendStep
 from orchestrator.definitions.models.messages import MessageOptions as OptionsModel
-from orchestrator.definitions.models.messages import MessageStep, SendStep
 from orchestrator.definitions.source import Path
 
 
@@ -64,5 +65,14 @@ def _options(model: OptionsModel, path: Path, spot: Spot) -> MessageOptions:
         on_cap=model.on_cap,
         sender=model.from_,
         reply_to=model.reply_to,
-        attachments=tuple(model.attachments),
+        attachments=tuple(
+            _attached(one, (*path, "attachments", number), spot) for number, one in enumerate(model.attachments)
+        ),
     )
+
+
+def _attached(model: Attached, path: Path, spot: Spot) -> str | tuple[tuple[str, Template], ...]:
+    """A file's name, or the texts of a calendar entry by their names."""
+    if model.calendar is None:
+        return model.file or ""
+    return spot.fields.templates(model.calendar.model_dump(exclude_none=True), (*path, "calendar"), spot.names)

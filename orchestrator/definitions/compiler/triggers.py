@@ -16,6 +16,7 @@ from orchestrator.core.program import (
     OnDate,
     OnEvent,
     OnInactive,
+    OnInbound,
     OnSchedule,
     OnSegment,
     OnStage,
@@ -23,6 +24,7 @@ from orchestrator.core.program import (
     Trigger,
     ZoneRule,
 )
+from orchestrator.core.reply_words import intent_of, spelled
 from orchestrator.definitions.compiler.fields import Fields
 from orchestrator.definitions.compiler.names import Names
 from orchestrator.definitions.compiler.types import trigger_entry, trigger_event
@@ -32,6 +34,7 @@ from orchestrator.definitions.models.triggers import (
     DateTrigger,
     EventTrigger,
     InactiveTrigger,
+    InboundTrigger,
     OnceTrigger,
     ReentryAfter,
     ScheduleTrigger,
@@ -151,6 +154,21 @@ def _on_stage(model: StageTrigger, door: _Door) -> OnStage:
     return OnStage(to=model.stage.to, from_stage=model.stage.from_, **door.shared)
 
 
+def _on_inbound(model: InboundTrigger, door: _Door) -> OnInbound:
+    keywords = set()
+    for number, keyword in enumerate(model.inbound.keyword):
+        word = spelled(keyword)
+        path = (*door.path, "inbound", "keyword", number)
+        if not word:
+            message = "a keyword without a letter or a digit is in no reply"
+            door.fields.complain(path, "bad_value", message, "write a word, such as YES")
+        elif intent_of(keyword) == "stop" and model.inbound.channel != "email":
+            message = f"'{keyword[:40]}' ends all messages to whoever writes it: this journey could never answer"
+            door.fields.complain(path, "bad_value", message, "take another word; STOP and its like need no journey")
+        keywords.add(word)
+    return OnInbound(channel=model.inbound.channel, keywords=frozenset(keywords), **door.shared)
+
+
 def _on_api(model: ApiTrigger, door: _Door) -> OnApi:
     return OnApi(**door.shared)
 
@@ -164,6 +182,7 @@ _COMPILERS: Final[dict[type[TriggerBase], Callable[[Any, _Door], Trigger]]] = {
     DateTrigger: _on_date,
     InactiveTrigger: _on_inactive,
     StageTrigger: _on_stage,
+    InboundTrigger: _on_inbound,
     ApiTrigger: _on_api,
 }
 """One function a kind of trigger."""

@@ -33,6 +33,7 @@ from orchestrator.definitions.models.triggers import (
     DateTrigger,
     EventTrigger,
     InactiveTrigger,
+    InboundTrigger,
     OnceTrigger,
     ScheduleTrigger,
     SegmentTrigger,
@@ -149,6 +150,8 @@ def trigger_event(trigger: TriggerBase, types: Types) -> Record | None:
             return event_record("segment_changed", types)
         case StageTrigger():
             return event_record("stage_changed", types)
+        case InboundTrigger():
+            return event_record(trigger.event, types)
         case ApiTrigger():
             return OBJECT
         case _:
@@ -166,7 +169,7 @@ def entry_record(journey: JourneyModel, types: Types, enrolled_with: Iterable[st
 def trigger_entry(trigger: TriggerBase, types: Types) -> Record:
     """What `entry` holds of one trigger's values."""
     match trigger:
-        case EventTrigger():
+        case EventTrigger() | InboundTrigger():
             return event_record(trigger.event, types)
         case SegmentTrigger() | StageTrigger():
             return _MOVED

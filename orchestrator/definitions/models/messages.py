@@ -28,6 +28,45 @@ Channel = Annotated[Literal["email", "sms", "push", "whatsapp", "wechat", "inbox
 Hold = Annotated[Literal["hold", "skip", "exit"], OneOf()]
 
 
+class CalendarEntry(FileModel):
+    """`calendar: {start: "{{ entry.check_in }}", end: "{{ entry.check_out }}", title: Your stay}`."""
+
+    start: TemplateText
+    """When it begins: an instant, or a date for a whole day; without a zone, in that of the message."""
+    end: TemplateText | None = None
+    """When it ends, a day included; default: an hour later, or the same day."""
+    title: TemplateText
+    """What the calendar shows."""
+    location: TemplateText | None = None
+    """Where it is."""
+    description: TemplateText | None = None
+    """More about it."""
+    url: TemplateText | None = None
+    """A page about it."""
+    uid: TemplateText | None = None
+    """What it is known by; a later entry with the same takes its place. Default: the enrollment and the step."""
+    method: Annotated[Literal["publish", "request", "cancel"], OneOf()] = "publish"
+    """publish: it can be added; request: an invitation that can be answered; cancel: it does not take place."""
+
+
+class Attached(FileModel):
+    """A file, `terms.pdf`, or a calendar entry, `{calendar: {...}}`."""
+
+    file: Plain | None = None
+    """A file below templates/assets/."""
+    calendar: CalendarEntry | None = None
+    """An entry for the reader's calendar (invite.ics)."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.file is None) == (self.calendar is None):
+            raise fault("bad_value", "an attachment is a `file` or a `calendar` entry", "write one of the two")
+        return self
+
+
+BareOrAttached = Annotated[Attached, Shorthand("file")]
+
+
 class MessageOptions(FileModel):
     """What every message takes."""
 
@@ -51,8 +90,8 @@ class MessageOptions(FileModel):
     """Another sender than the channel's."""
     reply_to: Plain | None = None
     """Another address for answers than the channel's."""
-    attachments: Annotated[list[Plain], OneOrMany()] = Field(default_factory=no_items)
-    """Files below templates/assets/."""
+    attachments: Annotated[list[BareOrAttached], OneOrMany()] = Field(default_factory=no_items)
+    """What an email carries: files below templates/assets/, calendar entries."""
     timezone: ZoneOrExpression | None = None
     """The zone of its quiet hours: `customer`, an IANA zone, or an expression."""
 

@@ -1,15 +1,32 @@
 """project.yaml: what all journeys share (the language reference, section 12)."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from orchestrator.definitions.field_kinds import CurrencyCode, Expression, Name, OneOf, Plain, Positive, Zone
+from orchestrator.compliance.packs import PACKS
+from orchestrator.definitions.field_kinds import (
+    Amount,
+    CountryCode,
+    CountryOrDefault,
+    CurrencyCode,
+    Expression,
+    Flag,
+    Name,
+    OneOf,
+    Percent,
+    Plain,
+    Positive,
+    PositiveAmount,
+    Zone,
+    whole,
+)
 from orchestrator.definitions.models.base import FileModel, no_items
 from orchestrator.definitions.models.messages import Channel
 from orchestrator.definitions.shapes import EmptyWhenNull, ListOrMapping, OneOrMany
-from orchestrator.definitions.time_kinds import FixedDuration, TimeOfDay
+from orchestrator.definitions.time_kinds import Days, FixedDuration, TimeOfDay
+from orchestrator.records import dataclass
 
 MessageClass = Annotated[Literal["promotional", "service", "transactional"], OneOf()]
 DEFAULT_STAGES = ("awareness", "consideration", "decision", "use", "loyalty")
@@ -46,6 +63,38 @@ class Topic(FileModel):
     """What the preference page calls it."""
     description: Plain | None = None
     """What the preference page says about it."""
+    opt_in: Annotated[Literal["single", "double"], OneOf()] = "single"
+    """double: an opt-in by email or SMS counts when the owner of the address has confirmed it by a link."""
+    confirm: Name | None = None
+    """The template that asks for it, with {{ confirm_url }}; default: our own text in English and Chinese."""
+    tracking: Flag = True
+    """Whether opens and clicks of its messages are counted, where the project counts them."""
+
+
+class Utm(FileModel):
+    """`utm: {source: newsletter, medium: email, domains: [shop.example.com]}`."""
+
+    source: Plain
+    """utm_source: what the brand's web analytics call its messages."""
+    medium: Plain | None = None
+    """utm_medium; default: the channel."""
+    campaign: Plain | None = None
+    """utm_campaign; default: the journey."""
+    content: Plain | None = None
+    """utm_content; default: the step."""
+    domains: Annotated[list[Plain], OneOrMany()] = Field(default_factory=no_items)
+    """The domains of links that get them, beside that of `brand.url`."""
+
+
+class Tracking(FileModel):
+    """`tracking: {opens: true, clicks: true, utm: {source: newsletter}}`."""
+
+    opens: Flag = False
+    """Count who opens an email, by a picture of one point."""
+    clicks: Flag = False
+    """Count who follows a link of an email or a text message; links of texts are made short."""
+    utm: Utm | None = None
+    """Parameters on links to the brand's own site, which say where somebody came from."""
 
 
 class QuietHours(FileModel):
@@ -55,10 +104,41 @@ class QuietHours(FileModel):
     """When they start, inclusive, in the zone in force."""
     to: TimeOfDay
     """When they end, exclusive."""
+    days: Days | None = None
+    """The days on which they start; default: every day."""
+    holidays: Flag = False
+    """Public holidays of the country where the customer is (not known: of the project's) are quiet as a whole."""
     classes: Annotated[list[MessageClass], OneOrMany()] = Field(default=["promotional", "service"])
     """The classes that keep them."""
     channels: Annotated[list[Channel], OneOrMany()] | None = None
     """The channels that keep them; default: all."""
+
+
+class PackOptions(FileModel):
+    """`us: {leave_out: [texas]}`: what of a compliance pack the project keeps otherwise than the pack says."""
+
+    leave_out: Annotated[list[Name], OneOrMany()] = Field(default_factory=no_items)
+    """Rules about hours that do not bind this brand; each leaves a trace in `orchestrator proof`."""
+    codes: Flag = False
+    """Keep what an industry's own code of practice says, too, and not the law alone."""
+    unknown_country: Annotated[Literal["strictest", "none"], OneOf()] | None = None
+    """Where a customer's country is not known: keep its hours all the same, or not; default: as the pack says."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackNames(ListOrMapping):
+    """One name or a list of names stands for a mapping of these names to nothing."""
+
+    tell_short: ClassVar[dict[str, Any]] = {"type": ["array", "string"]}
+
+    def convert(self, value: Any) -> Any:
+        """The mapping."""
+        return ListOrMapping.convert(self, [value] if isinstance(value, str) else value)
+
+    def short(self, full: dict[str, Any]) -> dict[str, Any]:
+        """Names, of which editors know those there are."""
+        names = {"type": "string", "enum": ["auto", *PACKS]}
+        return {"anyOf": [names, {"type": "array", "items": names}]}
 
 
 class Cap(FileModel):
@@ -76,9 +156,24 @@ class Cap(FileModel):
     """Only messages on this channel."""
 
 
+class Cost(FileModel):
+    """`cost: {amount: 0.07, currency: EUR, per: segment, countries: {CN: 0.045}}`."""
+
+    amount: Amount
+    """What an accepted message costs."""
+    currency: CurrencyCode | None = None
+    """In this currency; default: the project's."""
+    per: Annotated[Literal["message", "segment"], OneOf()] = "message"
+    """Each message, or each segment of an SMS."""
+    countries: dict[CountryCode, Amount] = Field(default_factory=dict)
+    """Other amounts, by the country of the phone number."""
+
+
 class EmailChannel(FileModel):
     """`email: {from: "Blue Harbour <hello@example.com>", reply_to: care@example.com}`."""
 
+    cost: Cost | None = None
+    """What its messages cost, for figures and the spend limit."""
     from_: Plain | None = None
     """The sender."""
     reply_to: Plain | None = None
@@ -88,15 +183,34 @@ class EmailChannel(FileModel):
 class SmsChannel(FileModel):
     """`sms: {signature: Blue Harbour}`."""
 
+    cost: Cost | None = None
+    """What its messages cost, for figures and the spend limit."""
     from_: Plain | None = None
     """The sender's number or name."""
     signature: Plain | None = None
     """Stands before each text that does not say it itself; before one in Chinese in the brackets 【】."""
+    opt_out: dict[CountryOrDefault, Plain] | None = None
+    """How to end promotional texts, said behind each that does not say it itself, by the country of the number."""
+    help: Plain | None = None
+    """What whoever writes HELP, INFO or 帮助 is answered."""
+
+
+class WechatChannel(FileModel):
+    """`wechat: {attribute: wecom_user}`."""
+
+    cost: Cost | None = None
+    """What its messages cost, for figures and the spend limit."""
+    from_: Plain | None = None
+    """The sender."""
+    attribute: Name | None = None
+    """The customer's attribute that holds the openid or the WeCom user; default: wechat_openid."""
 
 
 class OtherChannel(FileModel):
     """A channel that needs no more than to be named."""
 
+    cost: Cost | None = None
+    """What its messages cost, for figures and the spend limit."""
     from_: Plain | None = None
     """The sender."""
 
@@ -115,7 +229,7 @@ class Channels(FileModel):
     """Push notifications."""
     whatsapp: _Named | None = None
     """WhatsApp."""
-    wechat: _Named | None = None
+    wechat: Annotated[WechatChannel, EmptyWhenNull(dict)] | None = None
     """WeChat."""
     inbox: _Named | None = None
     """The app's inbox."""
@@ -135,8 +249,30 @@ class Queue(FileModel):
     """What people call it."""
     members: Annotated[list[Plain], OneOrMany()] = Field(default_factory=no_items)
     """Who takes its tasks."""
+    notify: Annotated[list[Plain], OneOrMany()] = Field(default_factory=no_items)
+    """The staff chats, by their names in ORCHESTRATOR_STAFF_CHATS, that hear of its tasks."""
     overdue: Overdue | None = None
     """What happens to tasks that are late."""
+
+
+class SpendLimit(FileModel):
+    """`spend_limit: {amount: 50, per: 1m}`."""
+
+    amount: PositiveAmount
+    """So much money at most."""
+    currency: CurrencyCode | None = None
+    """In this currency; default: the project's."""
+    per: FixedDuration
+    """In any time of this length, from its first message on."""
+
+
+class Approval(FileModel):
+    """`approval: {above: 10000, by: 2}`."""
+
+    above: Positive
+    """A deploy that expects more customers than this has to be approved."""
+    by: Annotated[int, whole(2, 10)] = 2
+    """So many people together, who deploys among them."""
 
 
 class Settings(FileModel):
@@ -156,6 +292,10 @@ class Settings(FileModel):
     """What happens to properties that arrive and are not declared."""
     dedupe: FixedDuration = "35d"
     """How long a messageId is remembered."""
+    spend_limit: SpendLimit | None = None
+    """Past it, promotional and service messages wait."""
+    approval: Approval | None = None
+    """When a deploy needs a second person."""
 
 
 class ProjectModel(FileModel):
@@ -179,6 +319,14 @@ class ProjectModel(FileModel):
     """What messages are about; a topic sets their class."""
     quiet_hours: QuietHours | None = None
     """When promotional and service messages are held back; default: never."""
+    tracking: Tracking = Field(default_factory=Tracking)
+    """What is found out about who reads messages; default: nothing."""
+    compliance: Annotated[dict[Name, Annotated[PackOptions, EmptyWhenNull(dict)]], PackNames()] = Field(
+        default_factory=dict
+    )
+    """The compliance packs to keep, by the customer's country: us, eu, uk, ca, cn; `auto`: all of them."""
+    holdout: Percent = 0.0
+    """A sticky control group of all customers, whom no journey treats."""
     caps: Annotated[list[Cap], OneOrMany()] = Field(default_factory=no_items)
     """How many messages one customer may get."""
     channels: Channels = Field(default_factory=Channels)

@@ -196,6 +196,29 @@ class StageTrigger(TriggerBase):
     """Whether those who qualify at the journey's first deploy enter."""
 
 
+class Inbound(FileModel):
+    """`inbound: {channel: sms, keyword: YES}`."""
+
+    channel: Annotated[Literal["sms", "email", "whatsapp"], OneOf()]
+    """Where it was written."""
+    keyword: Annotated[list[Plain], OneOrMany()] = Field(default_factory=no_items)
+    """The first word of the reply, or the whole of it, in any case; a list: one of these; absent: whatever it says."""
+
+
+class InboundTrigger(TriggerBase):
+    """`inbound:`: when a customer writes back."""
+
+    KIND: ClassVar[str] = "inbound"
+
+    inbound: Annotated[Inbound, Shorthand("channel")]
+    """Where, and which word; a bare name is the channel."""
+
+    @property
+    def event(self) -> str:
+        """The built-in event that tells of it."""
+        return f"{self.inbound.channel}_received"
+
+
 class ApiTrigger(TriggerBase):
     """`api: true`: by hand, by API, or by another journey's `enroll`."""
 
@@ -209,14 +232,13 @@ TRIGGERS: dict[str, type[TriggerBase]] = {
     model.KIND: model
     for model in (
         EventTrigger, SegmentTrigger, AttributeTrigger, ScheduleTrigger, OnceTrigger, DateTrigger, InactiveTrigger,
-        StageTrigger, ApiTrigger,
+        StageTrigger, InboundTrigger, ApiTrigger,
     )
 }  # fmt: skip
 """The kinds of triggers by their key."""
 
 _LATER = {
     "score": "(a score that crosses a value) is no trigger yet",
-    "inbound": "(a message that comes in) is no trigger yet; take `event: sms_received` with a `where`",
     "upload": "(a list that is uploaded) is no trigger yet",
     "catalog": "(a change in a catalog) is no trigger yet",
 }
@@ -225,7 +247,7 @@ Trigger = TypeAliasType(
     "Trigger",
     Annotated[
         EventTrigger | SegmentTrigger | AttributeTrigger | ScheduleTrigger | OnceTrigger | DateTrigger
-        | InactiveTrigger | StageTrigger | ApiTrigger,
+        | InactiveTrigger | StageTrigger | InboundTrigger | ApiTrigger,
         ByKey(
             "a trigger",
             lambda: TRIGGERS,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from orchestrator.core.program import Split
+from orchestrator.definitions.compiler.project import PROJECT
 from orchestrator.definitions.rules.analysis.subject import Subject
 from orchestrator.errors import Problem
 
@@ -15,6 +16,11 @@ SEVERITY: Final = "warning"
 
 def check(subject: Subject) -> Iterator[Problem]:
     """`holdout: 100%` and `control: 100`."""
+    if subject.project.holdout >= 1:
+        message = "everybody is held out, so nobody gets a message of any journey"
+        yield subject.document(PROJECT).problem(
+            ("holdout",), CODE, message, "take a part, such as 5%", severity=SEVERITY
+        )
     for journey in subject.journeys:
         if journey.journey.holdout >= 1:
             message = "everybody is held out, so nobody gets a message of this journey"

@@ -9,6 +9,7 @@ from orchestrator.definitions.models.triggers import (
     ApiTrigger,
     AttributeTrigger,
     EventTrigger,
+    InboundTrigger,
     SegmentTrigger,
     StageTrigger,
     TriggerBase,
@@ -19,7 +20,7 @@ from orchestrator.errors import Problem
 CODE: Final = "reentry_contradiction"
 SEVERITY: Final = "warning"
 
-_KEYED_BY_CUSTOMER = (EventTrigger, SegmentTrigger, AttributeTrigger, StageTrigger, ApiTrigger)
+_KEYED_BY_CUSTOMER = (EventTrigger, SegmentTrigger, AttributeTrigger, StageTrigger, InboundTrigger, ApiTrigger)
 """Triggers whose default key is the same for every entry of a customer; of the others it is the occurrence."""
 
 

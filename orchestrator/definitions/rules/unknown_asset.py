@@ -30,9 +30,9 @@ def check(subject: Subject) -> Iterator[Problem]:
             if not isinstance(node.model, (MessageStep, SendStep, SurveyStep)):
                 continue
             options: MessageOptions = getattr(node.model, node.verb)
-            for number, name in enumerate(options.attachments):
-                if name.removeprefix(_FOLDER) not in known:
-                    message, hint = _words(name, known)
+            for number, one in enumerate(options.attachments):
+                if one.file is not None and one.file.removeprefix(_FOLDER) not in known:
+                    message, hint = _words(one.file, known)
                     yield file.problem((*node.path, node.verb, "attachments", number), CODE, message, hint)
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from orchestrator.definitions.rules.analysis.subject import Subject, messages, ways_of
 from orchestrator.errors import Problem
+from orchestrator.templating.built_in import CONFIRM as BUILT_IN
 
 CODE: Final = "unused_template"
 SEVERITY: Final = "warning"
@@ -22,7 +23,8 @@ def check(subject: Subject) -> Iterator[Problem]:
         for step in messages(journey)
         for way in ways_of(step)
     }
+    asking = {topic.confirm for topic in subject.project.topics.values() if topic.confirm is not None}
     for key, template in subject.templates.sets.items():
-        if key not in sent:
+        if key not in sent and template.name not in asking and template.name != BUILT_IN:
             message = f"no journey sends the template '{template.name}' by {template.channel}"
             yield Problem(template.default.path, 1, 1, CODE, message, "use it or remove it", SEVERITY)

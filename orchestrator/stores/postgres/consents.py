@@ -9,14 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from orchestrator.core.state import dumps
 from orchestrator.stores.postgres import rights
 from orchestrator.stores.postgres.arrays import ints, texts
 from orchestrator.stores.postgres.database import Connection
-from orchestrator.stores.records import choices_of
-
-Choices = Mapping[tuple[str, str], str]
-"""(topic, channel) to `in` or `out`."""
+from orchestrator.stores.records import Choices, choices_of, choices_text, told
 
 _ENSURE: Final = """
 INSERT INTO consents (shard, customer, state)
@@ -47,38 +43,30 @@ def write(c: Connection, changes: Sequence[Change]) -> None:
     """Write what turns decided, but for what became an opt-out since they looked."""
     found = _locked(c, [(change.shard, change.id) for change in changes])
     rows = []
-    told: list[rights.Chosen] = []
+    lines: list[rights.Chosen] = []
     for change in changes:
         now = found[change.shard, change.id]
-        since = {place: "out" for place, choice in now.items() if choice == "out" and change.before.get(place) != "out"}
+        since = {
+            place: choice
+            for place, choice in now.items()
+            if choice[0] == "out" and (place not in change.before or change.before[place][0] != "out")
+        }
         after = {**change.after, **since}
         rows.append((change.shard, change.id, after))
-        told += _told(change.shard, change.id, now, after)
+        lines += _told(change.shard, change.id, now, after)
     _write(c, rows)
-    rights.write(c, told)
+    rights.write(c, lines)
 
 
 def _told(shard: int, id: int, before: Choices, after: Choices) -> list[rights.Chosen]:
-    """Opt-outs, and their ends: a first "in" closes nothing, and is nobody's right."""
-    return [
-        (shard, id, f"opted_{choice}", *place)
-        for place, choice in after.items()
-        if (choice == "out") != (before.get(place) == "out")
-    ]
+    return [(shard, id, kind, *place) for kind, place in told(before, after)]
 
 
-def opt_out(c: Connection, outs: Mapping[tuple[int, int], Sequence[tuple[str, str]]]) -> None:
-    """Opt-outs of customers (shard, id) from (topic, channel): they stand with this transaction, before any turn."""
+def opt_out(c: Connection, outs: Mapping[tuple[int, int], Choices]) -> None:
+    """Opt-outs of customers (shard, id): they stand with this transaction, before any turn."""
     found = _locked(c, list(outs))
-    _write(c, [(*key, {**found[key], **dict.fromkeys(places, "out")}) for key, places in outs.items()])
-    rights.write(
-        c, [told for key, places in outs.items() for told in _told(*key, found[key], dict.fromkeys(places, "out"))]
-    )
-
-
-def consents_of(choices: Choices) -> str:
-    """A customer's choices as their row keeps them."""
-    return dumps([[*place, choice] for place, choice in choices.items()])
+    _write(c, [(*key, {**found[key], **choices}) for key, choices in outs.items()])
+    rights.write(c, [line for key, choices in outs.items() for line in _told(*key, found[key], choices)])
 
 
 def _locked(c: Connection, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Choices]:
@@ -92,4 +80,4 @@ def _locked(c: Connection, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, i
 def _write(c: Connection, rows: Sequence[tuple[int, int, Choices]]) -> None:
     if rows:
         shards, ids = ints(row[0] for row in rows), ints(row[1] for row in rows)
-        c.execute(_WRITE, (shards, ids, texts([consents_of(row[2]) for row in rows])))
+        c.execute(_WRITE, (shards, ids, texts([choices_text(row[2]) for row in rows])))

@@ -16,11 +16,13 @@ from orchestrator.core.inbox import Event
 from orchestrator.core.state import dumps
 from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.stores.arriving import Batch, GroupCommit, Prepared, prepared
+from orchestrator.stores.erasing import buried
 from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.postgres import consents
 from orchestrator.stores.postgres.arrays import ints, texts
 from orchestrator.stores.postgres.copying import copy_rows
 from orchestrator.stores.postgres.database import Connection
+from orchestrator.stores.postgres.erasing import run_on
 from orchestrator.stores.postgres.inbox import PARKED
 from orchestrator.stores.postgres.saving import EVENTS, SEQS_A_TURN, columns
 from orchestrator.stores.postgres.turns import PostgresTurns
@@ -105,11 +107,18 @@ class PostgresIngest(PostgresTurns):
                 count = len(accepted) - count
                 answers.append((count, Ingested(count, len(batch.arrivals) - count, tuple(conflicts))))
             places = self._places(c, accepted)
+            dropped = [arrival.customer not in places for arrival in accepted]
+            if any(dropped):
+                accepted = [arrival for arrival in accepted if arrival.customer in places]
             rows = [(p.shard, p.id, a.customer, a.at, p.parked, a.body) for a in accepted for p in [places[a.customer]]]
             copy_rows(c, _PUT, rows)
             self._opt_out(c, accepted, places)
-        shards = iter([row[0] for row in rows])
-        return [answer._replace(shards=frozenset(islice(shards, count))) for count, answer in answers]
+        lost, shards, told = iter(dropped), iter([row[0] for row in rows]), []
+        for count, answer in answers:
+            gone = sum(islice(lost, count))
+            kept = frozenset(islice(shards, count - gone))
+            told.append(answer._replace(accepted=count - gone, dropped=gone, shards=kept))
+        return told
 
     def _see(self, c: Connection, batches: Sequence[Batch]) -> tuple[dict[str, Prepared], dict[str, int]]:
         """The first arrival of every new message id, and the content that all known ones had when they came."""
@@ -130,12 +139,17 @@ class PostgresIngest(PostgresTurns):
         return {id: first[id] for id in new}, before
 
     def _places(self, c: Connection, arrivals: Sequence[Prepared]) -> dict[str, _Place]:
-        """Where the customers are; those who are not known yet are created, from their first arrival on."""
+        """Where the customers are; those who are not known yet are created, from their first arrival on. Those who were
+        erased are nowhere."""
         first_at: dict[str, int] = {}
         for arrival in arrivals:
             first_at.setdefault(arrival.customer, arrival.at)
         places = self._known(c, list(first_at))
         new = sorted(customer for customer in first_at if customer not in places)
+        if new:
+            window = self.index.project.settings.dedupe // _MICROSECOND
+            if gone := buried(run_on(c), self.salt, [(customer, first_at[customer]) for customer in new], window):
+                new = [customer for customer in new if customer not in gone]
         if new:
             self._create(c, new, first_at)
             places.update(self._known(c, new))
@@ -167,11 +181,12 @@ class PostgresIngest(PostgresTurns):
 
     def _opt_out(self, c: Connection, arrivals: Iterable[Prepared], places: dict[str, _Place]) -> None:
         """Opt-outs stand with this transaction, before any turn."""
-        outs: dict[tuple[int, int], list[tuple[str, str]]] = {}
+        outs: dict[tuple[int, int], dict[tuple[str, str], tuple[str, int | None]]] = {}
         for arrival in arrivals:
-            if arrival.opted_out is not None:
+            if arrival.opted_out:
                 place = places[arrival.customer]
-                outs.setdefault((place.shard, place.id), []).append(arrival.opted_out)
+                chosen = outs.setdefault((place.shard, place.id), {})
+                chosen.update(dict.fromkeys(arrival.opted_out, ("out", arrival.at)))
         if outs:
             consents.opt_out(c, outs)
 
@@ -182,7 +197,10 @@ class PostgresIngest(PostgresTurns):
         if not rows:
             return
         with self.db.write(apart=True) as c:
-            shard, id, _ = self._places(c, [Prepared(customer, rows[0][1], "", None, 0, None)])[customer]
+            place = self._places(c, [Prepared(customer, rows[0][1], "", None, 0, ())]).get(customer)
+            if place is None:
+                return
+            shard, id, _ = place
             named = [row[:3] for row in rows if row[2]]
             known: set[tuple[Any, ...]] = set()
             if named:

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from orchestrator.core.inbox import Item
 from orchestrator.core.ledger import Coupon, Task
 from orchestrator.core.state import from_json
+from orchestrator.core.suppression import hashed_entry
 from orchestrator.core.view import CustomerView
 from orchestrator.stores.instants import instant
 from orchestrator.stores.on_demand import EventRow, Histories, LoadedHistory, Suppressions
@@ -30,6 +31,11 @@ LEFT JOIN consents AS k ON k.shard = j.shard AND k.customer = j.id
 LEFT JOIN due AS d ON d.shard = j.shard AND d.customer = j.id
 ORDER BY j.n
 """
+THERE: Final = f"SELECT t.shard, t.id {EACH} JOIN customers AS t ON t.shard = j.shard AND t.id = j.id"
+DROP: Final = """
+DELETE FROM inbox AS i USING unnest(%s::int[], %s::bigint[]) AS j (shard, id)
+WHERE i.shard = j.shard AND i.customer = j.id
+"""
 INBOX: Final = f"SELECT j.n - 1, t.seq, t.received_at, t.body {EACH} JOIN inbox AS t {_MINE}"
 ENROLLMENTS: Final = f"SELECT j.n - 1, t.seq, {ENROLLMENT} {EACH} JOIN enrollments AS t {_MINE} WHERE t.live + 0 = 1"
 """The sum hides the condition from the planner, which would walk through the index of all live enrollments, once for
@@ -38,7 +44,11 @@ ENTRIES: Final = f"SELECT j.n - 1, t.journey, t.key, t.state {EACH} JOIN entries
 COUPONS: Final = f"SELECT j.n - 1, t.seq, t.row {EACH} JOIN coupons AS t {_MINE}"
 TASKS: Final = f"SELECT j.n - 1, t.seq, t.row {EACH} JOIN tasks AS t {_MINE}"
 EVENTS: Final = f"SELECT j.n - 1, t.at, t.seq, t.properties, t.id {EACH} JOIN events AS t {_MINE} AND t.name = %s"
-CAUSES: Final = "SELECT cause FROM suppressions WHERE channel = %s AND address = %s"
+CAUSES: Final = """
+SELECT cause FROM suppressions WHERE channel = %s AND address = %s
+UNION ALL SELECT cause FROM suppressions WHERE channel = %s AND address = %s
+"""
+"""Of an address, and of its hashed entry."""
 
 Keys = tuple[str, str]
 """The chosen customers as two parameters of a query."""
@@ -58,12 +68,12 @@ def keys_of(chosen: Sequence[Chosen]) -> Keys:
     return ints(place.shard for place in chosen), ints(place.id for place in chosen)
 
 
-def suppressions_of(db: Database, empty: bool) -> Suppressions:
+def suppressions_of(db: Database, empty: bool, salt: str) -> Suppressions:
     """The suppression list, for the addresses that decisions ask for."""
 
     def read(place: tuple[str, str]) -> list[str]:
         with db.read() as c:
-            return [cause for (cause,) in c.execute(CAUSES, place)]
+            return [cause for (cause,) in c.execute(CAUSES, (*place, *hashed_entry(salt, *place)))]
 
     return Suppressions(None if empty else read)
 
@@ -76,11 +86,16 @@ def load_before(c: Connection) -> Before:
 
 
 def load_customers(
-    c: Connection, db: Database, chosen: Sequence[Chosen], before: Before
+    c: Connection, db: Database, chosen: list[Chosen], before: Before
 ) -> tuple[list[CustomerView], list[int | None], list[bool]]:
     """The customers' parts of the view, without messages; when each was to be looked at again (microseconds), and
-    whether it was parked meanwhile."""
+    whether it was parked meanwhile. Whoever was erased since something arrived is taken out of `chosen`."""
     keys = keys_of(chosen)
+    rows = c.execute(CUSTOMERS, keys).fetchall()
+    if len(rows) != len(chosen):
+        _leave_out_erased(c, chosen)
+        keys = keys_of(chosen)
+        rows = c.execute(CUSTOMERS, keys).fetchall()
 
     def read(name: str) -> list[EventRow]:
         with db.read() as reading:
@@ -90,7 +105,6 @@ def load_customers(
     views: list[CustomerView] = []
     due: list[int | None] = []
     parked: list[bool] = []
-    rows = c.execute(CUSTOMERS, keys).fetchall()
     for place, (created_at, state, consents, due_at, is_parked) in enumerate(rows):
         customer = customer_of(chosen[place].external_id, created_at, state, consents)
         views.append(CustomerView(customer, (), (), {}, LoadedHistory(histories, place)))
@@ -110,6 +124,14 @@ def load_customers(
         for place, found in _grouped(c.execute(TASKS, keys).fetchall()):
             views[place].tasks = [from_json(Task, row) for _, _, row in _in_order(found)]
     return views, due, parked
+
+
+def _leave_out_erased(c: Connection, chosen: list[Chosen]) -> None:
+    """And what still waits for them."""
+    there = set(c.execute(THERE, keys_of(chosen)).fetchall())
+    gone = [place for place in chosen if (place.shard, place.id) not in there]
+    chosen[:] = [place for place in chosen if (place.shard, place.id) in there]
+    c.execute(DROP, keys_of(gone))
 
 
 def _grouped(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from orchestrator.core.claim import Claimed, normal_of
 from orchestrator.core.customer import Customer
 from orchestrator.core.ledger import Message
+from orchestrator.core.suppression import hashed_entry
 from orchestrator.core.view import Switches
 from orchestrator.stores.instants import instant_or_none, micros
 from orchestrator.stores.postgres import arrays, switches, tallies
@@ -180,15 +181,16 @@ class PostgresOutbox(PostgresThrottles, PostgresSettlements):
         if row is None or not row[0]:
             return None
         asked = {(claim.row.channel, normal_of(claim.row, claim.customer)) for claim in claimed}
-        channels, addresses = zip(*asked, strict=True)
+        places = {place: place for place in asked} | {hashed_entry(self.salt, *place): place for place in asked}
+        channels, addresses = zip(*places, strict=True)
         causes: dict[tuple[str, str], frozenset[str]] = dict.fromkeys(asked, frozenset())
         for channel, address, cause in c.execute(SUPPRESSED, (arrays.texts(channels), arrays.texts(addresses))):
-            causes[channel, address] |= {cause}
+            causes[places[channel, address]] |= {cause}
         return causes
 
     def suppressions(self) -> SuppressionList:
         """The suppression list. While this thread holds claimed messages, it knows their addresses from the claim."""
-        return SuppressionList(self.db, self._causes.known(self._leases))
+        return SuppressionList(self.db, self.salt, self._causes.known(self._leases))
 
     def settle_messages(self, settlements: Sequence[Any], now: datetime) -> None:
         """Write what became of claimed messages; those that somebody else claimed since are left alone."""

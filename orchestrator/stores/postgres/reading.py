@@ -31,6 +31,7 @@ _LATEST_OF: Final = (
     f"AND status NOT IN ({_UNSENT}) ORDER BY seq DESC LIMIT 1"
 )
 _BY_ID: Final = f"SELECT {_FATE} FROM messages AS m WHERE id = %s"
+_UNDER: Final = f"SELECT {_FATE} FROM messages AS m WHERE id >= %s AND id < %s ORDER BY id LIMIT 100"
 _LATEST: Final = f"SELECT {_FATE} FROM messages AS m ORDER BY at DESC, id DESC LIMIT %s"
 _COUPONS: Final = f"SELECT row FROM coupons {_MINE} ORDER BY seq"
 _TASKS: Final = f"SELECT row FROM tasks {_MINE} ORDER BY seq"
@@ -101,6 +102,11 @@ class PostgresReading(PostgresDue):
         with self.db.read() as c:
             found = c.execute(_BY_ID, (message_id,)).fetchone()
         return None if found is None else loaded_message(*found)
+
+    def messages_under(self, prefix: str) -> Sequence[LoadedMessage]:
+        """Along the index of ids."""
+        with self.db.read() as c:
+            return [loaded_message(*row) for row in c.execute(_UNDER, (prefix, f"{prefix}\x7f")).fetchall()]
 
     def latest_messages(self, limit: int) -> Sequence[LoadedMessage]:
         """The messages decided last."""

@@ -12,9 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from orchestrator.core.goals import goal_is_open
+from orchestrator.stores.erasing import SWEPT_AFTER, sweep
 from orchestrator.stores.forgetting import kept_events
 from orchestrator.stores.instants import micros
 from orchestrator.stores.postgres.arrays import ints, texts
+from orchestrator.stores.postgres.erasing import run_on
 from orchestrator.stores.postgres.fanout import finish_fan_outs
 from orchestrator.stores.postgres.pools import DAILY
 from orchestrator.stores.postgres.throttles import PostgresThrottles
@@ -78,6 +80,7 @@ class PostgresRetention(PostgresThrottles):
         settings = self.index.project.settings
         with self.db.write() as c:
             finish_fan_outs(c)
+            sweep(run_on(c), micros(now - SWEPT_AFTER))
         count = (
             self._forget("seen", SEEN, (micros(now - settings.dedupe), limit))
             + self._forget("replies", REPLIES, (micros(now), limit))

@@ -25,6 +25,7 @@ SINCE: Final = """
 SELECT id, at, kind, external_id, topic, channel, address, cause FROM rights WHERE id > %s AND at >= %s
 ORDER BY id LIMIT %s
 """
+_TAKEN_BACK: Final = "DELETE FROM suppressions WHERE channel = %s AND address = %s AND cause = %s"
 
 Chosen = tuple[int, int, str, str, str]
 """(shard, id) of a customer, kind, topic, channel."""
@@ -51,3 +52,9 @@ class PostgresRights(PostgresBase):
         at = micros(now)
         with self.db.write() as c:
             writing.suppress(c, sorted({(*entry, at) for entry in entries}))
+
+    def unsuppress(self, entries: Sequence[tuple[str, str, str]]) -> None:
+        """Take causes off the suppression list. No right is written: whoever goes back to a backup is careful."""
+        with self.db.write() as c:
+            for entry in sorted(set(entries)):
+                c.execute(_TAKEN_BACK, entry)

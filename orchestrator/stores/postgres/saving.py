@@ -24,7 +24,16 @@ from orchestrator.stores.postgres.copying import NULL, copy_rows
 from orchestrator.stores.postgres.database import Connection
 from orchestrator.stores.postgres.timers import Key
 from orchestrator.stores.protocol import StoreBusy
-from orchestrator.stores.records import enrollment_state, entries_state, message_row, state_of
+from orchestrator.stores.records import (
+    CHOICE,
+    choice_row,
+    choices_by,
+    chose_anew,
+    enrollment_state,
+    entries_state,
+    message_row,
+    state_of,
+)
 
 SEQS_A_TURN: Final = 100_000
 """Places that one customer may take in one turn, as in the journal."""
@@ -131,6 +140,7 @@ class Rows:
         self.requests: list[Request] = []
         self.coupons: list[tuple[Coupon, int, int, int]] = []
         self.tasks: list[tuple[Task, int, int, int]] = []
+        self.choices: list[tuple[Any, ...]] = []
         self.suppressed: list[tuple[str, str, str, int]] = []
         self.taken: list[tuple[TakeFromPools, int]] = []
         self.transitions: list[tuple[Any, ...]] = []
@@ -170,6 +180,9 @@ class Rows:
             self.coupons += [(coupon, *key, self._base + n) for n, coupon in enumerate(change.coupons)]
         if change.tasks:
             self.tasks += [(task, *key, self._base + n) for n, task in enumerate(change.tasks)]
+        for n, choice in enumerate(change.choices):
+            row = tuple([NULL if value is None else value for value in choice_row(choice)])
+            self.choices.append((*key, self._base + n, *row))
         for order in change.suppress:
             self.suppressed.append((order.channel, order.address, order.cause, micros(order.at)))
         if change.taken != ((), (), (), ()):
@@ -188,8 +201,8 @@ class Rows:
         if moved:
             self.moved.append((*key, self._zone(customer)))
         self.turned.append((*key, state_of(customer), micros(customer.created_at)))
-        if customer.consents != before.consents:
-            self.consents.append(consents.Change(*key, before.consents, customer.consents))
+        if chose_anew(before, customer):
+            self.consents.append(consents.Change(*key, choices_by(before), choices_by(customer)))
 
     def _zone(self, c: Customer) -> str:
         return zone_in_force(None, c.timezone, c.phone, c.country, self._project.timezone).zone.key
@@ -232,6 +245,7 @@ class Rows:
         copy_rows(c, _ENROLLMENT, self._not_standing(c) if careful else self.enrollments)
         copy_rows(c, "entries (shard, customer, journey, key, state)", self.entries)
         copy_rows(c, EVENTS, self.events)
+        copy_rows(c, f"consent_log ({CHOICE})", self.choices)
         copy_rows(c, _MESSAGES, self.ledger)
         if self.messages:
             outbox.queue_messages(c, self.messages)

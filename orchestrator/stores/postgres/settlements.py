@@ -15,14 +15,14 @@ from orchestrator.core.ledger import Coupon
 from orchestrator.core.state import body_to_json, from_json
 from orchestrator.core.transition import Transition
 from orchestrator.stores.instants import micros, micros_or_none
-from orchestrator.stores.postgres import arrays, dead_letters, tallies
+from orchestrator.stores.postgres import addressees, arrays, dead_letters, tallies
 from orchestrator.stores.postgres.base import PostgresBase
 from orchestrator.stores.postgres.copying import copy_rows
 from orchestrator.stores.postgres.database import Connection
 from orchestrator.stores.postgres.inbox import internal_ids, put_items
 from orchestrator.stores.postgres.pools import release_codes
 from orchestrator.stores.postgres.writing import suppress, write_coupons, write_transitions
-from orchestrator.stores.protocol import BAD_ENDS, Settlement, reason_of
+from orchestrator.stores.protocol import ANSWERED_ON, BAD_ENDS, Settlement, reason_of
 
 QUEUED: Final = """
 SELECT o.id, o.seq, o.shard, o.customer, o.fence, o.throttled, o.journey, o.channel
@@ -195,6 +195,9 @@ def _write_out(c: Connection, valid: _Settled, now: datetime) -> Sequence[Transi
         c, "handed_over (journey, at)", [(row.journey, at) for s, row in valid if s.handed_over and row.throttled]
     )
     ended = [(s, row) for s, row in valid if s.status != "queued"]
+    answerable = [(row.shard, row.customer, row.id) for s, row in ended if row.channel in ANSWERED_ON and s.handed_over]
+    if answerable:
+        addressees.written_to(c, answerable)
     suppressed = sorted({(*s.suppress, at) for s, _ in ended if s.suppress is not None})
     if suppressed:
         suppress(c, suppressed)

@@ -11,10 +11,12 @@ from typing import Final
 import psycopg
 
 from orchestrator.stores.migrate import HEAD
+from orchestrator.stores.postgres.addressees import PostgresAddressees
 from orchestrator.stores.postgres.channels import PostgresChannels
 from orchestrator.stores.postgres.database import Database
 from orchestrator.stores.postgres.dead_letters import PostgresDeadLetters
 from orchestrator.stores.postgres.deployments import PostgresDeployments
+from orchestrator.stores.postgres.erasing import PostgresErasing
 from orchestrator.stores.postgres.figures import PostgresFigures
 from orchestrator.stores.postgres.ingest import PostgresIngest
 from orchestrator.stores.postgres.operations import PostgresOperations
@@ -23,6 +25,8 @@ from orchestrator.stores.postgres.reading import PostgresReading
 from orchestrator.stores.postgres.requests import PostgresRequests
 from orchestrator.stores.postgres.retention import PostgresRetention
 from orchestrator.stores.postgres.rights import PostgresRights
+from orchestrator.stores.postgres.sends import PostgresSends
+from orchestrator.stores.postgres.suppressions import PostgresSuppressions
 from orchestrator.stores.protocol import StoreBusy
 from orchestrator.stores.shards import SHARDS
 
@@ -39,8 +43,12 @@ class PostgresStore(
     PostgresRequests,
     PostgresOperations,
     PostgresReading,
+    PostgresSends,
     PostgresFigures,
     PostgresRights,
+    PostgresErasing,
+    PostgresAddressees,
+    PostgresSuppressions,
     PostgresRetention,
     PostgresDeployments,
 ):

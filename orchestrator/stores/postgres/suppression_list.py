@@ -6,13 +6,14 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
+from orchestrator.core.suppression import hashed_entry
 from orchestrator.stores.postgres.database import Database
+from orchestrator.stores.postgres.loading import CAUSES
 
 SUPPRESSED: Final = """
 SELECT s.channel, s.address, s.cause FROM unnest(%s::text[], %s::text[]) AS j (channel, address)
 JOIN suppressions AS s ON s.channel = j.channel AND s.address = j.address
 """
-_OF: Final = "SELECT cause FROM suppressions WHERE channel = %s AND address = %s"
 _ALL: Final = "SELECT DISTINCT channel, address FROM suppressions"
 _COUNT: Final = f"SELECT count(*) FROM ({_ALL}) AS s"
 _ANY: Final = "SELECT EXISTS (SELECT 1 FROM suppressions)"
@@ -23,8 +24,9 @@ class SuppressionList(Mapping[tuple[str, str], frozenset[str]]):
     """The list as it is now; `known` are addresses that were asked already, an empty set meaning that they are not on
     it. An installation that suppressed nobody yet is asked that once for the list, not for each message."""
 
-    def __init__(self, db: Database, known: _Known | None = None) -> None:
+    def __init__(self, db: Database, salt: str, known: _Known | None = None) -> None:
         self._db = db
+        self._salt = salt
         self._known = known if known is not None else {}
         self._any: bool | None = None if known is None else bool(known)
 
@@ -32,7 +34,9 @@ class SuppressionList(Mapping[tuple[str, str], frozenset[str]]):
         causes = self._known.get(key)
         if causes is None:
             with self._db.read() as c:
-                causes = frozenset(cause for (cause,) in c.execute(_OF, key).fetchall())
+                causes = frozenset(
+                    cause for (cause,) in c.execute(CAUSES, (*key, *hashed_entry(self._salt, *key))).fetchall()
+                )
         if not causes:
             raise KeyError(key)
         return causes

@@ -89,7 +89,7 @@ class PostgresTurns(PostgresBase):
                 customers=[],
                 switches=read_switches(c),
                 pools=Pools(),
-                suppressions=suppressions_of(self.db, empty=not before.any_suppressions),
+                suppressions=suppressions_of(self.db, not before.any_suppressions, self.salt),
                 forced=self._forced,
             )
             claim.pools = load_pools(c, index.project, now, customers=len(chosen))

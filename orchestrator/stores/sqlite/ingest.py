@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -14,12 +14,14 @@ from orchestrator.core.inbox import Event
 from orchestrator.core.state import dumps
 from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.stores.arriving import Batch, GroupCommit, Prepared, prepared
+from orchestrator.stores.erasing import buried
 from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.protocol import Arrival, Ingested
-from orchestrator.stores.records import state_of
+from orchestrator.stores.records import choices_of, choices_text, state_of
 from orchestrator.stores.shards import shard_of
 from orchestrator.stores.sqlite import rights
-from orchestrator.stores.sqlite.saving import EVENT, SEQS_A_TURN, consents_of
+from orchestrator.stores.sqlite.erasing import run_on
+from orchestrator.stores.sqlite.saving import EVENT, SEQS_A_TURN
 from orchestrator.stores.sqlite.turns import SqliteTurns
 
 _SEEN: Final = """
@@ -100,9 +102,9 @@ class SqliteIngest(SqliteTurns):
         seen = _seen(c, everything)
         fresh: dict[str, tuple[int, int]] = {}
         accepted: list[Prepared] = []
-        answers = []
+        taken: list[tuple[Sequence[Prepared], int, list[str]]] = []
         for batch in batches:
-            count, conflicts = len(accepted), []
+            count, conflicts = len(accepted), list[str]()
             for arrival in batch.arrivals:
                 message_id = arrival.message_id
                 if message_id is not None:
@@ -113,19 +115,22 @@ class SqliteIngest(SqliteTurns):
                         continue
                     seen[message_id] = fresh[message_id] = (arrival.at, arrival.content)
                 accepted.append(arrival)
-            count = len(accepted) - count
-            answers.append(Ingested(count, len(batch.arrivals) - count, tuple(conflicts)))
+            mine = accepted[count:]
+            taken.append((mine, len(batch.arrivals) - len(mine), conflicts))
         if fresh:
             c.executemany(_SEE, [(message_id, *known) for message_id, known in fresh.items()])
         places = self._places(c, accepted)
+        if not all(arrival.customer in places for arrival in accepted):
+            accepted = [arrival for arrival in accepted if arrival.customer in places]
         c.executemany(
             _PUT, [(p.shard, p.id, a.customer, a.at, p.parked, a.body) for a in accepted for p in [places[a.customer]]]
         )
-        self._opt_out(c, [arrival for arrival in accepted if arrival.opted_out is not None], places)
-        return answers
+        self._opt_out(c, [arrival for arrival in accepted if arrival.opted_out], places)
+        return [_answer(places, *each) for each in taken]
 
     def _places(self, c: sqlite3.Connection, arrivals: Sequence[Prepared]) -> dict[str, _Place]:
-        """Where the customers are; those who are not known yet are created, from their first arrival on."""
+        """Where the customers are; those who are not known yet are created, from their first arrival on. Those who were
+        erased are nowhere."""
         first_at: dict[str, int] = {}
         for arrival in arrivals:
             first_at.setdefault(arrival.customer, arrival.at)
@@ -134,6 +139,9 @@ class SqliteIngest(SqliteTurns):
         places = {row[0]: _place(row[1:]) for row in known}
         new = [(customer, at) for customer, at in first_at.items() if customer not in places]
         if new:
+            window = self.index.project.settings.dedupe // _MICROSECOND
+            if gone := buried(run_on(c), self.salt, new, window):
+                new = [(customer, at) for customer, at in new if customer not in gone]
             places.update(self._create(c, new))
         return places
 
@@ -155,15 +163,14 @@ class SqliteIngest(SqliteTurns):
     def _opt_out(self, c: sqlite3.Connection, arrivals: Iterable[Prepared], places: dict[str, _Place]) -> None:
         """Opt-outs stand with this transaction, before any turn."""
         for arrival in arrivals:
-            assert arrival.opted_out is not None
             key = places[arrival.customer][:2]
             found = c.execute(_CONSENTS, key).fetchone()
-            chosen = {(topic, channel): state for topic, channel, state in json.loads(found[0] if found else "[]")}
-            rights.write(c, key, chosen, {arrival.opted_out: "out"})
-            chosen[arrival.opted_out] = "out"
-            c.execute(_CHOOSE, (*key, consents_of(chosen)))
+            chosen = choices_of(found[0]) if found else {}
+            out: dict[tuple[str, str], tuple[str, int | None]] = dict.fromkeys(arrival.opted_out, ("out", arrival.at))
+            rights.write(c, key, chosen, out)
+            c.execute(_CHOOSE, (*key, choices_text({**chosen, **out})))
             if self.db.holding and self._claim is not None and arrival.customer in self._claim.customers:
-                self._claim.customers[arrival.customer].opted_out |= {arrival.opted_out}
+                self._claim.customers[arrival.customer].opted_out.update(out)
 
     def lay_history(self, customer: str, events: Iterable[Event]) -> None:
         """Join events to the past. An id that stands there already, at the same instant, is not joined again, so that
@@ -172,12 +179,23 @@ class SqliteIngest(SqliteTurns):
         if not rows:
             return
         with self.db.write() as c:
-            shard, id, _ = self._places(c, [Prepared(customer, rows[0][1], "", None, 0, None)])[customer]
+            place = self._places(c, [Prepared(customer, rows[0][1], "", None, 0, ())]).get(customer)
+            if place is None:
+                return
+            shard, id, _ = place
             base = self._count_ordinal(c) * SEQS_A_TURN
             for n, (name, at, event_id, properties) in enumerate(rows):
                 known = event_id and c.execute(_HAS_EVENT, (shard, id, name, at, event_id)).fetchone()[0]
                 if not known:
                     c.execute(EVENT, (shard, id, name, at, base + n, event_id, properties))
+
+
+def _answer(
+    places: Mapping[str, _Place], mine: Sequence[Prepared], duplicates: int, conflicts: Sequence[str]
+) -> Ingested:
+    """What became of a batch of which these were new."""
+    count = sum(arrival.customer in places for arrival in mine)
+    return Ingested(count, duplicates, tuple(conflicts), len(mine) - count)
 
 
 def _seen(c: sqlite3.Connection, arrivals: Iterable[Prepared]) -> dict[str, tuple[int, int]]:

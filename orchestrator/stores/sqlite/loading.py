@@ -11,6 +11,7 @@ from typing import Any, Final
 from orchestrator.core.inbox import Item
 from orchestrator.core.ledger import Coupon, Task
 from orchestrator.core.state import from_json
+from orchestrator.core.suppression import hashed_entry
 from orchestrator.core.view import CustomerView
 from orchestrator.stores.instants import instant
 from orchestrator.stores.on_demand import EventRow, Histories, LoadedHistory, Suppressions
@@ -24,6 +25,7 @@ CUSTOMERS: Final = f"""
 SELECT t.created_at, t.state, k.state, t.next_due_at {_EACH} customers AS t ON t.shard = {SHARD_OF} AND t.id = {ID_OF}
 LEFT JOIN consents AS k ON k.shard = t.shard AND k.customer = t.id
 """
+THERE: Final = f"SELECT t.shard, t.id {_EACH} customers AS t ON t.shard = {SHARD_OF} AND t.id = {ID_OF}"
 INBOX: Final = f"SELECT j.key, t.seq, t.received_at, t.body {_EACH} inbox AS t INDEXED BY ix_inbox_customer {_MINE}"
 ENROLLMENTS: Final = f"SELECT j.key, t.seq, {ENROLLMENT} {_EACH} enrollments AS t {_MINE} WHERE t.live = 1"
 ENTRIES: Final = f"SELECT j.key, t.journey, t.key, t.state {_EACH} entries AS t {_MINE}"
@@ -33,14 +35,24 @@ EVENTS: Final = f"SELECT j.key, t.at, t.seq, t.properties, t.id {_EACH} events A
 ANY_COUPONS: Final = "SELECT EXISTS (SELECT 1 FROM coupons)"
 ANY_TASKS: Final = "SELECT EXISTS (SELECT 1 FROM tasks)"
 ANY_SUPPRESSIONS: Final = "SELECT EXISTS (SELECT 1 FROM suppressions)"
-CAUSES: Final = "SELECT cause FROM suppressions WHERE channel = ? AND address = ?"
+CAUSES: Final = """
+SELECT cause FROM suppressions WHERE channel = ? AND address = ?
+UNION ALL SELECT cause FROM suppressions WHERE channel = ? AND address = ?
+"""
+"""Of an address, and of its hashed entry."""
 
 
 def load_customers(
-    c: sqlite3.Connection, db: Database, chosen: Sequence[Chosen]
+    c: sqlite3.Connection, db: Database, chosen: list[Chosen]
 ) -> tuple[list[CustomerView], list[int | None]]:
-    """The customers' parts of the view, without messages, and when each was to be looked at again (microseconds)."""
+    """The customers' parts of the view, without messages, and when each was to be looked at again (microseconds).
+    Whoever was erased since somebody chose them is taken out of `chosen`."""
     customers = packed(chosen)
+    profiles = c.execute(CUSTOMERS, (customers,)).fetchall()
+    if len(profiles) != len(chosen):
+        _leave_out_erased(c, chosen)
+        customers = packed(chosen)
+        profiles = c.execute(CUSTOMERS, (customers,)).fetchall()
 
     def read(name: str) -> list[EventRow]:
         with db.read() as reading:
@@ -49,7 +61,7 @@ def load_customers(
     histories = Histories(read)
     views: list[CustomerView] = []
     due: list[int | None] = []
-    for place, (created_at, state, consents, next_due_at) in enumerate(c.execute(CUSTOMERS, (customers,)).fetchall()):
+    for place, (created_at, state, consents, next_due_at) in enumerate(profiles):
         customer = customer_of(chosen[place].external_id, created_at, state, consents)
         views.append(CustomerView(customer, (), (), {}, LoadedHistory(histories, place)))
         due.append(next_due_at)
@@ -69,12 +81,20 @@ def load_customers(
     return views, due
 
 
-def load_suppressions(c: sqlite3.Connection, db: Database) -> Suppressions:
+def _leave_out_erased(c: sqlite3.Connection, chosen: list[Chosen]) -> None:
+    """And what still waits for them."""
+    there = set(c.execute(THERE, (packed(chosen),)).fetchall())
+    gone = [place for place in chosen if (place.shard, place.id) not in there]
+    chosen[:] = [place for place in chosen if (place.shard, place.id) in there]
+    c.executemany("DELETE FROM inbox WHERE shard = ? AND customer = ?", [(place.shard, place.id) for place in gone])
+
+
+def load_suppressions(c: sqlite3.Connection, db: Database, salt: str) -> Suppressions:
     """The suppression list, for the addresses that decisions ask for."""
 
     def read(place: tuple[str, str]) -> list[str]:
         with db.read() as reading:
-            return [cause for (cause,) in reading.execute(CAUSES, place)]
+            return [cause for (cause,) in reading.execute(CAUSES, (*place, *hashed_entry(salt, *place)))]
 
     return Suppressions(read if c.execute(ANY_SUPPRESSIONS).fetchone()[0] else None)
 

@@ -10,12 +10,14 @@ from typing import Any, Final
 
 from orchestrator.core.inbox import JourneyOperated, ScheduleFired
 from orchestrator.core.state import body_to_json
+from orchestrator.core.suppression import hashed_entry
 from orchestrator.core.view import Switches
 from orchestrator.stores.instants import instant_or_none, micros
 from orchestrator.stores.sqlite import fanout
 from orchestrator.stores.sqlite.base import SqliteBase
 from orchestrator.stores.sqlite.database import Database
 from orchestrator.stores.sqlite.inbox import put_items
+from orchestrator.stores.sqlite.loading import CAUSES
 from orchestrator.stores.sqlite.outbox import CLASSES
 from orchestrator.stores.sqlite.switches import read_switches, write_switches
 
@@ -72,13 +74,14 @@ class SuppressionList(Mapping[tuple[str, str], frozenset[str]]):
     An installation that suppressed nobody yet is asked that once for the list, not for each message.
     """
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, salt: str) -> None:
         self._db = db
+        self._salt = salt
         self._any: bool | None = None
 
     def __getitem__(self, key: tuple[str, str]) -> frozenset[str]:
         with self._db.read() as c:
-            found = c.execute("SELECT cause FROM suppressions WHERE channel = ? AND address = ?", key).fetchall()
+            found = c.execute(CAUSES, (*key, *hashed_entry(self._salt, *key))).fetchall()
         if not found:
             raise KeyError(key)
         return frozenset(cause for (cause,) in found)
@@ -158,7 +161,7 @@ class SqliteOperations(SqliteBase):
 
     def suppressions(self) -> SuppressionList:
         """The suppression list, which is read as it is asked."""
-        return SuppressionList(self.db)
+        return SuppressionList(self.db, self.salt)
 
     def zones(self) -> Sequence[str]:
         """The zones in force among all customers."""

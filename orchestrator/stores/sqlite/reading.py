@@ -30,6 +30,9 @@ _LATEST_OF: Final = (
     f"AND status NOT IN ({_UNSENT}) ORDER BY seq DESC LIMIT 1"
 )
 _BY_ID: Final = f"SELECT {_FATE} FROM messages AS m INDEXED BY ix_messages_id WHERE id = ?"
+_UNDER: Final = (
+    f"SELECT {_FATE} FROM messages AS m INDEXED BY ix_messages_id WHERE id >= ? AND id < ? ORDER BY id LIMIT 100"
+)
 _LATEST: Final = f"SELECT {_FATE} FROM messages AS m INDEXED BY ix_messages_at ORDER BY at DESC, id DESC LIMIT ?"
 _COUPONS: Final = f"SELECT row FROM coupons {_MINE} ORDER BY seq"
 _TASKS: Final = f"SELECT row FROM tasks {_MINE} ORDER BY seq"
@@ -98,6 +101,11 @@ class SqliteReading(SqliteDue):
         with self.db.read() as c:
             found = c.execute(_BY_ID, (message_id,)).fetchone()
         return None if found is None else loaded_message(*found)
+
+    def messages_under(self, prefix: str) -> Sequence[LoadedMessage]:
+        """Along the index of ids."""
+        with self.db.read() as c:
+            return [loaded_message(*row) for row in c.execute(_UNDER, (prefix, f"{prefix}\x7f"))]
 
     def latest_messages(self, limit: int) -> Sequence[LoadedMessage]:
         """The messages decided last."""

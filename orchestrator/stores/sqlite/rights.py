@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.protocol import Right
+from orchestrator.stores.records import Choices, told
 from orchestrator.stores.sqlite.base import SqliteBase
 
 NOW: Final = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
@@ -22,17 +23,12 @@ _SINCE: Final = """
 SELECT id, at, kind, external_id, topic, channel, address, cause FROM rights WHERE id > ? AND at >= ?
 ORDER BY id LIMIT ?
 """
-
-Choices = Mapping[tuple[str, str], str]
+_TAKEN_BACK: Final = "DELETE FROM suppressions WHERE channel = ? AND address = ? AND cause = ?"
 
 
 def write(c: sqlite3.Connection, key: Sequence[int], before: Choices, after: Choices) -> None:
     """Opt-outs of a customer (shard, id), and their ends: a first "in" closes nothing, and is nobody's right."""
-    rows = [
-        (f"opted_{choice}", *place, *key)
-        for place, choice in after.items()
-        if (choice == "out") != (before.get(place) == "out")
-    ]
+    rows = [(kind, *place, *key) for kind, place in told(before, after)]
     if rows:
         c.executemany(_CHOSEN, rows)
 
@@ -59,3 +55,9 @@ class SqliteRights(SqliteBase):
         at = micros(now)
         with self.db.write() as c:
             suppress(c, [(*entry, at) for entry in entries])
+
+    def unsuppress(self, entries: Sequence[tuple[str, str, str]]) -> None:
+        """Take causes off the suppression list. No right is written: whoever goes back to a backup is careful."""
+        with self.db.write() as c:
+            for entry in sorted(set(entries)):
+                c.execute(_TAKEN_BACK, entry)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from orchestrator.core.changes import NOTHING_TAKEN, Changes, CustomerChanges, TakeFromPools
@@ -18,7 +18,18 @@ from orchestrator.core.state import dumps
 from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.core.view import CustomerView
 from orchestrator.stores.instants import instant, micros
-from orchestrator.stores.records import enrollment_state, entries_state, message_row, state_of
+from orchestrator.stores.records import (
+    CHOICE,
+    Choices,
+    choice_row,
+    choices_by,
+    choices_text,
+    chose_anew,
+    enrollment_state,
+    entries_state,
+    message_row,
+    state_of,
+)
 from orchestrator.stores.sqlite import outbox, pools, requests, rights, tallies, writing
 from orchestrator.stores.sqlite.writing import INSTANT, NEVER, TEXT
 
@@ -36,6 +47,7 @@ _CONSENTS: Final = """
 INSERT INTO consents (shard, customer, state) VALUES (?, ?, ?)
 ON CONFLICT (shard, customer) DO UPDATE SET state = excluded.state
 """
+_CHOICE: Final = f"INSERT INTO consent_log ({CHOICE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _CONSUMED: Final = "DELETE FROM inbox WHERE seq = ?"
 _ENROLLMENT: Final = f"""
 INSERT INTO enrollments (shard, customer, id, journey, version, key, status, reason, ended_by_rule, step, entered_at,
@@ -79,8 +91,8 @@ class Claimed:
     id: int
     view: CustomerView
     next_due_at: int | None
-    opted_out: frozenset[tuple[str, str]] = frozenset()
-    """(topic, channel) of opt-outs that came since."""
+    opted_out: dict[tuple[str, str], tuple[str, int | None]] = field(default_factory=dict)
+    """Opt-outs that came since."""
 
 
 class Rows:
@@ -95,7 +107,8 @@ class Rows:
         self.due: list[tuple[Any, ...]] = []
         self.parked: list[tuple[Any, ...]] = []
         self.consents: list[tuple[Any, ...]] = []
-        self.rights: list[tuple[tuple[int, int], rights.Choices, rights.Choices]] = []
+        self.rights: list[tuple[tuple[int, int], Choices, Choices]] = []
+        self.choices: list[tuple[Any, ...]] = []
         self.consumed: list[tuple[int]] = []
         self.enrollments: list[tuple[Any, ...]] = []
         self.went_on: list[tuple[Any, ...]] = []
@@ -165,6 +178,8 @@ class Rows:
                 self.released.append(coupon)
         for n, task in enumerate(change.tasks):
             self.tasks.append(writing.task_row(task, *key, self._base + n))
+        for n, choice in enumerate(change.choices):
+            self.choices.append((*key, self._base + n, *choice_row(choice)))
         for order in change.suppress:
             self.suppressed.append((order.channel, order.address, order.cause, micros(order.at)))
         if change.taken is not NOTHING_TAKEN and change.taken != NOTHING_TAKEN:
@@ -178,12 +193,11 @@ class Rows:
         if moved:
             self.moved.append((self._zone(customer), *key))
         self.turned.append((state_of(customer), micros(customer.created_at), due_at, *key))
-        if customer.consents != before.consents:
-            consents = {**customer.consents, **dict.fromkeys(claimed.opted_out, "out")}
-            self.consents.append((*key, consents_of(consents)))
+        if chose_anew(before, customer):
+            consents = {**choices_by(customer), **claimed.opted_out}
+            self.consents.append((*key, choices_text(consents)))
             # What came during the turn was written down when it came.
-            was = {**before.consents, **dict.fromkeys(claimed.opted_out, "out")}
-            self.rights.append((key, was, consents))
+            self.rights.append((key, {**choices_by(before), **claimed.opted_out}, consents))
 
     def _zone(self, c: Customer) -> str:
         return zone_in_force(None, c.timezone, c.phone, c.country, self._project.timezone).zone.key
@@ -237,6 +251,7 @@ class Rows:
             (_PARK, self.parked),
             (_PARK_ITEMS, [row[3:] for row in self.parked]),
             (_CONSENTS, self.consents),
+            (_CHOICE, self.choices),
             (_ENROLLMENT, self.enrollments),
             (_WENT_ON, self.went_on),
             (_MIGRATED, self.migrated),
@@ -294,11 +309,6 @@ def park(c: sqlite3.Connection, key: tuple[int, int], reason: str, detail: str, 
     """Take no turn for a customer: neither its timers nor its items are found any more."""
     c.execute(_PARK, (reason, detail, at, *key))
     c.execute(_PARK_ITEMS, key)
-
-
-def consents_of(consents: Mapping[tuple[str, str], str]) -> str:
-    """A customer's choices as their row keeps them."""
-    return dumps([[*place, state] for place, state in consents.items()])
 
 
 def _mark(c: sqlite3.Connection, mark: str, at: int, key: tuple[int, int, str]) -> None:

@@ -13,8 +13,8 @@ from orchestrator.core.ledger import Coupon
 from orchestrator.core.state import body_to_json, from_json
 from orchestrator.core.transition import Transition
 from orchestrator.stores.instants import micros
-from orchestrator.stores.protocol import BAD_ENDS, Settlement, reason_of
-from orchestrator.stores.sqlite import dead_letters, tallies
+from orchestrator.stores.protocol import ANSWERED_ON, BAD_ENDS, Settlement, reason_of
+from orchestrator.stores.sqlite import addressees, dead_letters, tallies
 from orchestrator.stores.sqlite.base import SqliteBase
 from orchestrator.stores.sqlite.inbox import internal_ids, put_items
 from orchestrator.stores.sqlite.pools import release_code
@@ -149,6 +149,13 @@ class SqliteSettlements(SqliteBase):
         sent = [(row.journey, at) for s, row in valid if s.handed_over and row.throttled]
         if sent:
             c.executemany(_HANDED_OVER, sent)
+        answerable = [
+            (row.shard, row.customer, row.id)
+            for s, row in valid
+            if row.channel in ANSWERED_ON and s.handed_over and s.status != "queued"
+        ]
+        if answerable:
+            addressees.written_to(c, answerable)
         moved: Counter[tuple[str, str]] = Counter()
         status: dict[str, str] = {}
         items = []

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from orchestrator.stores.sqlite.addressees import SqliteAddressees
 from orchestrator.stores.sqlite.channels import SqliteChannels
 from orchestrator.stores.sqlite.database import Database
 from orchestrator.stores.sqlite.dead_letters import SqliteDeadLetters
 from orchestrator.stores.sqlite.deployments import SqliteDeployments
+from orchestrator.stores.sqlite.erasing import SqliteErasing
 from orchestrator.stores.sqlite.figures import SqliteFigures
 from orchestrator.stores.sqlite.ingest import SqliteIngest
 from orchestrator.stores.sqlite.operations import SqliteOperations
@@ -19,6 +21,8 @@ from orchestrator.stores.sqlite.reading import SqliteReading
 from orchestrator.stores.sqlite.requests import SqliteRequests
 from orchestrator.stores.sqlite.retention import SqliteRetention
 from orchestrator.stores.sqlite.rights import SqliteRights
+from orchestrator.stores.sqlite.sends import SqliteSends
+from orchestrator.stores.sqlite.suppressions import SqliteSuppressions
 
 _SALT: Final = "SELECT value FROM meta WHERE name = 'salt'"
 _KEEP_SALT: Final = "INSERT INTO meta (name, value) VALUES ('salt', ?) ON CONFLICT (name) DO NOTHING"
@@ -33,8 +37,12 @@ class SqliteStore(
     SqliteRequests,
     SqliteOperations,
     SqliteReading,
+    SqliteSends,
     SqliteFigures,
     SqliteRights,
+    SqliteErasing,
+    SqliteAddressees,
+    SqliteSuppressions,
     SqliteRetention,
     SqliteDeployments,
 ):

@@ -80,7 +80,7 @@ class SqliteTurns(SqliteBase):
                 customers=(),
                 switches=read_switches(c),
                 pools=load_pools(c, index.project, now) if chosen else Pools(),
-                suppressions=load_suppressions(c, self.db),
+                suppressions=load_suppressions(c, self.db, self.salt),
                 forced=self._forced,
             )
             self._load_customers(c, view, chosen, now)
@@ -91,7 +91,7 @@ class SqliteTurns(SqliteBase):
             self._end(commit=True)
         return view
 
-    def _load_customers(self, c: sqlite3.Connection, view: View, chosen: Sequence[Chosen], now: datetime) -> None:
+    def _load_customers(self, c: sqlite3.Connection, view: View, chosen: list[Chosen], now: datetime) -> None:
         view.customers = []
         if not chosen:
             return

@@ -17,6 +17,7 @@ from orchestrator.core.program import (
     OnApi,
     OnAttribute,
     OnEvent,
+    OnInbound,
     OnSegment,
     OnStage,
     Send,
@@ -110,7 +111,7 @@ def links_of(subject: Subject) -> list[Link]:
     doors: dict[str | None, list[tuple[Journey, Trigger]]] = {}
     for journey in subject.journeys:
         for trigger in journey.journey.triggers:
-            event = trigger.event if isinstance(trigger, OnEvent) else None
+            event = trigger.event if isinstance(trigger, (OnEvent, OnInbound)) else None
             doors.setdefault(event, []).append((journey.journey, trigger))
     reads = {segment.name: segment.where.needs.customer for segment in subject.project.segments}
     found = []
@@ -188,6 +189,8 @@ def _opens(impulse: Impulse, trigger: Trigger, reads: dict[str, frozenset[str]])
     match trigger:
         case OnEvent(event=event):
             return impulse.kind == "event" and impulse.name == event and not _shut(trigger, impulse.value)
+        case OnInbound(event=event):
+            return impulse.kind == "event" and impulse.name == event
         case OnAttribute():
             return _is_change_of(impulse, trigger.attribute) and (
                 not trigger.has_to or impulse.value in (_ANY, _SAME, trigger.to_value)

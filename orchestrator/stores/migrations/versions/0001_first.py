@@ -17,6 +17,7 @@ def upgrade() -> None:
     _attempts()
     _audit()
     _codes()
+    _consent_log()
     _consents()
     _circuits()
     _counts()
@@ -27,6 +28,7 @@ def upgrade() -> None:
     _due()
     _enrollments()
     _entries()
+    _erasures()
     _events()
     _fanout()
     _fanout_shards()
@@ -83,6 +85,7 @@ def downgrade() -> None:
         "fanout_shards",
         "fanout",
         "events",
+        "erasures",
         "entries",
         "enrollments",
         "due",
@@ -93,6 +96,7 @@ def downgrade() -> None:
         "counts",
         "circuits",
         "consents",
+        "consent_log",
         "codes",
         "audit",
         "attempts",
@@ -154,6 +158,41 @@ def _codes() -> None:
         postgresql_where=sa.text("given = 0"),
     )
     op.create_index("ix_codes_offer_code", "codes", ["offer", "code"], unique=True)
+
+
+def _consent_log() -> None:
+    op.create_table(
+        "consent_log",
+        sa.Column("shard", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("customer", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("noted_at", sa.BigInteger(), nullable=False),
+        sa.Column("topic", _name(200), nullable=False),
+        sa.Column("channel", _name(20), nullable=False),
+        sa.Column("state", _name(12), nullable=False),
+        sa.Column("source", _name(20), nullable=False),
+        sa.Column("wording", sa.Text(), nullable=True),
+        sa.Column("proof", sa.Text(), nullable=True),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.Column("refused", _name(40), nullable=True),
+        sa.PrimaryKeyConstraint("shard", "customer", "seq", name=op.f("pk_consent_log")),
+    )
+
+
+def _erasures() -> None:
+    op.create_table(
+        "erasures",
+        sa.Column("hash", _name(64), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("erased_at", sa.BigInteger(), nullable=False),
+        sa.Column("shard", sa.Integer(), nullable=False),
+        sa.Column("customer", sa.BigInteger(), nullable=False),
+        sa.Column("swept", sa.Integer(), nullable=False),
+        sa.Column("digest", _name(64), nullable=False),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_erasures")),
+        sqlite_with_rowid=False,
+    )
 
 
 def _consents() -> None:

@@ -1,0 +1,108 @@
+"""Suppressions out of a table: our own export, those of Klaviyo, Braze, Mailchimp and SendGrid, or a plain list.
+
+Columns are recognised by their names, whatever their case and signs. A row's cause is read from its words, else from
+the instants that it has, else it is `suppressed`: nothing at all is written to that address.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from orchestrator.core.addresses import stored_address
+from orchestrator.core.suppression import HASHED
+from orchestrator.definitions.mapping_rows import RowUnusable
+from orchestrator.definitions.table_readers import Row
+from orchestrator.runtime.imports import ImportCounts
+
+if TYPE_CHECKING:
+    from orchestrator.core.project import Project
+    from orchestrator.stores.protocol import Store
+
+CAUSES: Final = ("bounced", "complained", "opted_out", "stopped", "suppressed")
+"""Why nothing may be written to an address; see `orchestrator suppressions --help`."""
+CHANNELS: Final = ("email", "sms", "push", "whatsapp", "wechat", "inbox")
+_ADDRESS: Final[Mapping[str, tuple[str, ...]]] = {
+    "email": ("address", "email", "emailaddress", "recipient", "recipientemail", "profileemail"),
+    "sms": ("phone", "phonenumber", "phonenumbere164", "mobile"),
+}
+_WORDS: Final = ("cause", "reason", "suppressionreason", "unsubreason", "type", "status", "suppressiontype")
+_CAUSE_OF: Final = (
+    (re.compile(r"spam|abuse|complain|junk"), "complained"),
+    (re.compile(r"bounce|invalid|clean|hard|does not exist|unknown|not found|no such|\b5\.1\.\d|\b550\b"), "bounced"),
+    (re.compile(r"unsub|opt.?out|opted|user.?suppressed|revoked"), "opted_out"),
+)
+_INSTANTS: Final = (
+    (("spamreportedat", "markedspamat", "emailmarkedspamat", "markedasspamat"), "complained"),
+    (("cleantime", "hardbouncedat", "emailhardbouncedat", "bouncedat"), "bounced"),
+    (("unsubtime", "unsubscribedat", "emailunsubscribedat", "optouttime"), "opted_out"),
+)
+"""Columns that are filled where it happened: Braze, Mailchimp."""
+_hashed = re.compile(r"[0-9a-f]{64}").fullmatch
+
+
+class Suppressions:
+    """A row is an address, and why nothing may be written to it. Nothing is ever lifted by a table."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+
+    def prepare(self, path: Path) -> None:
+        """Nothing has to be known before."""
+
+    def made_of(self, row: Row) -> list[Any]:
+        """(channel, normalised address, cause) of each address in the row."""
+        given = {re.sub(r"[^a-z0-9]", "", str(name).lower()): value for name, value in row.items()}
+        channel = str(given.get("channel") or "").strip().lower()
+        found = []
+        for kind, columns in _ADDRESS.items():
+            text = next((str(given[name]).strip() for name in columns if given.get(name) not in (None, "")), "")
+            if text:
+                found.append(_entry(channel or kind, text))
+        if not found:
+            raise RowUnusable("it has no address; expected a column `email`, `phone`, or `channel` and `address`")
+        cause = _cause(given)
+        return [(*place, cause) for place in dict.fromkeys(found)]
+
+    def write(self, store: Store, made: list[Any], now: datetime, trigger: bool) -> ImportCounts:
+        """On the list at once; those that stand there already are counted as known."""
+        entries = list(dict.fromkeys(made))
+        list_ = store.suppressions()
+        fresh = [
+            (channel, text, cause) for channel, text, cause in entries if cause not in list_.get((channel, text), ())
+        ]
+        store.suppress(fresh, now)
+        return ImportCounts(len(fresh), len(made) - len(fresh))
+
+
+def _entry(channel: str, text: str) -> tuple[str, str]:
+    """(channel, normalised address). Raises RowUnusable."""
+    if channel.startswith(HASHED) and channel.removeprefix(HASHED) in CHANNELS:
+        if not _hashed(text):
+            raise RowUnusable(f"a hashed entry has 64 hexadecimal digits, not `{text[:40]}`")
+        return channel, text
+    if channel not in CHANNELS:
+        raise RowUnusable(f"there is no channel `{channel[:40]}`; there are {', '.join(CHANNELS)}")
+    if len(text) > 512:
+        raise RowUnusable("its address is longer than 512 characters")
+    address = stored_address(channel, text, None)
+    if address is None:
+        raise RowUnusable(f"`{text[:60]}` is no address on {channel}")
+    return channel, address.normal
+
+
+def _cause(given: Mapping[str, Any]) -> str:
+    said = str(given.get("cause") or "").strip().lower()
+    if said in CAUSES:
+        return said
+    words = " ".join(str(given[name]) for name in _WORDS if given.get(name) not in (None, "")).lower()
+    for pattern, cause in _CAUSE_OF:
+        if words and pattern.search(words):
+            return cause
+    for columns, cause in _INSTANTS:
+        if any(given.get(name) not in (None, "") for name in columns):
+            return cause
+    return "suppressed"

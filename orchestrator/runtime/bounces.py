@@ -1,0 +1,184 @@
+"""What follows from mails that came back: addresses that are given up, complaints that end mails, and figures.
+
+Only a bounce that names a message of ours acts: by its signed envelope address (VERP), or by our header in what came
+back, and then for the customer of that message alone. Anybody may write to a mailbox of bounces.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+from orchestrator.channels.bounces.classify import Reading, Returned, read_returned
+from orchestrator.channels.bounces.mailbox import AT_ONCE, Mailbox
+from orchestrator.core.addresses import stored_address
+from orchestrator.core.inbox import Receipt
+from orchestrator.core.suppression import HALF_LIFE, HASHED, TOO_MANY, hashed_entry
+from orchestrator.core.verp import verp_id
+from orchestrator.core.view import LoadedMessage
+from orchestrator.stores.protocol import Arrival, Store
+
+EMAIL: Final = "email"
+_FIGURE: Final = "bounces:"
+
+
+class BounceCounts(NamedTuple):
+    """What a pass over a mailbox came to: `mails` read, and of those what they said. `unclear`: put aside for people,
+    because they are no report, or name no message of ours. `known`: what was read before."""
+
+    mails: int = 0
+    hard: int = 0
+    soft: int = 0
+    block: int = 0
+    delayed: int = 0
+    delivered: int = 0
+    complaint: int = 0
+    auto_reply: int = 0
+    unclear: int = 0
+    known: int = 0
+
+
+class Consequence(NamedTuple):
+    """What one mail came to: a word of BounceCounts for each recipient, and whether it may be put away."""
+
+    words: tuple[str, ...]
+    clear: bool = True
+
+
+def read_bounces_once(
+    store: Store,
+    mailbox: Mailbox,
+    secret: bytes,
+    now: datetime,
+    limit: int = AT_ONCE,
+    stopping: Callable[[], bool] = lambda: False,
+) -> BounceCounts:
+    """Read what came back, at most `limit` mails, and draw the consequences. Each mail is put away after they are
+    committed; one that is read again because of an interruption changes nothing more.
+
+    `secret` signs links and envelope addresses. Raises MailboxFailed, StoreBusy: the mails that were not reached stay.
+    """
+    counted: Counter[str] = Counter()
+    try:
+        for found in mailbox.unread(limit):
+            if stopping():
+                break
+            done = settle_bounce(store, found.data, secret, now)
+            (mailbox.put_away if done.clear else mailbox.put_aside)(found.name)
+            counted.update(["mails", *done.words])
+    finally:
+        if counted:
+            store.count({f"{_FIGURE}{word}": count for word, count in counted.items()})
+    return BounceCounts(**counted)
+
+
+def settle_bounce(store: Store, data: bytes, secret: bytes, now: datetime) -> Consequence:
+    """Draw the consequences of one mail, as its bytes came. Raises StoreBusy."""
+    reading = read_returned(data)
+    if reading.kind == "auto_reply":
+        return Consequence(("auto_reply",))
+    message = _message_of(store, reading, secret)
+    if message is None or not reading.returned:
+        return Consequence(("unclear",), clear=False)
+    digest = sha256(data).hexdigest()[:32]
+    words = [
+        _take(store, message, one, f"bounce:{digest}:{number}", now)
+        for number, one in enumerate(_of_message(reading.returned, message))
+    ]
+    return Consequence(tuple(words))
+
+
+def note_soft_bounce(store: Store, channel: str, address: str, at: datetime, alive_at: datetime | None = None) -> bool:
+    """An address takes nothing just now (`at`: journey time). Returns whether that was once too often: then it is on
+    the suppression list as `bounced`.
+
+    `alive_at`: when somebody last opened or clicked what was sent there; what was before does not count any more.
+    `address` may be written in any way.
+    """
+    normal = _normal(channel, address)
+    name = _name(store, channel, normal)
+    if store.soften(name, at, HALF_LIFE, alive_at) < TOO_MANY:
+        return False
+    store.suppress([(channel, normal, "bounced")], at)
+    store.unsoften(name)
+    return True
+
+
+def note_delivered(store: Store, channel: str, address: str) -> None:
+    """An address took something, or somebody there opened or clicked: its soft bounces are forgotten."""
+    store.unsoften(_name(store, channel, _normal(channel, address)))
+
+
+def lift_suppressions(store: Store, channel: str, address: str) -> tuple[str, ...]:
+    """Take an address off the list, its hashed entry, too. Returns the causes that it was there for."""
+    normal = _normal(channel, address)
+    causes = tuple(sorted(store.suppressions().get((channel, normal), frozenset())))
+    places = [(channel, normal), hashed_entry(store.salt, channel, normal)]
+    store.unsuppress([(*place, cause) for place in places for cause in causes])
+    store.unsoften(_name(store, channel, normal))
+    return causes
+
+
+def _take(store: Store, message: LoadedMessage, one: Returned, id: str, now: datetime) -> str:
+    """What one recipient's report comes to; a word of BounceCounts."""
+    row = message.row
+    normal = _normal(row.channel, row.to)
+    said = one.said
+    if said in ("delayed", "delivered"):
+        if said == "delivered":
+            note_delivered(store, row.channel, row.to)
+        return said
+    if said == "hard" and one.address is not None and _normal(row.channel, one.address) != normal:
+        said = "soft"  # it went to our reader, whose mailbox sent it on to an address that is gone
+    if said in ("hard", "complaint"):
+        store.suppress([(row.channel, normal, "bounced" if said == "hard" else "complained")], now)
+    kind = {"hard": "bounce", "complaint": "complaint"}.get(said, "failed")
+    receipt = Receipt(kind, row.channel, row.id, text=one.words or None)  # type: ignore[arg-type]
+    if not store.ingest([Arrival(row.customer_id, now, receipt, id)]).accepted:
+        return "known"
+    if said == "soft":
+        note_soft_bounce(store, row.channel, row.to, now, _alive_at(store, row.customer_id, row.channel))
+    return said
+
+
+def _message_of(store: Store, reading: Reading, secret: bytes) -> LoadedMessage | None:
+    """The message of ours that a mail is about."""
+    signed = [verp_id(secret, address) for address in reading.arrived_for]
+    for id in (*signed, *reading.message_ids):
+        found = store.ledger(id) if id is not None and len(id) <= 200 else None
+        if found is not None and found.row.channel == EMAIL:
+            return found
+    return None
+
+
+def _of_message(returned: Sequence[Returned], message: LoadedMessage) -> Sequence[Returned]:
+    """What concerns the message's own address; where nothing says that it does, the first thing that was said: a
+    message of ours has one recipient."""
+    normal = _normal(EMAIL, message.row.to)
+    own = [one for one in returned if one.address is not None and _normal(EMAIL, one.address) == normal]
+    return own[:1] or returned[:1]
+
+
+def _alive_at(store: Store, customer: str, channel: str) -> datetime | None:
+    card = store.card(customer)
+    seen = [
+        at
+        for message in (card.messages if card is not None else ())
+        if message.row.channel == channel
+        for at in (message.opened_at, message.clicked_at)
+        if at is not None
+    ]
+    return max(seen, default=None)
+
+
+def _normal(channel: str, address: str) -> str:
+    found = stored_address(channel, address, None)
+    return found.normal if found is not None else address
+
+
+def _name(store: Store, channel: str, normal: str) -> str:
+    """Under which soft bounces are kept: names nobody."""
+    return "".join(hashed_entry(store.salt, channel, normal)).removeprefix(HASHED)

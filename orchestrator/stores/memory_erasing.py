@@ -1,0 +1,129 @@
+"""The consent ledger, and erasing people, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from orchestrator.core.consent import Choice
+from orchestrator.core.suppression import hashed_entry
+from orchestrator.core.transition import Transition
+from orchestrator.core.view import LoadedMessage
+from orchestrator.stores import erasing
+from orchestrator.stores.erasing import Certificate, hash_of
+from orchestrator.stores.memory_outbox import MemoryOutbox
+from orchestrator.stores.memory_record import CustomerRecord
+from orchestrator.stores.protocol import RefusedItem, Right
+
+
+class MemoryErasing:
+    """A part of the memory store, which has its records."""
+
+    salt: str
+    _records: dict[str, CustomerRecord]
+    _outbox: MemoryOutbox
+    _journal: list[Transition]
+    _past: list[Transition] | None
+    _refused: list[RefusedItem]
+    _rights: list[Right]
+    _audit: list[tuple[datetime, str, str, str]]
+    _suppressions: Any
+    _addressees: dict[tuple[str, str], str]
+    _ready: set[str]
+    _zones: set[str] | None
+    _dead: dict[str, Any]
+    _suppress: Any
+    unsuppress: Any
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._erased: dict[str, datetime] = {}
+        self._last_digest: str | None = None
+        self._nobodys: list[LoadedMessage] = []
+        """What was sent to those who were erased."""
+
+    def consent_log(self, customer: str) -> Sequence[Choice]:
+        """A customer's rows of the ledger."""
+        record = self._records.get(customer)
+        return () if record is None else tuple(record.choices)
+
+    def erase(self, customer: str, now: datetime, real_at: datetime, actor: str) -> Certificate | None:
+        """Erase a person."""
+        record = self._records.pop(customer, None)
+        if record is None:
+            return None
+        self._ready.discard(customer)
+        self._zones = None
+        hash = hash_of(self.salt, customer)
+        id = erasing.ERASED + hash
+        tables = self._counted(record)
+        self._outbox.forget(customer)
+        for message in record.messages:
+            status = "suppressed" if message.status == "queued" else message.status
+            row = erasing.nobodys_message(message.row)
+            self._nobodys.append(LoadedMessage(row, status, message.opened_at, message.clicked_at))
+        for lines in (self._journal, self._past or []):
+            lines[:] = erasing.nobodys_lines(lines, customer, hash)
+        seq = max((t.seq for t in self._journal if t.customer == id), default=0)
+        for e in record.enrollments.values():
+            if e.status in ("running", "parked"):
+                seq += 1
+                data = {"reason": "erased"}
+                line = Transition(now, id, seq, "exited", e.journey, e.version, None, e.step, data, e.id)
+                self._journal.append(line)
+        named = erasing.names([customer, record.customer.email, record.customer.phone])
+        self._refused = [item for item in self._refused if not named(item.content)]
+        self._addressees = {place: who for place, who in self._addressees.items() if who != customer}
+        self._dead = {place: dead for place, dead in self._dead.items() if dead[0] != customer}
+        self._rights = [r._replace(customer=id) if r.customer == customer else r for r in self._rights]
+        addresses = erasing.addresses_of(record.customer)
+        for channel, normal in addresses:
+            self._hide(channel, normal, now)
+        made = [channel for channel, _ in addresses]
+        done = erasing.certified(hash, real_at, actor, tables, made, self._last_digest)
+        self._last_digest = done.digest
+        self._keep_out(hash, now, real_at)
+        self._audit.append((real_at, actor, "customer erase", done.digest))
+        return done
+
+    def erased(self, hashes: Collection[str], now: datetime, real_at: datetime) -> Mapping[str, str]:
+        """Take nothing of these ids; whoever is known is told."""
+        known = {hash_of(self.salt, customer): customer for customer in self._records}
+        for hash in sorted(set(hashes) - known.keys()):
+            self._keep_out(hash, now, real_at)
+        return {hash: known[hash] for hash in hashes if hash in known}
+
+    def _hide(self, channel: str, normal: str, now: datetime) -> None:
+        """The address stays suppressed, and nobody can read which one it is."""
+        entry = hashed_entry(self.salt, channel, normal)
+        causes = self._suppressions.plain((channel, normal))
+        self.unsuppress([(channel, normal, cause) for cause in causes])
+        for cause in sorted(causes | {erasing.GONE}):
+            self._suppress(*entry, cause, now)
+        self._rights = [
+            right._replace(channel=entry[0], address=entry[1])
+            if (right.channel, right.address) == (channel, normal)
+            else right
+            for right in self._rights
+        ]
+
+    def _keep_out(self, hash: str, now: datetime, real_at: datetime) -> None:
+        self._erased[hash] = now
+        self._rights.append(Right(len(self._rights) + 1, real_at, "erased", erasing.ERASED + hash))
+
+    @staticmethod
+    def _counted(record: CustomerRecord) -> dict[str, dict[str, int]]:
+        events = sum(len(events) for events in record.history.by_name.values())
+        deleted = {"customers": 1, "events": events, "inbox": len(record.inbox), "entries": len(record.entries)}
+        kept = {
+            "messages": len(record.messages),
+            "enrollments": len(record.enrollments),
+            "coupons": len(record.coupons),
+            "tasks": len(record.tasks),
+            "consent_log": len(record.choices),
+        }
+        return {
+            **{name: {"deleted": count} for name, count in deleted.items()},
+            **{name: {"anonymised": count} for name, count in kept.items()},
+        }

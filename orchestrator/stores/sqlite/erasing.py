@@ -1,0 +1,59 @@
+"""The consent ledger, and erasing people, on SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from orchestrator.core.consent import Choice
+from orchestrator.stores import erasing
+from orchestrator.stores.erasing import Certificate, Run
+from orchestrator.stores.instants import micros
+from orchestrator.stores.records import CHOICE, choice_of
+from orchestrator.stores.sqlite import tallies
+from orchestrator.stores.sqlite.base import SqliteBase
+from orchestrator.stores.sqlite.inbox import internal_ids
+
+_LOG: Final = f"SELECT {CHOICE} FROM consent_log WHERE shard = ? AND customer = ? ORDER BY seq"
+
+
+def run_on(c: sqlite3.Connection) -> Run:
+    """Statements of orchestrator.stores.erasing on a connection."""
+
+    def run(sql: str, *values: Any) -> sqlite3.Cursor:
+        return c.execute(sql, values)
+
+    return run
+
+
+class SqliteErasing(SqliteBase):
+    """The part of the store that knows what people chose, and forgets them."""
+
+    def consent_log(self, customer: str) -> Sequence[Choice]:
+        """A customer's rows of the ledger."""
+        with self.db.read() as c:
+            place = internal_ids(c, [customer]).get(customer)
+            rows = c.execute(_LOG, place).fetchall() if place is not None else []
+        return [choice_of(*row[3:]) for row in rows]
+
+    def erase(self, customer: str, now: datetime, real_at: datetime, actor: str) -> Certificate | None:
+        """Erase a person. One writer at a time: no turn and no claim is under way meanwhile."""
+        with self.db.write() as c:
+            done = erasing.erase_rows(run_on(c), self.salt, customer, now, real_at, actor)
+            if done is None:
+                return None
+            tallies.count_messages(c, done.recounted)
+        if self._drained:
+            self._drained[:] = erasing.nobodys_lines(self._drained, customer, done.certificate.customer)
+        return done.certificate
+
+    def erased(self, hashes: Collection[str], now: datetime, real_at: datetime) -> Mapping[str, str]:
+        """Take nothing of these ids; whoever is known is told."""
+        with self.db.write() as c:
+            run = run_on(c)
+            found = erasing.hashed(run, self.salt, hashes)
+            unknown = dict.fromkeys(sorted(set(hashes) - found.keys()), erasing.NOBODY)
+            erasing.bury(run, unknown, micros(now), micros(real_at))
+        return found
