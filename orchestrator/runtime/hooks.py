@@ -27,6 +27,8 @@ FIGURE: Final = "hooks:"
 UNKNOWN: Final = "unknown_message"
 LONGEST_KEPT: Final = 2_000
 _CAUSES: Final[Mapping[str, str]] = {"bounce": "bounced", "complaint": "complained"}
+_ALONE: Final = frozenset({"reply", "soft_bounce"})
+"""Whether one of these is news decides what else is done; all others come in together."""
 _RECEIPTS: Final = frozenset({"delivered", "failed", "open", "click", "bounce", "complaint"})
 
 
@@ -62,8 +64,11 @@ def take_told(store: Store, provider: str, told: Sequence[Told], now: datetime) 
     if unknown:
         counts[UNKNOWN] += len(unknown)
         store.keep_refused([RefusedItem(now, f"hooks/{provider}", UNKNOWN, _kept(one)) for one in unknown])
-    news, helps = False, []
+    helps = []
+    news = _arrive_together(store, provider, [about for about in abouts if about.told.kind not in _ALONE], now)
     for about in abouts:
+        if about.told.kind not in _ALONE:
+            continue
         fresh = _arrive(store, provider, about, now)
         place = (about.told.channel, about.address)
         if fresh and about.intent == "start" and about.address is not None and last[place] == "start":
@@ -128,23 +133,45 @@ def _suppress(store: Store, abouts: Iterable[_About], stopped: Iterable[tuple[st
         store.suppress([*entries], now)
 
 
+def _arrive_together(store: Store, provider: str, abouts: Sequence[_About], now: datetime) -> bool:
+    """Tell the customers' inboxes, in one transaction. Returns whether anything was news."""
+    coming = [(about, item) for about in abouts if (item := _item(provider, about)) is not None]
+    accepted = 0
+    if coming:
+        done = ingest_once(store, [item for _, item in coming], now)
+        accepted = done.accepted
+        _keep_refused(store, provider, [(coming[place][0].told, why) for place, why in done.refused], now)
+    delivered = {(about.told.channel, about.address) for about in abouts if about.told.kind == "delivered"}
+    for channel, address in delivered:
+        if address is not None:
+            note_delivered(store, channel, address)
+    return accepted > 0
+
+
 def _arrive(store: Store, provider: str, about: _About, now: datetime) -> bool:
     """Tell the customer's inbox, and do what is done only once. Returns whether it was news."""
-    told, _, customer, address, _ = about
-    body = _body(about)
-    fresh = True
-    if body is not None and customer is not None:
-        done = ingest_once(store, [Arriving(customer, body, f"hook:{provider}:{told.event_id}")], now)
+    told, _, _, address, _ = about
+    item, fresh = _item(provider, about), True
+    if item is not None:
+        done = ingest_once(store, [item], now)
         fresh = done.accepted > 0
-        if done.refused:
-            store.keep_refused([RefusedItem(now, f"hooks/{provider}", done.refused[0][1], _kept(told))])
-    if address is None:
-        return fresh
-    if told.kind == "delivered":
-        note_delivered(store, told.channel, address)
-    elif told.kind == "soft_bounce" and fresh:
+        _keep_refused(store, provider, [(told, why) for _, why in done.refused], now)
+    if told.kind == "soft_bounce" and fresh and address is not None:
         note_soft_bounce(store, told.channel, address, now)
     return fresh
+
+
+def _item(provider: str, about: _About) -> Arriving | None:
+    """What the customer's inbox gets; None: nothing, or nobody is known."""
+    body = _body(about)
+    if body is None or about.customer is None:
+        return None
+    return Arriving(about.customer, body, f"hook:{provider}:{about.told.event_id}")
+
+
+def _keep_refused(store: Store, provider: str, refused: Sequence[tuple[Told, str]], now: datetime) -> None:
+    if refused:
+        store.keep_refused([RefusedItem(now, f"hooks/{provider}", why, _kept(told)) for told, why in refused])
 
 
 def _body(about: _About) -> Body | None:

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    text,
 )
 from sqlalchemy.types import TypeEngine
 
@@ -302,6 +303,7 @@ ERASURES = _keyed(
     _needed("customer", _ID),
     _needed("swept", Integer, default=0),
     _needed("digest", _name(64)),
+    Index("ix_erasures_unswept", "at", sqlite_where=text("swept = 0"), postgresql_where=text("swept = 0")),
 )
 """Whom nobody may bring back for a while, by the hash of the id. `at` is journey time, from which that counts;
 `erased_at` is real time; `swept`: what arrived while it happened was looked for, too; `digest`: the certificate's."""

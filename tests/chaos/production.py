@@ -278,7 +278,9 @@ def _weather(here: Field, plan: Plan, seed: int) -> Client:
     while client.is_alive() and time.monotonic() < until:
         fleet.mend()
         client.join(0.05)
-    assert not client.is_alive() and not client.failed, f"the client could not deliver:\n{client.refusals[-3:]}\n{fleet.said}"
+    assert not client.is_alive() and not client.failed, (
+        f"the client could not deliver:\n{client.refusals[-3:]}\n{fleet.said}"
+    )
     return client
 
 

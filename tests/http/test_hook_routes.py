@@ -105,15 +105,15 @@ def test_the_address_under_which_it_came_may_be_what_was_signed(site: Installati
     assert post(client, base="https://elsewhere.example", **form).status_code == 403
 
 
-def test_help_is_answered_with_the_brands_words_after_the_request(site: Installation, client: TestClient) -> None:
-    site.store.index.project.channels["sms"] = {"help": "Blue Harbour, +351 1. STOP to end.", "from": "Harbour"}  # type: ignore[index]
+def test_help_is_answered_with_the_brands_words_after_the_request(
+    site: Installation, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"help": "Blue Harbour, +351 1. STOP to end.", "from": "Harbour"}
+    monkeypatch.setitem(site.store.index.project.channels, "sms", options)  # type: ignore[arg-type]
     sink = _Remembering()
     site.hooks = door_of(URLS, {"sms": sink}, site.real_now)
-    try:
-        for number in range(3):  # whoever asks over and over is answered once a minute
-            assert reply(client, "HELP", f"SM{number}").status_code == 200
-    finally:
-        site.store.index.project.channels.pop("sms")  # type: ignore[attr-defined]
+    for number in range(3):  # whoever asks over and over is answered once a minute
+        assert reply(client, "HELP", f"SM{number}").status_code == 200
     assert [(m.to, m.text, m.sender) for m in sink.sent] == [(PHONE, "Blue Harbour, +351 1. STOP to end.", "Harbour")]
 
 

@@ -231,7 +231,7 @@ def test_what_is_out_of_order_is_shown_with_the_reason_and_the_next_try() -> Non
 
 
 def test_addresses_that_are_not_there(client: TestClient) -> None:
-    for path in ("/v1/nothing", "/api/v1/customers", "/hooks/x"):
+    for path in ("/v1/nothing", "/api/v1/customers", "/hooks/x/y"):
         answer = client.get(path)
         assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
     assert client.get("/nothing").headers["content-type"] == "text/html; charset=utf-8"
@@ -270,7 +270,7 @@ def test_the_description_names_what_there_is(client: TestClient) -> None:
     assert described["openapi"].startswith("3.1")
     assert set(described["paths"]) == {
         *(f"/v1/{name}" for name in ("identify", "track", "page", "screen", "group", "alias", "batch", "import")),
-        "/healthz", "/readyz", "/metrics",
+        "/healthz", "/readyz", "/metrics", "/api/v1/customers/{id}/inbox-token",
     }  # fmt: skip
     operation = described["paths"]["/v1/batch"]["post"]
     assert "batch" in operation["requestBody"]["content"]["application/json"]["schema"]["properties"]

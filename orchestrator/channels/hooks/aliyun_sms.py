@@ -3,18 +3,15 @@ address that it is given holds a token, https://journeys.example.com/hooks/aliyu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 from urllib.parse import SplitResult
 
-from orchestrator.channels.hooks.protocol import Heard, Hook, Posted, Told, ToldKind
+from orchestrator.channels.hooks.protocol import Hook, Told, ToldKind
 from orchestrator.channels.hooks.reading import (
     ClosedHook,
-    check_token,
+    TokenHook,
     event_id,
-    events_of,
-    json_of,
     secrets_of,
     text_in,
     within,
@@ -30,20 +27,16 @@ BEIJING: Final = timezone(timedelta(hours=8))
 """In which its times are written."""
 
 
-class AliyunSmsHook:
-    """Reports and replies of one account. `tokens`: what its address has to show."""
+class AliyunSmsHook(TokenHook):
+    """Reports and replies of one account."""
 
     provider = PROVIDER
+    taken = _TAKEN
+    taken_type = _JSON
 
-    def __init__(self, tokens: Sequence[str]) -> None:
-        self._tokens = tuple(tokens)
-
-    def read(self, posted: Posted) -> Heard:
-        """See Hook."""
-        check_token(posted, self._tokens)
-        found = (_told(event) for event in events_of(json_of(posted.body)))
-        told = {one.event_id: one for one in found if one is not None}
-        return Heard(tuple(told.values()), _TAKEN, _JSON)
+    def told(self, event: Any) -> Told | None:
+        """See TokenHook."""
+        return _told(event)
 
 
 def hook_of(parts: SplitResult, options: ChannelOptions) -> Hook:

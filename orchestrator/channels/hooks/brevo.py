@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
-from orchestrator.channels.hooks.protocol import Heard, Posted, Told, ToldKind
+from orchestrator.channels.hooks.protocol import Told, ToldKind
 from orchestrator.channels.hooks.reading import (
+    TokenHook,
     address_in,
-    check_token,
     event_id,
-    events_of,
     instant_in,
-    json_of,
     text_in,
 )
 from orchestrator.channels.message_mark import MARK, id_of
@@ -35,20 +33,14 @@ _KINDS: Final[Mapping[str, ToldKind]] = {
 """Others are of no consequence: `deferred` (it still tries), `proxy_open` (nobody has opened anything)."""
 
 
-class BrevoHook:
-    """Events of Brevo. `tokens`: what its webhook shows."""
+class BrevoHook(TokenHook):
+    """Events of Brevo. A first opening is told twice, as `opened` and as `unique_opened`; both have one id."""
 
     provider = "brevo"
 
-    def __init__(self, tokens: Sequence[str]) -> None:
-        self._tokens = tuple(tokens)
-
-    def read(self, posted: Posted) -> Heard:
-        """See Hook."""
-        check_token(posted, self._tokens)
-        told = [_told(event) for event in events_of(json_of(posted.body))]
-        # A first opening is told twice, as `opened` and as `unique_opened`; both have one id.
-        return Heard(tuple({one.event_id: one for one in told if one is not None}.values()))
+    def told(self, event: Any) -> Told | None:
+        """See TokenHook."""
+        return _told(event)
 
 
 def _told(event: Any) -> Told | None:

@@ -5,15 +5,14 @@ The rule's target shows a token. (EventBridge also signs with RSA; the token sta
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
-from orchestrator.channels.hooks.protocol import Heard, HookRefused, Posted, Told, ToldKind
+from orchestrator.channels.hooks.protocol import HookRefused, Told, ToldKind
 from orchestrator.channels.hooks.reading import (
+    TokenHook,
     address_in,
-    check_token,
     event_id,
-    events_of,
     instant_in,
     json_of,
     text_in,
@@ -41,19 +40,14 @@ _FAILED: Final[Mapping[str, ToldKind]] = {
 """Why it failed; all other reasons are soft bounces."""
 
 
-class DirectMailHook:
-    """Events of DirectMail. `tokens`: what the target of its rule shows."""
+class DirectMailHook(TokenHook):
+    """Events of DirectMail, whose rule names a target that shows the token."""
 
     provider = "directmail"
 
-    def __init__(self, tokens: Sequence[str]) -> None:
-        self._tokens = tuple(tokens)
-
-    def read(self, posted: Posted) -> Heard:
-        """See Hook."""
-        check_token(posted, self._tokens)
-        told = (_told(_unwrapped(event)) for event in events_of(json_of(posted.body)))
-        return Heard(tuple(one for one in told if one is not None))
+    def told(self, event: Any) -> Told | None:
+        """See TokenHook."""
+        return _told(_unwrapped(event))
 
 
 def _unwrapped(event: Mapping[str, Any]) -> Any:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
-from orchestrator.channels.hooks.protocol import Heard, Posted, Told, ToldKind
+from orchestrator.channels.hooks.protocol import Told, ToldKind
 from orchestrator.channels.hooks.reading import (
+    TokenHook,
     address_in,
-    check_token,
     event_id,
-    events_of,
     instant_in,
-    json_of,
     text_in,
     within,
 )
@@ -46,19 +44,14 @@ _REASONS: Final[Mapping[str, ToldKind]] = {"HardBounce": "bounce", "SpamComplain
 """Why an address is written to no more, where it is not that the person asked for it."""
 
 
-class PostmarkHook:
-    """Events of Postmark. `secrets`: `user:password`, as in the URL that it was given."""
+class PostmarkHook(TokenHook):
+    """Events of Postmark. Its token is `user:password`, as in the URL that it was given."""
 
     provider = "postmark"
 
-    def __init__(self, secrets: Sequence[str]) -> None:
-        self._secrets = tuple(secrets)
-
-    def read(self, posted: Posted) -> Heard:
-        """See Hook."""
-        check_token(posted, self._secrets)
-        told = (_told(event) for event in events_of(json_of(posted.body)))
-        return Heard(tuple(one for one in told if one is not None))
+    def told(self, event: Any) -> Told | None:
+        """See TokenHook."""
+        return _told(event)
 
 
 def _told(event: Any) -> Told | None:

@@ -15,7 +15,7 @@ from hmac import compare_digest
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from orchestrator.channels.hooks.protocol import Heard, HookRefused, Posted
+from orchestrator.channels.hooks.protocol import Heard, HookRefused, Posted, Told
 
 LARGEST: Final = 4 * 1024 * 1024
 """Bytes of a body; the largest that a provider sends is a batch of some thousand events."""
@@ -34,6 +34,30 @@ class ClosedHook:
     def read(self, posted: Posted) -> Heard:
         """Refuses. Raises HookRefused."""
         raise HookRefused(403, f"callbacks of {self.provider} are not taken: its address lacks ?hook={self._wanted}")
+
+
+class TokenHook:
+    """Events of a provider that signs nothing: its requests show a token that was given to it. `tokens`: those that are
+    good, more than one while it is being replaced. Events that are told twice in one request count once."""
+
+    provider = ""
+    taken: bytes = b""
+    """What it wants to hear."""
+    taken_type = "text/plain; charset=utf-8"
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self._tokens = tuple(tokens)
+
+    def read(self, posted: Posted) -> Heard:
+        """See Hook."""
+        check_token(posted, self._tokens)
+        found = (self.told(event) for event in events_of(json_of(posted.body)))
+        once = {one.event_id: one for one in found if one is not None}
+        return Heard(tuple(once.values()), self.taken, self.taken_type)
+
+    def told(self, event: Any) -> Told | None:
+        """What one event says; None: nothing that matters."""
+        raise NotImplementedError
 
 
 def json_of(body: bytes) -> Any:

@@ -6,19 +6,16 @@ A report brings our id back (`session_context`) only where its support switched 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import SplitResult
 
 from orchestrator.channels.hooks.aliyun_sms import beijing_time
-from orchestrator.channels.hooks.protocol import Heard, Hook, Posted, Told, ToldKind
+from orchestrator.channels.hooks.protocol import Hook, Told, ToldKind
 from orchestrator.channels.hooks.reading import (
     ClosedHook,
-    check_token,
+    TokenHook,
     event_id,
-    events_of,
     instant_in,
-    json_of,
     secrets_of,
     text_in,
 )
@@ -31,20 +28,16 @@ _TAKEN: Final = b'{"result":0,"errmsg":"OK"}'
 _JSON: Final = "application/json; charset=utf-8"
 
 
-class TencentSmsHook:
-    """Reports and replies of one application. `tokens`: what its address has to show."""
+class TencentSmsHook(TokenHook):
+    """Reports and replies of one application."""
 
     provider = PROVIDER
+    taken = _TAKEN
+    taken_type = _JSON
 
-    def __init__(self, tokens: Sequence[str]) -> None:
-        self._tokens = tuple(tokens)
-
-    def read(self, posted: Posted) -> Heard:
-        """See Hook."""
-        check_token(posted, self._tokens)
-        found = (_told(event) for event in events_of(json_of(posted.body)))
-        told = {one.event_id: one for one in found if one is not None}
-        return Heard(tuple(told.values()), _TAKEN, _JSON)
+    def told(self, event: Any) -> Told | None:
+        """See TokenHook."""
+        return _told(event)
 
 
 def hook_of(parts: SplitResult, options: ChannelOptions) -> Hook:

@@ -193,6 +193,14 @@ def _erasures() -> None:
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_erasures")),
         sqlite_with_rowid=False,
     )
+    op.create_index(
+        "ix_erasures_unswept",
+        "erasures",
+        ["at"],
+        unique=False,
+        sqlite_where=sa.text("swept = 0"),
+        postgresql_where=sa.text("swept = 0"),
+    )
 
 
 def _consents() -> None:
