@@ -6,7 +6,7 @@ from benchmarks import http_ingest, obvious_celery, production, timers
 
 
 def test_the_workload_and_its_floor_write_the_same_rows() -> None:
-    figures = production.measure(customers=400, slice=400, pace=40)
+    figures = production.measure(customers=200, slice=200, pace=40)
     assert figures["rows"]["transitions"] == [5.0, 0.0, 0.0]
     assert figures["floor_rows"]["messages"] == [1.0, 1.0, 0.0]
     assert figures["of_floor"] > 0 and figures["times_its_cpu"] > 0

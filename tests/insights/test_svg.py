@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.core.project import Project
 from orchestrator.definitions.load import load_project
 from orchestrator.insights.graph_model import Edge, Graph, Node, Rule, graph_of
 from orchestrator.insights.svg import svg_text
@@ -95,9 +97,14 @@ def shipped() -> list[tuple[str, Path]]:
     ]
 
 
+@cache
+def project(root: Path) -> Project:
+    return load_project(root).project
+
+
 @pytest.mark.parametrize(("name", "root"), shipped(), ids=lambda value: value if isinstance(value, str) else value.name)
 def test_shipped_journeys(name: str, root: Path) -> None:
-    graph = graph_of(load_project(root).project.journeys[name])
+    graph = graph_of(project(root).journeys[name])
     svg = svg_text(graph)
     check(svg)
     assert len(boxes(svg)) == len(graph.nodes) + len(graph.rules) + sum(1 for edge in graph.edges if edge.label)

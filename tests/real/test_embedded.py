@@ -23,7 +23,7 @@ from tests.real.test_retail import MAPPING, orders_of, write_rows
 IN_FULL = bool(os.environ.get("REAL_IN_FULL"))
 ROWS = 8_000 if IN_FULL else 1_500
 """Of the bookings: all of them take minutes; `python -m benchmarks.embedded` replays them all."""
-EVERY = 1 if IN_FULL else 18
+EVERY = 1 if IN_FULL else 36
 """Every so many of the shop's customers; `make real` takes all of them, which needs some minutes."""
 PATIENCE = 3_600 if IN_FULL else 300
 """Seconds for one command."""

@@ -29,7 +29,7 @@ from tests.strategies import CUSTOMERS, START, History, delays, histories, proje
 from tests.world import Engine, Happening, exactly, ticking
 
 PLENTY = settings(
-    max_examples=settings.default.max_examples // 3,  # type: ignore[union-attr]
+    max_examples=settings.default.max_examples // 4,  # type: ignore[union-attr]
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

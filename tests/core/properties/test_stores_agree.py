@@ -32,11 +32,11 @@ from tests.strategies import CUSTOMERS, START, History, delays, histories, proje
 from tests.world import Engine, exactly, ticking
 
 SOME = settings(
-    max_examples=settings.default.max_examples // 3,  # type: ignore[union-attr]
+    max_examples=settings.default.max_examples // 4,  # type: ignore[union-attr]
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-FEW = settings(SOME, max_examples=settings.default.max_examples // 6)  # type: ignore[union-attr]
+FEW = settings(SOME, max_examples=settings.default.max_examples // 12)  # type: ignore[union-attr]
 """For a database whose sessions take long to begin."""
 RESTS: Sequence[bool] = (False,) * 6
 SALT = "7"
