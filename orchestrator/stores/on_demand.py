@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from orchestrator.core.addresses import address_of
 from orchestrator.core.expression.scope import PastEvent
 from orchestrator.core.state import loads
+from orchestrator.core.suppression import hashed_entry
+from orchestrator.core.view import View
 from orchestrator.stores.instants import instant
 
+Place = tuple[str, str]
+"""(channel, address), as the suppression list has it."""
 EventRow = tuple[int, int, int, str, str]
 """The customer's place in the view, instant in microseconds, seq, properties as text, id."""
 
@@ -47,23 +52,31 @@ class Histories:
         return found
 
 
-class Suppressions(Mapping[tuple[str, str], frozenset[str]]):
-    """The suppression list as a turn sees it: read address by address, because a step may write to any. `read`: the
-    causes of one; None: the list is empty."""
+class Suppressions(Mapping[Place, frozenset[str]]):
+    """The suppression list as a turn sees it, hashed entries included. When a decision first asks on a channel it is
+    read for all customers of the view together, and besides for each address that a step writes to instead of theirs.
 
-    def __init__(self, read: Callable[[tuple[str, str]], Iterable[str]] | None) -> None:
+    `read`: the entries among some places, as (place, cause); None: the list is empty.
+    """
+
+    def __init__(
+        self, read: Callable[[Sequence[Place]], Iterable[tuple[Place, str]]] | None, salt: str, view: View
+    ) -> None:
         self._read = read
-        self._known: dict[tuple[str, str], frozenset[str]] = {}
+        self._salt = salt
+        self._view = view
+        self._channels: set[str] = set()
+        self._known: dict[Place, frozenset[str]] = {}
 
-    def __getitem__(self, place: tuple[str, str]) -> frozenset[str]:
+    def __getitem__(self, place: Place) -> frozenset[str]:
         causes = self._known.get(place)
         if causes is None:
-            causes = self._known[place] = frozenset(self._read(place) if self._read is not None else ())
+            causes = self._looked_up(place)
         if not causes:
             raise KeyError(place)
         return causes
 
-    def __iter__(self) -> Iterator[tuple[str, str]]:
+    def __iter__(self) -> Iterator[Place]:
         return (place for place, causes in self._known.items() if causes)
 
     def __len__(self) -> int:
@@ -71,3 +84,27 @@ class Suppressions(Mapping[tuple[str, str], frozenset[str]]):
 
     def __bool__(self) -> bool:
         return self._read is not None  # what was not asked for yet is on it all the same
+
+    def _looked_up(self, place: Place) -> frozenset[str]:
+        if self._read is None:
+            return frozenset()
+        asked, channel = {place}, place[0]
+        if channel not in self._channels:
+            self._channels.add(channel)
+            for record in self._view.customers:
+                address, _ = address_of(record.customer, channel)
+                if address is not None:
+                    asked.add((channel, address.normal))
+        self._known.update(causes_of(self._read, self._salt, asked - self._known.keys()))
+        return self._known[place]
+
+
+def causes_of(
+    read: Callable[[Sequence[Place]], Iterable[tuple[Place, str]]], salt: str, asked: Iterable[Place]
+) -> dict[Place, frozenset[str]]:
+    """What the list says of some (channel, normalised address), under their plain and their hashed entries."""
+    found: dict[Place, frozenset[str]] = dict.fromkeys(asked, frozenset())
+    entries = {place: place for place in found} | {hashed_entry(salt, *place): place for place in found}
+    for entry, cause in read(list(entries)) if entries else ():
+        found[entries[entry]] |= {cause}
+    return found

@@ -501,3 +501,22 @@ def test_arrivals_that_share_a_commit_each_hear_of_their_own_shards(url: str, st
     found = in_threads(*[lambda name=name: (name, store.ingest([Arrival(name, START, event())])) for name in NAMES])
     places = dict(execute(url, "SELECT external_id, shard FROM inbox"))
     assert {name: answer.shards for name, answer in found} == {name: {shard} for name, shard in places.items()}
+
+
+# --- the suppression list ---------------------------------------------------------------------------------------------
+
+
+def test_the_list_is_asked_once_for_all_customers_of_a_turn(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(store, *NAMES)
+    for name in NAMES:
+        arrive(store, name, event())
+    store.suppress([("email", "u03@example.com", "bounced")], START)
+    view = store.load(START, 100)
+    with statements(monkeypatch) as asked:
+        causes = {name: view.suppressions.get(("email", f"{name}@example.com")) for name in NAMES}
+        assert view.suppressions.get(("email", "elsewhere@example.com")) is None  # a step's own `to:`
+    assert {name for name, found in causes.items() if found} == {"u03"} and causes["u03"] == {"bounced"}
+    assert sum("suppressions" in text for text, _ in asked) == 2
+    store.abandon()

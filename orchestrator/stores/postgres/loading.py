@@ -8,11 +8,10 @@ from typing import Any, Final, NamedTuple
 from orchestrator.core.inbox import Item
 from orchestrator.core.ledger import Coupon, Task
 from orchestrator.core.state import from_json
-from orchestrator.core.suppression import hashed_entry
-from orchestrator.core.view import CustomerView
+from orchestrator.core.view import CustomerView, View
 from orchestrator.stores.instants import instant
-from orchestrator.stores.on_demand import EventRow, Histories, LoadedHistory, Suppressions
-from orchestrator.stores.postgres.arrays import ints
+from orchestrator.stores.on_demand import EventRow, Histories, LoadedHistory, Place, Suppressions
+from orchestrator.stores.postgres.arrays import ints, texts
 from orchestrator.stores.postgres.choosing import Chosen
 from orchestrator.stores.postgres.database import Connection, Database
 from orchestrator.stores.records import ENROLLMENT, body_of, customer_of, enrollment_of, entries_of
@@ -44,11 +43,10 @@ ENTRIES: Final = f"SELECT j.n - 1, t.journey, t.key, t.state {EACH} JOIN entries
 COUPONS: Final = f"SELECT j.n - 1, t.seq, t.row {EACH} JOIN coupons AS t {_MINE}"
 TASKS: Final = f"SELECT j.n - 1, t.seq, t.row {EACH} JOIN tasks AS t {_MINE}"
 EVENTS: Final = f"SELECT j.n - 1, t.at, t.seq, t.properties, t.id {EACH} JOIN events AS t {_MINE} AND t.name = %s"
-CAUSES: Final = """
-SELECT cause FROM suppressions WHERE channel = %s AND address = %s
-UNION ALL SELECT cause FROM suppressions WHERE channel = %s AND address = %s
+SUPPRESSED: Final = """
+SELECT s.channel, s.address, s.cause FROM unnest(%s::text[], %s::text[]) AS j (channel, address)
+JOIN suppressions AS s ON s.channel = j.channel AND s.address = j.address
 """
-"""Of an address, and of its hashed entry."""
 
 Keys = tuple[str, str]
 """The chosen customers as two parameters of a query."""
@@ -68,14 +66,21 @@ def keys_of(chosen: Sequence[Chosen]) -> Keys:
     return ints(place.shard for place in chosen), ints(place.id for place in chosen)
 
 
-def suppressions_of(db: Database, empty: bool, salt: str) -> Suppressions:
+def suppressed_among(c: Connection, places: Sequence[Place]) -> Iterator[tuple[Place, str]]:
+    """The entries of the suppression list among some places."""
+    channels, addresses = zip(*places, strict=True)
+    for channel, address, cause in c.execute(SUPPRESSED, (texts(channels), texts(addresses))):
+        yield (channel, address), cause
+
+
+def suppressions_of(db: Database, empty: bool, salt: str, view: View) -> Suppressions:
     """The suppression list, for the addresses that decisions ask for."""
 
-    def read(place: tuple[str, str]) -> list[str]:
+    def read(places: Sequence[Place]) -> list[tuple[Place, str]]:
         with db.read() as c:
-            return [cause for (cause,) in c.execute(CAUSES, (*place, *hashed_entry(salt, *place)))]
+            return list(suppressed_among(c, places))
 
-    return Suppressions(None if empty else read)
+    return Suppressions(None if empty else read, salt, view)
 
 
 def load_before(c: Connection) -> Before:

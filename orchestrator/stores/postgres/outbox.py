@@ -15,14 +15,15 @@ from typing import Any, Final
 from orchestrator.core.claim import Claimed, normal_of
 from orchestrator.core.customer import Customer
 from orchestrator.core.ledger import Message
-from orchestrator.core.suppression import hashed_entry
 from orchestrator.core.view import Switches
 from orchestrator.stores.instants import instant_or_none, micros
+from orchestrator.stores.on_demand import causes_of
 from orchestrator.stores.postgres import arrays, switches, tallies
 from orchestrator.stores.postgres.copying import copy_rows
 from orchestrator.stores.postgres.database import Connection
+from orchestrator.stores.postgres.loading import suppressed_among
 from orchestrator.stores.postgres.settlements import Leased, PostgresSettlements
-from orchestrator.stores.postgres.suppression_list import SUPPRESSED, Causes, SuppressionList
+from orchestrator.stores.postgres.suppression_list import Causes, SuppressionList
 from orchestrator.stores.postgres.throttles import PostgresThrottles
 from orchestrator.stores.records import MESSAGE, customer_of, message_of
 
@@ -181,12 +182,7 @@ class PostgresOutbox(PostgresThrottles, PostgresSettlements):
         if row is None or not row[0]:
             return None
         asked = {(claim.row.channel, normal_of(claim.row, claim.customer)) for claim in claimed}
-        places = {place: place for place in asked} | {hashed_entry(self.salt, *place): place for place in asked}
-        channels, addresses = zip(*places, strict=True)
-        causes: dict[tuple[str, str], frozenset[str]] = dict.fromkeys(asked, frozenset())
-        for channel, address, cause in c.execute(SUPPRESSED, (arrays.texts(channels), arrays.texts(addresses))):
-            causes[places[channel, address]] |= {cause}
-        return causes
+        return causes_of(lambda places: suppressed_among(c, places), self.salt, asked)
 
     def suppressions(self) -> SuppressionList:
         """The suppression list. While this thread holds claimed messages, it knows their addresses from the claim."""

@@ -6,14 +6,10 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from orchestrator.core.suppression import hashed_entry
+from orchestrator.stores.on_demand import causes_of
 from orchestrator.stores.postgres.database import Database
-from orchestrator.stores.postgres.loading import CAUSES
+from orchestrator.stores.postgres.loading import suppressed_among
 
-SUPPRESSED: Final = """
-SELECT s.channel, s.address, s.cause FROM unnest(%s::text[], %s::text[]) AS j (channel, address)
-JOIN suppressions AS s ON s.channel = j.channel AND s.address = j.address
-"""
 _ALL: Final = "SELECT DISTINCT channel, address FROM suppressions"
 _COUNT: Final = f"SELECT count(*) FROM ({_ALL}) AS s"
 _ANY: Final = "SELECT EXISTS (SELECT 1 FROM suppressions)"
@@ -34,9 +30,7 @@ class SuppressionList(Mapping[tuple[str, str], frozenset[str]]):
         causes = self._known.get(key)
         if causes is None:
             with self._db.read() as c:
-                causes = frozenset(
-                    cause for (cause,) in c.execute(CAUSES, (*key, *hashed_entry(self._salt, *key))).fetchall()
-                )
+                causes = causes_of(lambda places: suppressed_among(c, places), self._salt, [key])[key]
         if not causes:
             raise KeyError(key)
         return causes

@@ -89,9 +89,9 @@ class PostgresTurns(PostgresBase):
                 customers=[],
                 switches=read_switches(c),
                 pools=Pools(),
-                suppressions=suppressions_of(self.db, not before.any_suppressions, self.salt),
                 forced=self._forced,
             )
+            view.suppressions = suppressions_of(self.db, not before.any_suppressions, self.salt, view)
             claim.pools = load_pools(c, index.project, now, customers=len(chosen))
             view.pools = claim.pools.view
             view.customers, due, parked = load_customers(c, self.db, chosen, before)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from json import dumps as json_text
 from operator import itemgetter
 from typing import Any, Final
 
 from orchestrator.core.inbox import Item
 from orchestrator.core.ledger import Coupon, Task
 from orchestrator.core.state import from_json
-from orchestrator.core.suppression import hashed_entry
-from orchestrator.core.view import CustomerView
+from orchestrator.core.view import CustomerView, View
 from orchestrator.stores.instants import instant
-from orchestrator.stores.on_demand import EventRow, Histories, LoadedHistory, Suppressions
+from orchestrator.stores.on_demand import EventRow, Histories, LoadedHistory, Place, Suppressions
 from orchestrator.stores.records import ENROLLMENT, body_of, customer_of, enrollment_of, entries_of
 from orchestrator.stores.sqlite.choosing import ID_OF, SHARD_OF, Chosen, packed
 from orchestrator.stores.sqlite.database import Database
@@ -35,11 +35,10 @@ EVENTS: Final = f"SELECT j.key, t.at, t.seq, t.properties, t.id {_EACH} events A
 ANY_COUPONS: Final = "SELECT EXISTS (SELECT 1 FROM coupons)"
 ANY_TASKS: Final = "SELECT EXISTS (SELECT 1 FROM tasks)"
 ANY_SUPPRESSIONS: Final = "SELECT EXISTS (SELECT 1 FROM suppressions)"
-CAUSES: Final = """
-SELECT cause FROM suppressions WHERE channel = ? AND address = ?
-UNION ALL SELECT cause FROM suppressions WHERE channel = ? AND address = ?
+SUPPRESSED: Final = """
+SELECT s.channel, s.address, s.cause FROM json_each(?) AS j CROSS JOIN suppressions AS s
+ON s.channel = json_extract(j.value, '$[0]') AND s.address = json_extract(j.value, '$[1]')
 """
-"""Of an address, and of its hashed entry."""
 
 
 def load_customers(
@@ -89,14 +88,20 @@ def _leave_out_erased(c: sqlite3.Connection, chosen: list[Chosen]) -> None:
     c.executemany("DELETE FROM inbox WHERE shard = ? AND customer = ?", [(place.shard, place.id) for place in gone])
 
 
-def load_suppressions(c: sqlite3.Connection, db: Database, salt: str) -> Suppressions:
+def suppressed_among(c: sqlite3.Connection, places: Sequence[Place]) -> Iterator[tuple[Place, str]]:
+    """The entries of the suppression list among some places."""
+    for channel, address, cause in c.execute(SUPPRESSED, (json_text(places),)):
+        yield (channel, address), cause
+
+
+def load_suppressions(c: sqlite3.Connection, db: Database, salt: str, view: View) -> Suppressions:
     """The suppression list, for the addresses that decisions ask for."""
 
-    def read(place: tuple[str, str]) -> list[str]:
+    def read(places: Sequence[Place]) -> list[tuple[Place, str]]:
         with db.read() as reading:
-            return [cause for (cause,) in reading.execute(CAUSES, (*place, *hashed_entry(salt, *place)))]
+            return list(suppressed_among(reading, places))
 
-    return Suppressions(read if c.execute(ANY_SUPPRESSIONS).fetchone()[0] else None)
+    return Suppressions(read if c.execute(ANY_SUPPRESSIONS).fetchone()[0] else None, salt, view)
 
 
 def _grouped(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Sequence[tuple[Any, ...]]]]:

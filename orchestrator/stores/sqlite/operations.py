@@ -10,14 +10,14 @@ from typing import Any, Final
 
 from orchestrator.core.inbox import JourneyOperated, ScheduleFired
 from orchestrator.core.state import body_to_json
-from orchestrator.core.suppression import hashed_entry
 from orchestrator.core.view import Switches
 from orchestrator.stores.instants import instant_or_none, micros
+from orchestrator.stores.on_demand import causes_of
 from orchestrator.stores.sqlite import fanout
 from orchestrator.stores.sqlite.base import SqliteBase
 from orchestrator.stores.sqlite.database import Database
 from orchestrator.stores.sqlite.inbox import put_items
-from orchestrator.stores.sqlite.loading import CAUSES
+from orchestrator.stores.sqlite.loading import suppressed_among
 from orchestrator.stores.sqlite.outbox import CLASSES
 from orchestrator.stores.sqlite.switches import read_switches, write_switches
 
@@ -81,10 +81,10 @@ class SuppressionList(Mapping[tuple[str, str], frozenset[str]]):
 
     def __getitem__(self, key: tuple[str, str]) -> frozenset[str]:
         with self._db.read() as c:
-            found = c.execute(CAUSES, (*key, *hashed_entry(self._salt, *key))).fetchall()
-        if not found:
+            causes = causes_of(lambda places: suppressed_among(c, places), self._salt, [key])[key]
+        if not causes:
             raise KeyError(key)
-        return frozenset(cause for (cause,) in found)
+        return causes
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         with self._db.read() as c:

@@ -80,9 +80,9 @@ class SqliteTurns(SqliteBase):
                 customers=(),
                 switches=read_switches(c),
                 pools=load_pools(c, index.project, now) if chosen else Pools(),
-                suppressions=load_suppressions(c, self.db, self.salt),
                 forced=self._forced,
             )
+            view.suppressions = load_suppressions(c, self.db, self.salt, view)
             self._load_customers(c, view, chosen, now)
         except BaseException:
             self._end(commit=False)
