@@ -52,7 +52,7 @@ demo: $(STAMP)
 	@$(RUN) -m orchestrator.cli.main demo $(ARGS)
 
 test: $(TESTED)
-	@$(RUN) -m pytest -n $(WORKERS) $(ARGS)
+	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 test-rabbitmq: $(TESTED)
 	@TEST_RABBITMQ=1 $(RUN) -m pytest tests/tasks/test_rabbitmq.py $(ARGS)

@@ -24,8 +24,9 @@ from tests.channels.mail_server import mail_server, raw_server
 SECRET = b"a secret for tests, of 32 bytes."
 
 
-def recording(seen: list[bytes], *replies: bytes) -> Callable[[socket.socket], None]:
-    """Says hello, and then each reply when something has come, which it notes."""
+def recording(seen: list[bytes], *replies: bytes, at_the_end: bytes | None = None) -> Callable[[socket.socket], None]:
+    """Says hello, and then each reply when something has come, which it notes; `at_the_end` of a message, whose last
+    dot may come in a packet of its own."""
 
     def talk(connection: socket.socket) -> None:
         connection.sendall(b"220 mail.test\r\n")
@@ -35,6 +36,11 @@ def recording(seen: list[bytes], *replies: bytes) -> Callable[[socket.socket], N
                 return
             seen.append(came)
             connection.sendall(reply)
+        if at_the_end is not None:
+            came = b""
+            while not came.endswith(b"\r\n.\r\n"):
+                came += connection.recv(65_536) or b"\r\n.\r\n"
+            connection.sendall(at_the_end)
 
     return talk
 
@@ -45,7 +51,7 @@ HELLO = b"250-mail.test\r\n250-PIPELINING\r\n250-DSN\r\n250 SIZE 1000000\r\n"
 def test_commands_go_in_one_packet_and_a_bounce_is_asked_to_name_the_message() -> None:
     seen: list[bytes] = []
     fine = b"250 2.1.0 ok\r\n250 2.1.5 ok\r\n354 go\r\n"
-    with raw_server(recording(seen, HELLO, fine, b"", b"250 2.0.0 OK queued as Q7\r\n")) as server:
+    with raw_server(recording(seen, HELLO, fine, at_the_end=b"250 2.0.0 OK queued as Q7\r\n")) as server:
         channel = SmtpChannel(SmtpServer("127.0.0.1", server.port, timeout=3.0))
         [answer] = channel.send([outgoing("e1+x.s.1")])
         channel.close()
