@@ -68,8 +68,8 @@ def test_one_that_another_engine_took_over_from_sends_and_writes_nothing_twice(
     verdict = shop.check()
     assert verdict.faults == []
     assert [mail for mail in shop.mailbox.accepted if mail.at > woken_at and mail.id in before] == []
-    # What it was handing over when it froze may have gone: a receipt is sent again and counted. On a busy machine another
-    # group may have been answered too late.
+    # What it was handing over when it froze may have gone: a receipt is sent again and counted. On a busy machine
+    # another group may have been answered too late.
     assert verdict.twice <= verdict.unknown <= 2 * WIDTH
     assert point != "after_begin" or verdict.twice == 0
 
