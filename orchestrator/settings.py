@@ -39,14 +39,11 @@ _SCHEMES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 _WITH_HOST: frozenset[str] = frozenset({"redis", "rediss", "amqp", "amqps", "http", "https", "smtp", "smtps"})
 """Schemes that need a host."""
-_WITH_KEYS: frozenset[str] = frozenset({
-    "ses", "sendgrid", "mailgun", "postmark", "resend", "brevo", "directmail", "twilio", "vonage", "aliyunsms",
-    "tencentsms", "whatsapp", "wechat", "wecom",
-})  # fmt: skip
-"""Schemes whose user and password are a provider's keys."""
 _SECRET_WORD = re.compile(r"(?<![^&])(hook|secret|token|key|access_token)=[^&]*")
 """Words behind the `?` whose values nobody is shown."""
 _CHANNEL_URLS = ("smtp_url", "sms_url", "push_url", "whatsapp_url", "wechat_url")
+_WITH_KEYS = frozenset({scheme for name in _CHANNEL_URLS for scheme in _SCHEMES[name]}) - _WITH_HOST
+"""Schemes of channels of which what stands before a `?` may be a provider's key, in whatever place."""
 _EXAMPLES = {
     "database_url": "postgresql://user:password@localhost/orchestrator",
     "broker_url": "redis://localhost:6379/0",
