@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from orchestrator.channels.hooks.brevo import BrevoHook
@@ -54,15 +54,12 @@ def _ses(parts: SplitResult, options: ChannelOptions, base_dir: Path) -> Channel
     region = _host(parts, _region, "a region such as eu-west-1")
     domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     base = _base(options, f"https://email.{region}.{domain}")
-    wire, width = _wire(options)
     return SesChannel(
-        wire,
+        _wire(options),
         AwsAccess(key_id, secret, region, "ses"),
         base,
-        default_sender=options.address("from"),
         configuration_set=options.text("set"),
-        width=width,
-        rate=options.rate(),
+        **_common(options),
     )
 
 
@@ -70,15 +67,12 @@ def _sendgrid(parts: SplitResult, options: ChannelOptions, base_dir: Path) -> Ch
     (key,) = _only_key(parts, "key")
     eu = options.choice("region", {"global": "", "eu": "eu."}, "")
     base = _base(options, f"https://api.{eu}sendgrid.com")
-    wire, width = _wire(options)
     return SendGridChannel(
-        wire,
+        _wire(options),
         key,
         base,
-        default_sender=options.address("from"),
         tracking=options.yes("tracking", False),
-        width=width,
-        rate=options.rate(),
+        **_common(options),
     )
 
 
@@ -87,48 +81,40 @@ def _mailgun(parts: SplitResult, options: ChannelOptions, base_dir: Path) -> Cha
     domain = _host(parts, _domain, "the domain that it sends for, such as mg.example.com")
     eu = options.choice("region", {"us": "", "eu": "eu."}, "")
     base = _base(options, f"https://api.{eu}mailgun.net")
-    wire, width = _wire(options)
     return MailgunChannel(
-        wire,
+        _wire(options),
         key,
         domain,
         base,
-        default_sender=options.address("from"),
         tracking=options.yes("tracking", False),
-        width=width,
-        rate=options.rate(),
+        **_common(options),
     )
 
 
 def _postmark(parts: SplitResult, options: ChannelOptions, base_dir: Path) -> Channel:
     (token,) = _only_key(parts, "token")
     base = _base(options, "https://api.postmarkapp.com")
-    wire, width = _wire(options)
     return PostmarkChannel(
-        wire,
+        _wire(options),
         token,
         base,
-        default_sender=options.address("from"),
         stream=options.text("stream"),
         bulk=options.text("bulk"),
         tracking=options.yes("tracking", False),
-        width=width,
-        rate=options.rate(),
+        **_common(options),
     )
 
 
 def _resend(parts: SplitResult, options: ChannelOptions, base_dir: Path) -> Channel:
     (key,) = _only_key(parts, "key")
     base = _base(options, "https://api.resend.com")
-    wire, width = _wire(options)
-    return ResendChannel(wire, key, base, default_sender=options.address("from"), width=width, rate=options.rate())
+    return ResendChannel(_wire(options), key, base, **_common(options))
 
 
 def _brevo(parts: SplitResult, options: ChannelOptions, base_dir: Path) -> Channel:
     (key,) = _only_key(parts, "key")
     base = _base(options, "https://api.brevo.com")
-    wire, width = _wire(options)
-    return BrevoChannel(wire, key, base, default_sender=options.address("from"), width=width, rate=options.rate())
+    return BrevoChannel(_wire(options), key, base, **_common(options))
 
 
 def _directmail(parts: SplitResult, options: ChannelOptions, base_dir: Path) -> Channel:
@@ -136,22 +122,27 @@ def _directmail(parts: SplitResult, options: ChannelOptions, base_dir: Path) -> 
     region = _host(parts, _region, "a region such as cn-hangzhou")
     host = "dm.aliyuncs.com" if region == "cn-hangzhou" else f"dm.{region}.aliyuncs.com"
     base = _base(options, f"https://{host}")
-    wire, width = _wire(options)
     return DirectMailChannel(
-        wire,
+        _wire(options),
         AliyunAccess(key_id, secret),
         base,
-        default_sender=options.address("from"),
         tag=options.text("tag"),
         tracking=options.yes("tracking", False),
-        width=width,
-        rate=options.rate(),
+        **_common(options),
     )
 
 
-def _wire(options: ChannelOptions) -> tuple[ProviderWire, int]:
-    width = int(options.number("width", WIDTH, 1, MOST_CONNECTIONS))
-    return ProviderWire(width, options.number("timeout", TIMEOUT, 0.1, LONGEST_TIMEOUT)), width
+def _common(options: ChannelOptions) -> dict[str, Any]:
+    """What every adapter takes."""
+    return {"default_sender": options.address("from"), "width": _width(options), "rate": options.rate()}
+
+
+def _width(options: ChannelOptions) -> int:
+    return int(options.number("width", WIDTH, 1, MOST_CONNECTIONS))
+
+
+def _wire(options: ChannelOptions) -> ProviderWire:
+    return ProviderWire(_width(options), options.number("timeout", TIMEOUT, 0.1, LONGEST_TIMEOUT))
 
 
 def _base(options: ChannelOptions, default: str) -> str:
