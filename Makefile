@@ -4,6 +4,7 @@
 #   make demo     a season of a hotel group's customers through the shipped journeys
 #   make test     the whole test suite            make test ARGS="-k quiet_hours -x"
 #   make test-rabbitmq   the processes over RabbitMQ, where rabbitmq-server is installed
+#   make test-long   the same in full: what make test takes a part of    make test-long ARGS=tests/faults
 #   make real     all bookings and orders of the shared data, where make test takes a part of them
 #   make latency  from an event to its mail, in milliseconds
 #   make check    style, types, layers, documents
@@ -14,7 +15,7 @@
 #   make clean    removes .venv and every cache
 
 .DEFAULT_GOAL := test
-.PHONY: demo test test-rabbitmq real latency check format bench chaos chaos-production clean venv
+.PHONY: demo test test-long test-rabbitmq real latency check format bench chaos chaos-production clean venv
 
 # The first interpreter that is new enough; another one by `make PYTHON=/path/to/python`.
 PYTHON ?= $(shell for candidate in python3.11 python3 python3.12 python3.13 python3.14; do \
@@ -51,14 +52,20 @@ $(TESTED): pyproject.toml $(STAMP)
 demo: $(STAMP)
 	@$(RUN) -m orchestrator.cli.main demo $(ARGS)
 
+# The tests start some hundred processes: bytecode is kept, even where a machine image says that it is not to be, or each
+# would compile the whole product again.
+test test-long real: export PYTHONDONTWRITEBYTECODE =
 test: $(TESTED)
 	@$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+test-long: $(TESTED)
+	@TEST_IN_FULL=1 $(RUN) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 test-rabbitmq: $(TESTED)
 	@TEST_RABBITMQ=1 $(RUN) -m pytest tests/tasks/test_rabbitmq.py $(ARGS)
 
 real: $(TESTED)
-	@REAL_IN_FULL=1 $(RUN) -m pytest -n $(WORKERS) tests/real $(ARGS)
+	@TEST_IN_FULL=1 $(RUN) -m pytest -n $(WORKERS) tests/real $(ARGS)
 
 latency: $(TESTED)
 	@$(RUN) -m benchmarks.latency $(ARGS)

@@ -16,6 +16,10 @@ MIDDLE_LOOKS: Final = 100
 """Looks at the survivors before one at everything."""
 
 
+_inside = 0
+"""How many of these are open."""
+
+
 @contextmanager
 def seldom_collected(made_between: int = MADE_BETWEEN) -> Iterator[None]:
     """Inside, a look is rare (NEVER: there is none), and never at what was there before; afterwards all is as before.
@@ -25,13 +29,17 @@ def seldom_collected(made_between: int = MADE_BETWEEN) -> Iterator[None]:
     Loading makes many small objects and hardly any garbage: looking for it would take a third of the time. What was
     made counts as old afterwards, so that the first collection does not look through it either.
     """
-    before, frozen = gc.get_threshold(), gc.get_freeze_count() > 0
+    global _inside
+    # One inside another leaves what was set aside to the outer one, and does not ask: Python counts by walking.
+    before, frozen = gc.get_threshold(), _inside > 0 or gc.get_freeze_count() > 0
     if not frozen:  # else the program has set objects aside for good, and they stay there
         gc.freeze()
     gc.set_threshold(made_between, YOUNG_LOOKS, MIDDLE_LOOKS)
+    _inside += 1
     try:
         yield
     finally:
+        _inside -= 1
         gc.set_threshold(*before)
         if not frozen:
             gc.freeze()

@@ -7,6 +7,7 @@ comments are left out of the result, with the template tags inside them: what an
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias
 
 from orchestrator.records import dataclass
@@ -22,6 +23,8 @@ RAW = frozenset({"script", "style", "title", "textarea", "mj-style"})
 _NEXT = re.compile(r"<!--<!\[endif\]-->|<!--|<!\[endif\]-->|</?[A-Za-z][^\s/>]*|<[!?]", re.IGNORECASE)
 _CONDITION = re.compile(r"<!--\[if[^\]]*\]>(<!-->|<!---->)?", re.IGNORECASE)
 _IN_TAG = re.compile(r"\s+|/?>|/|=\s*(\"|')?|[^\s=/>]+")
+_ATTRIBUTE = re.compile(r"\s*([^\s=/>]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+_BLANK_OR_END = re.compile(r"[\s>]")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +112,14 @@ class _Scanner:
         self.number = 0
         self.depth = 0
         self.unclosed: list[Element] = []
+        self._steps: dict[str, Callable[[Data, int], int]] = {
+            "text": self._text,
+            "tag": self._tag,
+            "value": self._value,
+            "raw": self._raw,
+            "comment": self._comment,
+            "declaration": self._declaration,
+        }
 
     def atom(self, atom: Atom) -> None:
         if self.state in ("comment", "declaration"):
@@ -126,7 +137,7 @@ class _Scanner:
         while at < len(data.text):
             was_comment = self.state == "comment"
             start = at
-            at = getattr(self, f"_{self.state}")(data, at)
+            at = self._steps[self.state](data, at)
             now_comment = self.state == "comment"
             if now_comment and not was_comment and kept_from is not None:
                 self._keep(data, kept_from, data.text.rindex("<!--", start, at))
@@ -184,6 +195,14 @@ class _Scanner:
         return end + 1
 
     def _tag(self, data: Data, at: int) -> int:
+        whole = _ATTRIBUTE.match(data.text, at)
+        while whole is not None:  # a name and its quoted value at once: nearly all attributes are such
+            name, double, single = whole.groups()
+            self.attribute, self.quote = name.lower(), '"' if single is None else "'"
+            self.before = self.attributes[self.attribute] = double if single is None else single
+            self.number += 1
+            at = whole.end()
+            whole = _ATTRIBUTE.match(data.text, at)
         found = _IN_TAG.match(data.text, at)
         if found is None:
             return at + 1
@@ -202,7 +221,7 @@ class _Scanner:
         if self.quote:
             end = data.text.find(self.quote, at)
         else:
-            stop = re.compile(r"[\s>]").search(data.text, at)
+            stop = _BLANK_OR_END.search(data.text, at)
             end = stop.start() if stop else -1
         text = data.text[at : end if end >= 0 else len(data.text)]
         self.before += text

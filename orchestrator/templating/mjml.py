@@ -85,21 +85,24 @@ def _wrong(tag: Tag) -> tuple[str, str | None] | None:
     """What is wrong with a component, and the way out."""
     name, parent = tag.name, tag.parent
     inside_html = parent is not None and parent.inside(*_HTML_INSIDE)
-    unknown = f"<{name}> is unknown to MJML", did_you_mean(name, PARENTS, "") or "see the list of MJML components"
     if name == "mj-include":
         return "mj-include is not available", "write {% include '_name.mjml' %}"
     if not name.startswith("mj"):
         return None if inside_html else (f"<{name}> stands outside of any text", "put it into <mj-text> or <mj-raw>")
     if parent is not None and parent.name == "mj-attributes":
-        return None if name in PARENTS or name in _ATTRIBUTES_ONLY else unknown
+        return None if name in PARENTS or name in _ATTRIBUTES_ONLY else _unknown(name)
     if name not in PARENTS:
-        return unknown
+        return _unknown(name)
     if inside_html:
         return f"<{name}> cannot stand inside a text component", "end the component around it first"
     if (parent.name if parent else None) not in (PARENTS[name] or (None,)):
         where = " or ".join(f"<{outer}>" for outer in PARENTS[name]) or "at the top of the file"
         return f"<{name}> cannot stand here", f"it stands in {where}"
     return None
+
+
+def _unknown(name: str) -> tuple[str, str]:
+    return f"<{name}> is unknown to MJML", did_you_mean(name, PARENTS, "") or "see the list of MJML components"
 
 
 def compile_once(scanned: Scan) -> list[Piece] | None:

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 from aiosmtpd.controller import Controller
 
+from orchestrator.core.verp import unmarked_id
+
 
 class Accepted(NamedTuple):
     """One message that the server took. `at`: seconds since 1970; `id`: what the sender calls it."""
@@ -46,7 +48,8 @@ class Mailbox:
         if mood not in ("", "drop_after", "hang_after"):
             return mood if mood[0] == "4" else "451 gone"
         mail = message_from_bytes(envelope.content, policy=default)
-        taken = Accepted(time.time(), envelope.rcpt_tos[0], str(mail["Subject"]), str(mail["X-Orchestrator-Message"]))
+        id = unmarked_id(str(mail["X-Orchestrator-Message"]))
+        taken = Accepted(time.time(), envelope.rcpt_tos[0], str(mail["Subject"]), id)
         with self._lock:
             self._accepted.append(taken)
             if self._log is not None:

@@ -5,20 +5,16 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 import pytest
 
-from orchestrator.demo import bookings
-from orchestrator.templating.loading import load_templates
 from orchestrator.templating.render import Rendered, Renderer
-from orchestrator.templating.templates import TemplateVariant
+from orchestrator.templating.templates import TemplateLibrary, TemplateVariant
+from tests.shipped import ROOT, shipped_project, template_names
 
-ROOT = Path(bookings.__file__).parents[2]
-LIBRARY = load_templates(ROOT)
 BRAND = {"name": "Blue Harbour", "url": "https://blueharbour.example.com", "address": "Rua da Alfândega 12, Lisboa"}
-RENDERER = Renderer(LIBRARY, BRAND)
 EXTRAS = {
     "unsubscribe_url": "https://mail.example.com/u/1",
     "preferences_url": "https://mail.example.com/u/2",
@@ -118,29 +114,55 @@ def value_of(key: str, moment: Moment) -> Any:
     return told[key] if key in told else VALUES[key]
 
 
+def library() -> TemplateLibrary:
+    return shipped_project().templates
+
+
+@cache
+def renderer() -> Renderer:
+    return Renderer(library(), BRAND)
+
+
 def rendered(variant: TemplateVariant, moment: Moment = MOMENTS[0]) -> Rendered:
-    return RENDERER.render(variant, frozen(variant, moment), EXTRAS)
+    return renderer().render(variant, frozen(variant, moment), EXTRAS)
 
 
 def name_of(variant: TemplateVariant) -> str:
     return f"{variant.channel}-{variant.name}-{variant.locale or 'en'}"
 
 
-EMAILS = [variant for variant in LIBRARY.variants() if variant.channel == "email"]
-TEXTS = [variant for variant in LIBRARY.variants() if variant.channel == "sms"]
+@cache
+def by_name() -> dict[str, TemplateVariant]:
+    return {name_of(variant): variant for variant in library().variants()}
+
+
+@pytest.fixture
+def variant(request: pytest.FixtureRequest) -> TemplateVariant:
+    """The one of this name."""
+    return by_name()[request.param]
+
+
+every_template = pytest.mark.parametrize("variant", template_names(), indirect=True)
+every_email = pytest.mark.parametrize(
+    "variant", [name for name in template_names() if name.startswith("email-")], indirect=True
+)
+every_text = pytest.mark.parametrize(
+    "variant", [name for name in template_names() if name.startswith("sms-")], indirect=True
+)
 
 
 def test_the_files_have_no_problems() -> None:
-    assert [problem.headline() for problem in LIBRARY.problems] == []
+    assert [problem.headline() for problem in library().problems] == []
 
 
 def test_every_template_is_there_in_english_and_chinese() -> None:
-    assert len(LIBRARY.sets) >= 59
-    for found in LIBRARY.sets.values():
+    assert sorted(by_name()) == template_names()
+    assert len(library().sets) >= 59
+    for found in library().sets.values():
         assert found.variants.keys() == {None, "zh"}
 
 
-@pytest.mark.parametrize("variant", LIBRARY.variants(), ids=name_of)
+@every_template
 def test_nothing_is_missing_for_a_guest_without_a_name(variant: TemplateVariant) -> None:
     for moment in different(variant):
         message = rendered(variant, moment)
@@ -160,7 +182,7 @@ def _body(html: str) -> str:
     return html.rpartition("</style>")[2]
 
 
-@pytest.mark.parametrize("variant", EMAILS, ids=name_of)
+@every_email
 def test_emails_look_right_everywhere(variant: TemplateVariant) -> None:
     message = rendered(variant)
     assert message.html is not None and message.subject and message.preheader
@@ -174,20 +196,20 @@ def test_emails_look_right_everywhere(variant: TemplateVariant) -> None:
     assert "max-width:600px" in message.html.replace(" ", "")
 
 
-@pytest.mark.parametrize("variant", EMAILS, ids=name_of)
+@every_email
 def test_all_but_messages_about_a_booking_can_be_unsubscribed(variant: TemplateVariant) -> None:
     about_a_booking = variant.name in {"booking_confirmation", "booking_cancelled"}
     assert variant.places_unsubscribe_url is not about_a_booking
 
 
-@pytest.mark.parametrize("variant", EMAILS, ids=name_of)
+@every_email
 def test_chinese_mails_are_chinese(variant: TemplateVariant) -> None:
     message = rendered(variant)
     chinese = bool(re.search(r"[\u4e00-\u9fff]", f"{message.subject}{message.preheader}{message.text}"))
     assert chinese is (variant.locale == "zh")
 
 
-@pytest.mark.parametrize("variant", TEXTS, ids=name_of)
+@every_text
 def test_a_text_is_one_segment(variant: TemplateVariant) -> None:
     for moment in different(variant):
         text = rendered(variant, moment).text
@@ -200,7 +222,7 @@ def test_a_text_is_one_segment(variant: TemplateVariant) -> None:
             assert len(text) <= 160
 
 
-@pytest.mark.parametrize("variant", LIBRARY.variants(), ids=name_of)
+@every_template
 def test_images_that_are_shown_exist(variant: TemplateVariant) -> None:
     message = rendered(variant)
     for source in re.findall(r'src="(assets/[^"]+)"', message.html or ""):

@@ -16,9 +16,11 @@ import pytest
 from tests.chaos.feeding import Refusal
 from tests.chaos.process import UpProcess
 from tests.faults.conftest import LiveShop
+from tests.in_full import IN_FULL
 
 pytestmark = [pytest.mark.slow, pytest.mark.chaos]
-AWAY_FOR = 10.0
+AWAY_FOR = 20.0 if IN_FULL else 6.0
+"""Seconds."""
 _ONLY_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets us limit another process")
 
 

@@ -16,6 +16,7 @@ from tests.chaos.launch import Blow
 from tests.chaos.mailbox import free_port
 from tests.chaos.process import Place, UpProcess
 from tests.faults.conftest import LiveShop
+from tests.in_full import long_form
 
 pytestmark = [pytest.mark.slow, pytest.mark.chaos]
 MAIL_TIMEOUT = 2
@@ -39,7 +40,15 @@ def _wake(up: UpProcess) -> None:
     os.kill(up.pid, signal.SIGCONT)
 
 
-@pytest.mark.parametrize("point", ["after_claim", "after_begin", "in_dialog", "after_send"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param("after_claim", marks=long_form),
+        "after_begin",
+        pytest.param("in_dialog", marks=long_form),
+        "after_send",
+    ],
+)
 def test_one_that_another_engine_took_over_from_sends_and_writes_nothing_twice(
     live_shop: Callable[..., LiveShop], point: str
 ) -> None:
@@ -74,7 +83,7 @@ def test_one_that_another_engine_took_over_from_sends_and_writes_nothing_twice(
     assert point != "after_begin" or verdict.twice == 0
 
 
-@pytest.mark.parametrize("point", ["after_load", "in_commit"])
+@pytest.mark.parametrize("point", [pytest.param("after_load", marks=long_form), "in_commit"])
 def test_one_that_froze_inside_a_transaction_stops_everybody_and_loses_nothing(
     live_shop: Callable[..., LiveShop], point: str
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,10 @@ from orchestrator.definitions.load import load_project
 from orchestrator.definitions.mapping import load_mapping
 from orchestrator.definitions.yaml_loader import load_document
 from orchestrator.testing.replay import simulate_events
+from tests.in_full import IN_FULL
 
 polars = pytest.importorskip("polars", reason="the independent count needs polars (extra: backtest)")
-EVERY = 1 if os.environ.get("REAL_IN_FULL") else 8
+EVERY = 1 if IN_FULL else 8
 """Every so many of the bookings; `make real` takes all of them."""
 DAYS = (30, 14, 7, 3, 1)
 MONTHS = [

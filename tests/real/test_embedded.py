@@ -18,9 +18,9 @@ import pytest
 
 from orchestrator.testing.simulation import NOT_PRINTED
 from tests.chaos.mailbox import free_port
+from tests.in_full import IN_FULL
 from tests.real.test_retail import MAPPING, orders_of, write_rows
 
-IN_FULL = bool(os.environ.get("REAL_IN_FULL"))
 ROWS = 8_000 if IN_FULL else 1_500
 """Of the bookings: all of them take minutes; `python -m benchmarks.embedded` replays them all."""
 EVERY = 1 if IN_FULL else 36

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -14,13 +13,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from orchestrator.definitions.event_tables import replay_events
-from orchestrator.definitions.load import load_project
 from orchestrator.definitions.mapping import load_mapping
 from orchestrator.definitions.yaml_loader import load_document
 from orchestrator.testing.replay import simulate_events
+from tests.in_full import IN_FULL
+from tests.shipped import shipped_project
 
 polars = pytest.importorskip("polars", reason="the conversion needs polars (extra: backtest)")
-EVERY = 1 if os.environ.get("REAL_IN_FULL") else 6
+EVERY = 1 if IN_FULL else 6
 """Every so many of the customers; `make real` takes all of them."""
 LONDON = ZoneInfo("Europe/London")
 MAPPING = """\
@@ -132,7 +132,7 @@ def test_the_win_back_journey_on_a_year_of_orders(shared_data: Path, repository_
     orders = {customer: orders[customer] for customer in sorted(orders)[::EVERY]}
     rows = tmp_path / "orders.jsonl"
     write_rows(orders, rows)
-    loaded = load_project(repository_root)
+    loaded = shipped_project()
     mapping, problems = load_mapping(load_document("orders.mapping.yaml", MAPPING), loaded.project.timezone)
     assert mapping is not None, problems
     table = replay_events(rows, mapping)

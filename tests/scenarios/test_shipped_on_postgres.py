@@ -2,8 +2,8 @@
 tasks over it: every line of every journal is the same.
 
 Random journeys and clocks are compared in tests/core/properties; these are the journeys that people start from. Every
-third scenario of a file is run, and by tasks the first one of every third file; with HYPOTHESIS_PROFILE=thorough all
-scenarios are, and by tasks one of each file.
+sixth scenario of a file is run, and by tasks the first one of every sixth file; with TEST_IN_FULL=1 all scenarios are,
+and by tasks one of each file.
 """
 
 from __future__ import annotations
@@ -33,12 +33,13 @@ from orchestrator.testing.journey_tests import collect
 from orchestrator.testing.scenario_run import simulate_scenario
 from orchestrator.testing.simulation import Simulation
 from orchestrator.wiring import worker as workers
+from tests.in_full import IN_FULL
 from tests.servers.postgres import clean_database
+from tests.shipped import ROOT, shipped_project
 
-ROOT = Path(__file__).resolve().parents[2]
 PROJECTS = (ROOT, ROOT / "orchestrator" / "project_template")
 FILES = [(root, path) for root in PROJECTS for path in sorted((root / "journeys" / "tests").glob("*.yaml"))]
-EVERY = 1 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 3
+EVERY = 1 if IN_FULL else 6
 Lines = list[dict[str, Any]]
 
 pytestmark = pytest.mark.slow
@@ -49,7 +50,7 @@ PARAMETERS = [
 
 @cache
 def project(root: Path) -> LoadedProject:
-    return load_project(root).require_valid()
+    return (shipped_project() if root == ROOT else load_project(root)).require_valid()
 
 
 def scenarios_of(root: Path, path: Path) -> list[JourneyTest]:

@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -169,15 +169,28 @@ def clean_database() -> Iterator[str]:
     server = shared_server()
     if _free:
         name = _free.pop()
-        server.execute(_EMPTY, name)
+        _keep(name, _EMPTY)
     else:
         name = f"test_{next(_numbers)}"
         server.execute(f"CREATE DATABASE {name} TEMPLATE {_template()}")
     try:
         yield server.url(name)
     finally:
-        server.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        _keep(name, _END_SESSIONS)
         _free.append(name)
+
+
+def _keep(name: str, sql: str) -> None:
+    """Run a statement in the session of a database that stays open between tests: a new one would read the catalogue
+    again each time. A test may have ended it, or the server."""
+    keeper = _keepers.get(name)
+    if keeper is not None:
+        with suppress(psycopg.OperationalError):
+            keeper.execute(sql.encode())
+            return
+    keeper = _keepers[name] = psycopg.connect(shared_server().url(name), autocommit=True)
+    atexit.register(keeper.close)
+    keeper.execute(sql.encode())
 
 
 @contextmanager
@@ -194,13 +207,22 @@ def empty_database() -> Iterator[str]:
 
 _numbers: Final = itertools.count(1)
 _free: Final[list[str]] = []
+_keepers: Final[dict[str, psycopg.Connection[Any]]] = {}
+_END_SESSIONS: Final = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+# Truncated, not deleted from: dead rows would make each test slower than the one before. Most tables are untouched.
 _EMPTY: Final = """
-DO $$ DECLARE found record; BEGIN
-    FOR found IN SELECT tablename AS name FROM pg_tables
-                 WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
-        EXECUTE format('DELETE FROM %I', found.name);
-    END LOOP;
-    FOR found IN SELECT sequencename AS name FROM pg_sequences WHERE schemaname = 'public' LOOP
+DO $$ DECLARE written text; found record; BEGIN
+    SELECT string_agg(format('%I', relname), ', ') INTO written FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version'
+        AND pg_relation_size(oid) > 0;
+    IF written IS NOT NULL THEN
+        EXECUTE 'TRUNCATE ' || written || ' CASCADE';
+    END IF;
+    FOR found IN SELECT sequencename AS name FROM pg_sequences
+                 WHERE schemaname = 'public' AND last_value IS NOT NULL LOOP
         EXECUTE format('SELECT setval(%L, 1, false)', found.name);
     END LOOP;
 END $$

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import orchestrator
 from orchestrator.templating.compiled import Compiled
 from orchestrator.templating.failure import RenderError
 from orchestrator.templating.loading import load_template_files, load_templates
 from orchestrator.templating.pieces import Atom
 from orchestrator.templating.render import Rendered, Renderer
 from orchestrator.templating.templates import TemplateLibrary, TemplateVariant
+from tests.shipped import ROOT, shipped_project
 
-ROOT = Path(orchestrator.__path__[0]).parent
 PROJECTS = (
     "",
     "benchmarks/offer",
@@ -62,7 +61,7 @@ PLAIN = st.one_of(
 
 def libraries() -> list[TemplateLibrary]:
     """Of every project that is shipped."""
-    return [load_templates(ROOT / folder) for folder in PROJECTS]
+    return [load_templates(ROOT / folder) if folder else shipped_project().templates for folder in PROJECTS]
 
 
 def assert_alike(
@@ -92,28 +91,31 @@ def forms(renderer: Renderer, variant: TemplateVariant) -> tuple[Compiled, Compi
     return renderer.compiled(variant), by_parts
 
 
-SHIPPED = [
-    (renderer, *forms(renderer, variant))
-    for library in libraries()
-    for renderer in [Renderer(library, BRAND)]
-    for variant in library.variants()
-]
+@cache
+def shipped() -> list[tuple[Renderer, Compiled, Compiled]]:
+    """Everything that is shipped, in both forms: made when it is first asked for, because it takes seconds."""
+    return [
+        (renderer, *forms(renderer, variant))
+        for library in libraries()
+        for renderer in [Renderer(library, BRAND)]
+        for variant in library.variants()
+    ]
 
 
 def test_shipped_variants_without_blocks_have_a_function_of_their_own() -> None:
-    for _, code, _ in SHIPPED:
+    for _, code, _ in shipped():
         parts = code.variant.parts
         pieces = [piece for part in (parts.subject, parts.preheader, parts.html, parts.text) for piece in part or ()]
         blocks = any(isinstance(piece, Atom) and piece.kind == "block" for piece in pieces)
         aside = [code.sender, code.reply_to, *code.fields.values()]
         if not blocks and all(part is None or part.constant is not None for part in aside):
             assert code.straight is not None, code.variant.path
-    assert sum(code.straight is not None for _, code, _ in SHIPPED) > len(SHIPPED) / 2
+    assert sum(code.straight is not None for _, code, _ in shipped()) > len(shipped()) / 2
 
 
 @given(st.data())
 def test_shipped_variants_are_rendered_alike_in_both_forms(data: st.DataObject) -> None:
-    renderer, code, by_parts = data.draw(st.sampled_from(SHIPPED))
+    renderer, code, by_parts = data.draw(st.sampled_from(shipped()))
     kind = data.draw(st.sampled_from([PLAIN, SAID, st.integers(1, 10**6), st.dates()]))
     values = {key: data.draw(kind) for key, _ in code.variant.uses}
     footer = data.draw(st.booleans())

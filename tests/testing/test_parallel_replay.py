@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from multiprocessing import active_children
@@ -21,7 +22,7 @@ from orchestrator.definitions.yaml_loader import load_document
 from orchestrator.demo.bookings import write_bookings_csv
 from orchestrator.runtime.breaker import MOST_RENDER_ERRORS
 from orchestrator.testing.parallel_replay import customers_are_strangers, may_share, replay_shared
-from orchestrator.testing.replay import Replay
+from orchestrator.testing.replay import TOGETHER, Replay
 from orchestrator.testing.simulation import Emit, Progress, Summary, longest_after
 from tests.small_projects import project_files, project_of, write_files
 
@@ -55,7 +56,8 @@ def test_lines_order_and_counts_are_those_of_one_process(folder: Path, parts: in
     told: list[tuple[int, int]] = []
     expected = replay.run(table, alone.append, None)
 
-    summary = replay_shared(replay.run, table, shared.append, lambda *done: told.append(done), parts)
+    together = replace(replay, width=TOGETHER)
+    summary = replay_shared(together.run, table, shared.append, lambda *done: told.append(done), parts)
 
     assert shared == alone
     assert len(alone) > 1_000
@@ -143,7 +145,8 @@ def test_the_breaker_counts_the_messages_of_all_processes(tmp_path: Path, errors
     alone: Lines = []
     shared: Lines = []
     expected = replay.run(table, alone.append, None)
-    assert replay_shared(replay.run, table, shared.append, None, 2) == expected
+    together = replace(replay, width=TOGETHER)
+    assert replay_shared(together.run, table, shared.append, None, 2, alone=replay.run) == expected
     assert shared == alone
 
 
