@@ -7,16 +7,16 @@
 
 Any of them takes `rate`, and `daily` and `ramp` (channels/daily_plan.py). What else a URL may hold is listed in
 `OPTIONS`; all else is refused with the nearest word. Several URLs with blanks between them are providers that stand in
-for each other, in that order (channels/failover.py).
+for each other, in that order, or, with `weight`, share the messages among them (channels/failover.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, unquote_plus, urlsplit
 
 from orchestrator.channels.console import ConsoleChannel
 from orchestrator.channels.daily_plan import PLAN_OPTIONS, DailyPlan, PlannedChannel, parse_plan
@@ -35,6 +35,8 @@ from orchestrator.core.provider_urls import provider_urls
 from orchestrator.errors import UsageError
 
 MOST_CONNECTIONS: Final = 100
+WEIGHT: Final = "weight"
+"""A word behind the `?` of each of several URLs: its part of the messages."""
 LONGEST_TIMEOUT: Final = 45
 """Seconds for one message: its claim ends after a minute."""
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -87,6 +89,7 @@ def channel_of(url: str, *, base_dir: Path) -> Channel:
     Raises UsageError with what is possible. No connection is made yet, and no message shows a password.
     """
     urls = provider_urls(url)
+    weights = weights_of(urls)
     if len(urls) == 1:
         return _channel(urls[0], base_dir)
     names: list[str] = []
@@ -94,7 +97,40 @@ def channel_of(url: str, *, base_dir: Path) -> Channel:
         scheme = each.partition(":")[0].lower()
         count = sum(name.partition("-")[0] == scheme for name in names) + 1
         names.append(scheme if count == 1 else f"{scheme}-{count}")
-    return FailoverChannel([Provider(name, _channel(each, base_dir)) for name, each in zip(names, urls, strict=True)])
+    given = zip(names, urls, weights, strict=True)
+    return FailoverChannel([Provider(name, _channel(each, base_dir), weight) for name, each, weight in given])
+
+
+def weights_of(urls: Sequence[str]) -> list[int | None]:
+    """What each URL of a setting says of its part of the messages; None throughout: they stand in for each other in
+    their order. Raises UsageError where only some of them say it, or none takes anything."""
+    found = [_weight(url) for url in urls]
+    said = [weight for weight in found if weight is not None]
+    if said and len(urls) == 1:
+        raise UsageError("a channel's address says `weight`, and there is one provider; leave it out", "bad_setting")
+    if said and len(said) < len(found):
+        raise UsageError(
+            "some addresses of a channel say `weight`, and others do not; say it for each, such as weight=70 and "
+            "weight=30 (weight=0: it only stands in)",
+            "bad_setting",
+        )
+    if said and not any(said):
+        raise UsageError("all addresses of a channel say weight=0, so that nobody takes anything", "bad_setting")
+    return found
+
+
+def _weight(url: str) -> int | None:
+    try:
+        words = parse_qs(urlsplit(url).query, keep_blank_values=True).get(WEIGHT)
+    except ValueError:  # said where it is read
+        return None
+    if words is None:
+        return None
+    text = words[0]
+    if not (text.isascii() and text.isdigit() and len(text) <= 4):
+        what = f"a channel's address says weight={text[:40]}"
+        raise UsageError(f"{what}; expected a whole number up to 9999, such as weight=70", "bad_setting")
+    return int(text)
 
 
 def own_parts(url: str) -> tuple[SplitResult, DailyPlan | None]:
@@ -110,7 +146,7 @@ def own_parts(url: str) -> tuple[SplitResult, DailyPlan | None]:
     kept = []
     for word in parts.query.split("&"):
         name, _, value = word.partition("=")
-        if name not in PLAN_OPTIONS:
+        if name not in (*PLAN_OPTIONS, WEIGHT):
             kept.append(word)
         elif name in given:
             raise UsageError(f"a channel's address gives '{name}' twice; leave one out", "bad_setting")

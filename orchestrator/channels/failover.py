@@ -1,5 +1,8 @@
 """Several providers behind one channel: the first that is in order takes a message, the next one those it does not.
 
+Where providers have weights, the first one of a message is drawn by a hash of its id, so that a message that comes
+again meets the same one; the others stand in for it in their order.
+
 A message goes on to the next provider in the same hand-over only if the one before certainly has not taken it (`retry`
 with `down`), and only within a second: an opt-out binds two seconds after it, whoever is asked. What waited longer is
 claimed anew, with all its checks. Transactional messages, which no opt-out stops, go on for ten seconds.
@@ -18,6 +21,7 @@ from typing import Final, NamedTuple
 
 from orchestrator.channels.gate import Gate, ProviderGate
 from orchestrator.channels.protocol import Answer, Channel, Outgoing
+from orchestrator.core.identity import share
 
 ONWARD_WITHIN: Final = 1.0
 """Seconds after the beginning of a hand-over in which a message may go on to the next provider."""
@@ -33,6 +37,8 @@ class Provider(NamedTuple):
 
     name: str
     channel: Channel
+    weight: int | None = None
+    """Its part of the traffic, beside those of the others; 0: it only stands in. None: nobody has one."""
 
 
 class FailoverChannel:
@@ -48,6 +54,7 @@ class FailoverChannel:
         self._gates: Mapping[str, ProviderGate] = {
             provider.name: Gate(provider.name, provider.channel.rate) for provider in providers
         }
+        self._orders = orders_of([provider.weight for provider in providers])
         self._whose: dict[str, int] = {}
         self._lock = threading.Lock()
 
@@ -60,20 +67,34 @@ class FailoverChannel:
         began_at = self._clock()
         answers: list[Answer | None] = [None] * len(messages)
         left = list(range(len(messages)))
-        for place, provider in enumerate(self.providers):
+        orders = [self._order(message) for message in messages]
+        begun = False
+        for turn in range(len(self.providers)):
+            asked: dict[int, list[int]] = {}
+            for n in left:
+                asked.setdefault(orders[n][turn], []).append(n)
+            for place in sorted(asked):
+                waited = self._clock() - began_at if begun else 0.0
+                mine = [n for n in asked[place] if self._may_go(messages[n], place, waited)]
+                begun = True
+                if mine:
+                    self._hand_over(place, self.providers[place], messages, mine, answers)
+            left = [n for n in left if _goes_on(answers[n])]
             if not left:
                 break
-            waited = self._clock() - began_at if place else 0.0
-            mine = [n for n in left if self._may_go(messages[n], place, waited)]
-            if mine:
-                self._hand_over(place, provider, messages, mine, answers)
-                left = [n for n in left if _goes_on(answers[n])]
         return [answer or self._nobody() for answer in answers]
 
     def close(self) -> None:
         """Close all of them."""
         for provider in self.providers:
             provider.channel.close()
+
+    def _order(self, message: Outgoing) -> tuple[int, ...]:
+        """The places of the providers in the order in which this message is offered to them."""
+        if len(self._orders) == 1:
+            return self._orders[0][1]
+        drawn = share("provider", message.id)
+        return next((order for upto, order in self._orders if drawn < upto), self._orders[-1][1])
 
     def _may_go(self, message: Outgoing, place: int, waited: float) -> bool:
         whose = self._whose.get(message.id)
@@ -114,6 +135,23 @@ class FailoverChannel:
         why = "; ".join(f"{name}: {state.reason or 'no room just now'}" for name, state in states.items())
         after = min(self._gates[name].come_again(now) for name in states)
         return Answer("retry", f"no provider takes it now ({why})", after=max(SOON, after), down=True)
+
+
+def orders_of(weights: Sequence[int | None]) -> tuple[tuple[float, tuple[int, ...]], ...]:
+    """The orders in which messages are offered, each with the share up to which it is drawn. Without weights there is
+    one. Raises ValueError where all weights are 0."""
+    places = tuple(range(len(weights)))
+    total = sum(weight or 0 for weight in weights)
+    if all(weight is None for weight in weights):
+        return ((1.0, places),)
+    if total <= 0:
+        raise ValueError("no provider has a weight above 0")
+    found, upto = [], 0
+    for place, weight in enumerate(weights):
+        if weight:
+            upto += weight
+            found.append((upto / total, (place, *(other for other in places if other != place))))
+    return tuple(found)
 
 
 def failover_of(channel: Channel) -> FailoverChannel | None:

@@ -25,11 +25,12 @@ from orchestrator.channels.mime_headers import (
 )
 from orchestrator.channels.mime_kinship import kinship_fields
 from orchestrator.channels.protocol import Outgoing
+from orchestrator.core.verp import marked_id
 
 LONGEST_URL: Final = 900
 """A header's line has 998 characters at most, and a URL is not folded."""
 ID_HEADER: Final = "X-Orchestrator-Message"
-"""Our id of the message, which bounces and complaints bring back."""
+"""Our id of the message, signed by its `bounce_mark`, which bounces and complaints bring back."""
 
 _atoms = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*").fullmatch
 _url = re.compile(r"https?://[!#-;=?-Z\[\]_a-z~%]+").fullmatch
@@ -67,7 +68,7 @@ def build_mime(out: Outgoing, default_sender: str | None = None, now: datetime |
     fields = [*_fields(out, given, sender, now), *top]
     head = "".join([f"{name}: {written}\r\n" for name, written, _ in fields]) + "\r\n"
     check_read_back(head, fields)
-    return Mime(head.encode("utf-8") + body, sender, out.to, utf8, _marked(out.id))
+    return Mime(head.encode("utf-8") + body, sender, out.to, utf8, _marked(out))
 
 
 def _fields(out: Outgoing, given: str, sender: str, now: datetime | None) -> Iterator[Field]:
@@ -85,7 +86,7 @@ def _fields(out: Outgoing, given: str, sender: str, now: datetime | None) -> Ite
         yield text_field("Subject", out.subject)
     id = message_id(out.id, sender)
     yield "Message-ID", id, id
-    marked = _marked(out.id)
+    marked = _marked(out)
     yield ID_HEADER, marked, marked
     if out.unsubscribe_url:
         if len(out.unsubscribe_url) > LONGEST_URL or not _url(out.unsubscribe_url):
@@ -113,8 +114,9 @@ def message_id(id: str, sender: str) -> str:
     return f"<{local}@{sender.rpartition('@')[2]}>"
 
 
-def _marked(id: str) -> str:
-    """Our id where nothing in it can be misread, as most of them are; else with percent signs."""
-    if len(id) <= LONGEST_URL and _atoms(id):
-        return id
-    return quote(id.encode("utf-8", "surrogatepass"), safe="")[:LONGEST_URL]
+def _marked(out: Outgoing) -> str:
+    """Our id where nothing in it can be misread, as most of them are; else with percent signs. And what signs it."""
+    id = out.id
+    if len(id) > LONGEST_URL or not _atoms(id):
+        id = quote(id.encode("utf-8", "surrogatepass"), safe="")[:LONGEST_URL]
+    return marked_id(id, out.bounce_mark)

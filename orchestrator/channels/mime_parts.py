@@ -11,6 +11,8 @@ from orchestrator.channels.mime_headers import MimeRefused, shown
 from orchestrator.channels.protocol import Attachment
 
 LONGEST_NAME: Final = 120
+LONGEST_QUOTED: Final = 900
+"""Octets of a name with percent signs, nine for a Chinese character: a line has 998 at most (RFC 5322)."""
 _media_type = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(?:; ?[a-z]+=[A-Za-z0-9-]+){0,3}").fullmatch
 _content_id = re.compile(r"[A-Za-z0-9_.-]{1,120}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*").fullmatch
 _plain = re.compile(r"[A-Za-z0-9_.()+ -]+").fullmatch
@@ -31,7 +33,7 @@ def _head(name: str, media_type: str, content_id: str | None) -> str:
     kept = kept_name(name)
     plain = "".join(c if _plain(c) else "_" for c in kept)
     # Beyond ASCII the name is written as RFC 2231 says; those who do not know that find something in the other place.
-    written = f'filename="{kept}"' if plain == kept else f"filename*=utf-8''{quote(kept, safe='', errors='replace')}"
+    written = f'filename="{kept}"' if plain == kept else f"filename*=utf-8''{_quoted(kept)}"
     lines = [
         f"Content-Type: {media_type}" + ("" if plain == kept else f';\r\n name="{plain}"'),
         "Content-Transfer-Encoding: base64",
@@ -43,6 +45,14 @@ def _head(name: str, media_type: str, content_id: str | None) -> str:
 
 
 def kept_name(name: str) -> str:
-    """The file's name without folders, and without what is no letter of a name anywhere."""
+    """The file's name without folders, and without what is no letter of a name anywhere; its end, as far as a header's
+    line has room for it."""
     kept = "".join(c for c in name.replace("\\", "/").rpartition("/")[2] if c.isprintable() and c not in '"<>|*?:;')
-    return " ".join(kept.split())[-LONGEST_NAME:] or "file"
+    kept = " ".join(kept.split())[-LONGEST_NAME:]
+    while len(_quoted(kept)) > LONGEST_QUOTED:
+        kept = kept[1:]
+    return kept or "file"
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="", errors="replace")

@@ -24,7 +24,7 @@ class Outgoing(NamedTuple):
     `unsubscribe_url` is where one click unsubscribes (promotional and service mail). `at` is the instant that the
     message shows as its date; None: an adapter that needs one asks its own clock. `provider` holds what the template's
     front matter says for providers (`provider:`), rendered: a template's code there, its parameters. `bounce_mark`
-    signs the id in the envelope's sender (core/verp.py).
+    signs the id in the envelope's sender and in the mail's header (core/verp.py).
     """
 
     id: str

@@ -1,71 +1,68 @@
-"""Whether providers know us: the cheapest request of each that wants our credentials, and sends nothing."""
+"""Whether providers know us: a request of each adapter that wants our credentials and sends nothing."""
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
-from urllib.parse import SplitResult, parse_qs, quote, unquote
+from collections.abc import Mapping
+from typing import Any, Final
 
 from orchestrator.channels.checking import CheckFailed
-from orchestrator.channels.providers.wire import Lost, NotSent, ProviderWire
+from orchestrator.channels.providers.adapter import ProviderChannel, printable
+from orchestrator.channels.providers.wire import Lost, NotSent, Reply
 
-TIMEOUT: Final = 10.0
-
-
-class Look(NamedTuple):
-    """A GET: where (below the provider's own address, unless the URL has `base`), and with which headers."""
-
-    base: str
-    path: str
-    headers: Mapping[str, str]
+_MAY_SEND: Final = ("restricted_api_key", "Forbidden", "NoPermission", "UnauthorizedOperation", "AccessDenied")
+"""How codes begin that say: we know you, but this key may not ask that. It may send nevertheless."""
+_KEY: Final = "make a new key with the right to send, and put it into the setting"
 
 
-def _basic(user: str, password: str) -> dict[str, str]:
-    return {"Authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode()}
-
-
-_LOOKS: Final[Mapping[str, Callable[[str, str, str], Look]]] = {
-    # scheme: (user, password, host) -> what is asked. Sources: each provider's public API reference.
-    "sendgrid": lambda _, key, host: Look("https://api.sendgrid.com", "/v3/scopes", {"Authorization": f"Bearer {key}"}),
-    "mailgun": lambda _, key, host: Look(
-        "https://api.mailgun.net", f"/v3/domains/{quote(host, safe='')}", _basic("api", key)
-    ),
-    "postmark": lambda _, key, host: Look(
-        "https://api.postmarkapp.com", "/server", {"X-Postmark-Server-Token": key, "Accept": "application/json"}
-    ),
-    "resend": lambda _, key, host: Look("https://api.resend.com", "/domains", {"Authorization": f"Bearer {key}"}),
-    "brevo": lambda _, key, host: Look("https://api.brevo.com", "/v3/account", {"api-key": key}),
-    "twilio": lambda user, key, host: Look(
-        "https://api.twilio.com", f"/2010-04-01/Accounts/{quote(user, safe='')}.json", _basic(user, key)
-    ),
-    "vonage": lambda user, key, host: Look("https://rest.nexmo.com", "/account/get-balance", _basic(user, key)),
-}
-
-
-def can_ask(scheme: str) -> bool:
-    """Whether there is such a request."""
-    return scheme in _LOOKS
-
-
-def ask_provider(parts: SplitResult) -> str:
-    """Ask the provider of a URL whether it knows us. Returns words; raises CheckFailed."""
-    look = _LOOKS[parts.scheme](unquote(parts.username or ""), unquote(parts.password or ""), parts.hostname or "")
-    given = parse_qs(parts.query).get("base", [""])[0]
-    wire = ProviderWire(1, TIMEOUT)
+def ask_provider(channel: ProviderChannel, scheme: str) -> str | None:
+    """Ask the provider whether it knows us. Returns words, None where there is nothing to ask; raises CheckFailed."""
     try:
-        reply = wire.call("GET", (given or look.base).rstrip("/") + look.path, look.headers)
+        reply = channel.looked()
     except (NotSent, Lost) as error:
-        raise CheckFailed(f"{parts.scheme} cannot be reached: {error}", "look at the network, and try again") from None
-    finally:
-        wire.close()
-    if 200 <= reply.status < 300:
-        return f"{parts.scheme} knows our credentials"
-    if reply.status in (401, 403):
-        words = f"{parts.scheme} does not take our credentials ({reply.status})"
+        raise CheckFailed(f"{scheme} cannot be reached: {error}", "look at the network, and try again") from None
+    if reply is None:
+        return None
+    code, said = refusal_of(reply)
+    if code is not None and code.startswith(_MAY_SEND):
         raise CheckFailed(
-            words, "make a new key with the right to send, and put it into the setting", reply.status == 403
+            f"{scheme} knows us, and does not let this key ask ({printable(code)})",
+            f"it may send nevertheless; to see, send a test: orchestrator channels check --send-to SEED ({scheme})",
+            warn=True,
         )
-    if reply.status == 404:
-        raise CheckFailed(f"{parts.scheme} does not know the account or domain in the setting", "correct its name")
-    raise CheckFailed(f"{parts.scheme} answered {reply.status}", "try again later", warn=True)
+    words = "" if code is None else f" ({printable(f'{code}: {said}' if said else code)})"
+    if reply.status in (401, 403):
+        raise CheckFailed(f"{scheme} does not take our credentials ({reply.status}){words}", _KEY, reply.status == 403)
+    if reply.status == 404 and code is None:
+        raise CheckFailed(f"{scheme} does not know the account or domain in the setting", "correct its name")
+    if code is not None and reply.status < 500:
+        raise CheckFailed(f"{scheme} does not know us{words}", _KEY)
+    if not 200 <= reply.status < 300:
+        raise CheckFailed(f"{scheme} answered {reply.status}{words}", "try again later", warn=True)
+    if (trouble := channel.trouble(reply.json())) is not None:
+        raise CheckFailed(f"{scheme} knows our credentials, but {trouble[0]}", trouble[1])
+    return f"{scheme} knows our credentials"
+
+
+def refusal_of(reply: Reply) -> tuple[str | None, str]:
+    """The code with which an API refuses, and its words, wherever it writes them; (None, ""): it says none."""
+    said = reply.json()
+    if not isinstance(said, Mapping):
+        return None, ""
+    taken = 200 <= reply.status < 300
+    response = said.get("Response")
+    for inner in (response.get("Error") if isinstance(response, Mapping) else None, said.get("error"), said):
+        if not isinstance(inner, Mapping):
+            continue
+        for name in ("Code", "code", "errcode", "__type", "ErrorCode", *(() if taken else ("name",))):
+            code = inner.get(name)
+            if _is_code(code):
+                words = next((inner[n] for n in ("Message", "message", "errmsg") if isinstance(inner.get(n), str)), "")
+                return str(code), str(words)
+    name = reply.headers.get("x-amzn-errortype", "")
+    return (name.split(":")[0], str(said.get("message") or "")) if name else (None, "")
+
+
+def _is_code(code: Any) -> bool:
+    if isinstance(code, str):
+        return bool(code) and code not in ("OK", "Ok", "0")
+    return isinstance(code, int) and not isinstance(code, bool) and code != 0

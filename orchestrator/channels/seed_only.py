@@ -16,10 +16,13 @@ REASON: Final = "test mode: only seed addresses are written to (ORCHESTRATOR_SEE
 
 
 def normal(address: str) -> str:
-    """An address in the form by which it is compared: an e-mail's or an international number's, else as it stands."""
+    """An address in the form by which it is compared: an e-mail's or an international number's, else as it stands. What
+    only looks like another address is another one."""
     text = address.strip()
     found = email_address(text) if "@" in text else phone_number(text, None)
-    return found.normal if found is not None else text
+    if found is None:
+        return text
+    return found.normal if found.text.isascii() and "xn--" not in found.text else found.text.lower()
 
 
 class SeedOnlyChannel:

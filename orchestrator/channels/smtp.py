@@ -26,7 +26,8 @@ WIDTH: Final = 8
 IDLE: Final = 60.0
 """Seconds after which an unused connection is not trusted any more."""
 SLOW_START: Final = 1.5
-"""Seconds: a message whose connection took longer goes back, so that it is looked at again before it goes."""
+"""Seconds: a message that waited longer for its connection, or for a place among those on their way to its domain, goes
+back, so that it is looked at again before it goes: its reader may have opted out meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +104,12 @@ class SmtpChannel:
             mail = self._mail(out)
         except MimeRefused as error:
             return Answer("rejected" if error.for_good else "retry", str(error))
-        with self._limits.place(out.to, deadline - self._clock()) as free:
+        began_at = deadline - self._server.timeout
+        with self._limits.place(out.to, min(began_at + SLOW_START, deadline) - self._clock()) as free:
             if not free:
                 return Answer("retry", "as many messages as may be are on their way to its domain", after=1.0)
             try:
-                return self._hand_over(mail, deadline)
+                return self._hand_over(mail, began_at, deadline)
             except Exception as error:  # our bug, or a library's: what became of the message is not known
                 return Answer("unknown", f"{type(error).__name__}: {error}")
 
@@ -124,13 +126,12 @@ class SmtpChannel:
             return mail._replace(sender=options.bounces_to)
         return mail._replace(sender=verp_address(out.bounce_mark, out.id, options.bounces_to))
 
-    def _hand_over(self, mail: Mime, deadline: float) -> Answer:
+    def _hand_over(self, mail: Mime, began_at: float, deadline: float) -> Answer:
         while (session := self._take_idle()) is not None:
             answer = session.hand_over(mail, deadline)
             self._give_back(session)
             if answer is not None:
                 return answer
-        began_at = self._clock()
         try:
             session = SmtpSession(self._server, self._clock, deadline)
         except CannotStart as refused:
@@ -138,7 +139,7 @@ class SmtpChannel:
         took = self._clock() - began_at
         if took > SLOW_START:
             self._give_back(session)
-            return Answer("retry", f"the mail server took {took:.1f} s to say hello", after=1.0)
+            return Answer("retry", f"it took {took:.1f} s until the mail server said hello", after=1.0)
         answer = session.hand_over(mail, deadline)
         self._give_back(session)
         return answer or Answer("retry", "the mail server closed the connection", down=True)

@@ -1,11 +1,13 @@
 """What follows from mails that came back: addresses that are given up, complaints that end mails, and figures.
 
-Only a bounce that names a message of ours acts: by its signed envelope address (VERP), or by our header in what came
-back, and then for the customer of that message alone. Anybody may write to a mailbox of bounces.
+Only a bounce that names a message of ours acts: by its signed envelope address (VERP), or by the signed id in our
+header or the envelope id (ENVID) in what came back, and then for the customer of that message alone. Anybody may write
+to a mailbox of bounces, and ids stand in links that are passed on: without the signature they prove nothing.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -13,16 +15,19 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 from orchestrator.channels.bounces.classify import Reading, Returned, read_returned
-from orchestrator.channels.bounces.mailbox import AT_ONCE, Mailbox
+from orchestrator.channels.bounces.mailbox import AT_ONCE, Found, Mailbox
 from orchestrator.core.addresses import stored_address
 from orchestrator.core.inbox import Receipt
 from orchestrator.core.suppression import HALF_LIFE, HASHED, TOO_MANY, hashed_entry
-from orchestrator.core.verp import verp_id
+from orchestrator.core.verp import signed_id, verp_id
 from orchestrator.core.view import LoadedMessage
-from orchestrator.stores.protocol import Arrival, Store
+from orchestrator.errors import UsageError
+from orchestrator.stores.protocol import Arrival, Store, StoreBusy
 
 EMAIL: Final = "email"
 _FIGURE: Final = "bounces:"
+
+log = logging.getLogger(__name__)
 
 
 class BounceCounts(NamedTuple):
@@ -66,13 +71,25 @@ def read_bounces_once(
         for found in mailbox.unread(limit):
             if stopping():
                 break
-            done = settle_bounce(store, found.data, secret, now)
+            done = _settled(store, found, secret, now)
             (mailbox.put_away if done.clear else mailbox.put_aside)(found.name)
             counted.update(["mails", *done.words])
     finally:
         if counted:
             store.count({f"{_FIGURE}{word}": count for word, count in counted.items()})
     return BounceCounts(**counted)
+
+
+def _settled(store: Store, found: Found, secret: bytes, now: datetime) -> Consequence:
+    """The consequences of one mail; where it cannot be read for a fault of ours, it is put aside, so that those behind
+    it are read."""
+    try:
+        return settle_bounce(store, found.data, secret, now)
+    except (StoreBusy, UsageError):
+        raise
+    except Exception:
+        log.exception("the mail %s is put aside: it could not be read", found.name)
+        return Consequence(("unclear",), clear=False)
 
 
 def settle_bounce(store: Store, data: bytes, secret: bytes, now: datetime) -> Consequence:
@@ -146,8 +163,8 @@ def _take(store: Store, message: LoadedMessage, one: Returned, id: str, now: dat
 
 def _message_of(store: Store, reading: Reading, secret: bytes) -> LoadedMessage | None:
     """The message of ours that a mail is about."""
-    signed = [verp_id(secret, address) for address in reading.arrived_for]
-    for id in (*signed, *reading.message_ids):
+    envelopes = [verp_id(secret, address) for address in reading.arrived_for]
+    for id in (*envelopes, *(signed_id(secret, written) for written in reading.message_ids)):
         found = store.ledger(id) if id is not None and len(id) <= 200 else None
         if found is not None and found.row.channel == EMAIL:
             return found

@@ -19,6 +19,8 @@ METHODS: Final = ("publish", "request", "cancel")
 """publish: it can be added (default). request: an invitation that can be answered. cancel: it does not take place."""
 DEFAULT_LENGTH: Final = timedelta(hours=1)
 LONGEST_TEXT: Final = 4_000
+FIRST_YEAR, LAST_YEAR = 1900, 9998
+"""What calendars take: before it years lack a digit, behind it there is no next day to end with."""
 _url = re.compile(r"https?://[!-~]{1,1000}").fullmatch
 _control = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _address = re.compile(r"<([^<>\s]+)>\s*$")
@@ -45,13 +47,16 @@ def read_moment(text: str, zone: ZoneInfo, field: str) -> datetime | date:
     ValueRefused."""
     text = text.strip()
     try:
-        if len(text) <= 10:
-            return date.fromisoformat(text)
-        found = datetime.fromisoformat(text)
-        return (found if found.tzinfo is not None else found.replace(tzinfo=zone)).astimezone(UTC)
+        found: datetime | date = date.fromisoformat(text) if len(text) <= 10 else datetime.fromisoformat(text)
+        if isinstance(found, datetime):
+            found = (found if found.tzinfo is not None else found.replace(tzinfo=zone)).astimezone(UTC)
+        if not FIRST_YEAR <= found.year <= LAST_YEAR:
+            raise ValueError
+        return found
     except (ValueError, OverflowError):
         raise ValueRefused(
-            f"calendar: {field} is {text[:40]!r}; expected an instant such as 2026-03-01T15:00, or a date"
+            f"calendar: {field} is {text[:40]!r}; expected an instant such as 2026-03-01T15:00, or a date, "
+            f"of the years from {FIRST_YEAR} to {LAST_YEAR}"
         ) from None
 
 

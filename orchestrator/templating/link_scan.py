@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from html import escape, unescape
+from html.entities import html5
 from typing import Final, TypeAlias
 
 Rewrite: TypeAlias = Callable[[str], str]
@@ -17,6 +18,7 @@ _LINK: Final = re.compile(
     r"""(?P<q>["'])(?P<url>[^<>]*?)(?P=q)(?P<after>[^<>]*>)"""
 )
 """`v:roundrect` and the like are buttons as Outlook draws them."""
+_REFERENCE: Final = re.compile(r"&(?:#[xX]?[0-9A-Fa-f]+;?|(?P<name>[A-Za-z][A-Za-z0-9]*(?:;|(?![;=A-Za-z0-9]))))")
 _TEXT_LINK: Final = re.compile(r"https?://[!#-;=?-~]+(?P<more>\w)?", re.IGNORECASE)
 _TRAILING: Final = ".,;:!?'*_"
 _OWN_PAGES: Final = ("/u/", "/v/", "/s/", "/c/", "/o/", "/k/", "/assets/")
@@ -27,13 +29,20 @@ def rewritten_html(html: str, rewrite: Rewrite) -> str:
 
     def exchanged(found: re.Match[str]) -> str:
         whole, before, q, url, after = found.group(0, "before", "q", "url", "after")
-        link = _followed(unescape(url) if "&" in url else url)
+        link = _followed(_REFERENCE.sub(_decoded, url) if "&" in url else url)
         if link is None or UNTRACKED in before or UNTRACKED in after:
             return whole
         made = rewrite(link)
         return whole if made == link else f"{before}{q}{escape(made)}{q}{after}"
 
     return _LINK.sub(exchanged, html)
+
+
+def _decoded(found: re.Match[str]) -> str:
+    """A character reference as it is read in an attribute: without a semicolon it is none where `=`, a letter or a
+    digit follows, so that `&currency=eur` stays what it says (HTML, section 13.2.5.73)."""
+    name = found["name"]
+    return unescape(found.group()) if name is None or name in html5 else found.group()
 
 
 def _followed(url: str) -> str | None:

@@ -11,7 +11,7 @@ from orchestrator.core.gsm import beyond_gsm
 from orchestrator.templating.html_scan import Tag, scan
 from orchestrator.templating.pieces import Data
 from orchestrator.templating.render import Rendered
-from orchestrator.templating.sms import segments
+from orchestrator.templating.sms import is_chinese, segments
 
 CLIPPED_AT = 102 * 1024
 """Bytes of HTML after which Gmail cuts a message off and hides the rest, the unsubscribe link included."""
@@ -29,17 +29,24 @@ class Notice(NamedTuple):
 
 
 def preview_warnings(
-    rendered: Rendered, channel: str, *, needs_unsubscribe: bool = False, unsubscribe_url: str | None = None
+    rendered: Rendered,
+    channel: str,
+    *,
+    needs_unsubscribe: bool = False,
+    unsubscribe_url: str | None = None,
+    to: str | None = None,
+    as_sent: str | None = None,
 ) -> list[Notice]:
-    """The warnings about one rendered message. `needs_unsubscribe`: it is promotional or service."""
+    """The warnings about one rendered message. `needs_unsubscribe`: it is promotional or service. `to`: its address, by
+    which segments are counted; `as_sent`: its HTML with all that its hand-over adds, which mailboxes measure."""
     if channel == "email":
-        warnings = _subject(rendered) + _html(rendered)
+        warnings = _subject(rendered) + _html(rendered, as_sent)
         if needs_unsubscribe and not _offers_way_out(rendered, unsubscribe_url):
             warnings.append(Notice("no_unsubscribe", "there is no unsubscribe link; place {{ unsubscribe_url }}"))
         return warnings
     links = [_link(link) for link in _TEXT_LINK.findall(rendered.text)]
     warnings = [warning for warning in links if warning is not None]
-    return _sms(rendered.text) + warnings if channel == "sms" else warnings
+    return _sms(rendered.text, to) + warnings if channel == "sms" else warnings
 
 
 def _subject(rendered: Rendered) -> list[Notice]:
@@ -58,15 +65,16 @@ def _subject(rendered: Rendered) -> list[Notice]:
     return found
 
 
-def _html(rendered: Rendered) -> list[Notice]:
+def _html(rendered: Rendered, as_sent: str | None) -> list[Notice]:
     html = rendered.html
     if html is None:
         links = [_link(link) for link in _TEXT_LINK.findall(rendered.text)]
         return [warning for warning in links if warning is not None]
     found: list[Notice] = []
-    size = len(html.encode("utf-8", "replace"))
+    size = len((as_sent or html).encode("utf-8", "replace"))
     if size > CLIPPED_AT:
-        found.append(Notice("clipped", f"the HTML has {size // 1024} KB; Gmail cuts messages off at 102 KB"))
+        tracked = "" if as_sent is None or as_sent == html else " with its tracked links"
+        found.append(Notice("clipped", f"the HTML has {size // 1024} KB{tracked}; Gmail cuts messages off at 102 KB"))
     for tag in scan([Data(html, 1)]).tags:
         found += _tag(tag)
     return list(dict.fromkeys(found))
@@ -128,12 +136,12 @@ def _offers_way_out(rendered: Rendered, url: str | None) -> bool:
     return url in html if url else "unsubscribe" in html.lower()
 
 
-def _sms(text: str) -> list[Notice]:
-    length = segments(text)
+def _sms(text: str, to: str | None) -> list[Notice]:
+    length = segments(text, to)
     found: list[Notice] = []
     if not text.strip():
         found.append(Notice("empty_text", "the message is empty"))
-    if length.encoding == "UCS-2" and all(ord(char) < 0x2E80 for char in text):
+    if length.encoding == "UCS-2" and not is_chinese(to) and all(ord(char) < 0x2E80 for char in text):
         cause = " ".join(beyond_gsm(text)[:10])
         found.append(
             Notice(

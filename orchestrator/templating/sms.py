@@ -9,11 +9,12 @@ every character counted alike.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from orchestrator.core.addresses import country_of_phone
 from orchestrator.core.gsm import SEPTETS
+from orchestrator.core.reply_words import STOP_WORDS
 
 GSM_ALONE, GSM_JOINED = 160, 153
 UCS2_ALONE, UCS2_JOINED = 70, 67
@@ -22,13 +23,34 @@ CHINA: Final = "CN"
 CHINA_OPT_OUT: Final = "拒收请回复R"
 """The way out under what advertises, where project.yaml gives no other for China."""
 _CHINA_PREFIX: Final = "+86"
+_QUOTES: Final = r"[\s\"'“”‘’「」『』«»（）()\[\]]{0,3}"
+
+
+def _one_of(words: Iterable[str]) -> str:
+    return f"(?:{'|'.join(re.escape(word) for word in sorted(words, key=len, reverse=True))})"
+
+
+_WORD: Final = _one_of(word for word in STOP_WORDS if word.isascii() and len(word) > 2)
+_CODE: Final = _one_of(word for word in STOP_WORDS if len(word) < 3 or not word.isascii())
+_STOPS: Final = r"\Z|[.,;:!?/。，；：、！？…\n]"
+_LINK: Final = r"(?:https?://|\{\{)"
+_ENDED: Final = r"(?:退订|退訂|拒收|取消订阅|取消訂閱)"
+_ENDS: Final = r"(?:end|stop|opt[- ]?out|quit|cancel|unsub\w*|leave)\b"
 _SAYS_HOW_TO_STOP: Final = re.compile(
-    r"退订|退訂|拒收|取消订阅|回复?\s*(?:TD?|R|N|QX)(?![A-Za-z])"
-    r"|\b(?:reply|text|txt|send|antworte|responda|répondez|envoyez)\b[^.\n]{0,20}\b(?:stop|quit|end|unsubscribe|baja)\b"
-    r"|\bSTOP\b[^.\n]{0,12}\b(?:to|2|for)\b[^.\n]{0,8}\b(?:end|stop|opt|quit|cancel|unsub)"
-    r"|\bopt[- ]?out\b|\bunsubscribe\b",
+    # 回T退订, 回复TD退订, 拒收请回复R; never 返回T恤 or 回复N领取.
+    rf"(?<!返)(?:回[复覆]?|答复|发送){_QUOTES}{_CODE}{_QUOTES}(?=(?:即可|可以?)?{_ENDED}|{_STOPS})"
+    rf"|{_ENDED}\W{{0,3}}(?:请?点击?|戳)?\W{{0,3}}{_LINK}"
+    # Reply STOP to end, text "END", antworte STOP; STOP to opt out; a link to do so.
+    r"|\b(?:reply|respond|answer|text|txt|send|antworten?(?: sie)?|responda|répondez|envoyez)"
+    rf"(?: with| back| mit| con| com| par)?:?{_QUOTES}{_WORD}\b{_QUOTES}"
+    rf"(?={_STOPS}|\d{{4,6}}\b|(?:to|2|for|at|and|or|anytime|any time|au|pour|para|an|zum|um|per|y)\b)"
+    rf"|\b{_WORD}{_QUOTES}(?:to|2|=|for){_QUOTES}{_ENDS}"
+    rf"|\b(?:unsubscribe|opt[- ]?out)(?: here| at| via)?\W{{0,3}}{_LINK}"
+    rf"|{_LINK}[^\s]+\s+(?:to|2|for) {_ENDS}",
     re.IGNORECASE,
 )
+"""What a reader can do: a reply that `intent_of` obeys, or a link. Words that only speak of it (酒店免费退订, "opt out
+of boring mornings") are no way out."""
 
 
 class SmsLength(NamedTuple):
@@ -73,7 +95,9 @@ class SmsRules(NamedTuple):
 def signed(text: str, signature: str, china: bool = False) -> str:
     """The text with its sender's name before it, unless it says it itself or there is none. Where it holds Chinese, the
     name stands in the brackets that carriers in China ask for; `china`: it goes there, so that it always does."""
-    if not signature or text.lstrip().startswith("【"):
+    # To China only the registered name will do: 【双11狂欢】 is no sender. Elsewhere brackets may name it otherwise.
+    own = f"【{signature.casefold()}】" if china else "【"
+    if not signature or text.lstrip().casefold().startswith(own):
         return text
     if china:
         return f"【{signature}】{text}"
@@ -95,7 +119,8 @@ def with_opt_out(text: str, words: str) -> str:
 
 
 def says_how_to_stop(text: str) -> bool:
-    """Whether a text tells its reader how to get no more of them, in English or Chinese."""
+    """Whether a text tells its reader how to get no more of them, in English or Chinese: by a reply that is obeyed
+    (core/reply_words.py), or by a link."""
     return _SAYS_HOW_TO_STOP.search(text) is not None
 
 

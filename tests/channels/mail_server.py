@@ -25,6 +25,8 @@ pytest.importorskip("aiosmtpd", reason="the servers for tests come with the extr
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from orchestrator.core.verp import unmarked_id
+
 HOST = "127.0.0.1"
 
 
@@ -52,7 +54,7 @@ class MailServer:
     @property
     def ids(self) -> list[str]:
         """Our ids of the messages that were taken."""
-        return [str(message["X-Orchestrator-Message"]) for _, message in self.accepted]
+        return [unmarked_id(str(message["X-Orchestrator-Message"])) for _, message in self.accepted]
 
     async def _act(self, server: SMTP, *keys: str) -> str | None:
         reply = next((self.replies[key] for key in keys if key in self.replies), None)

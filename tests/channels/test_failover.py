@@ -219,3 +219,62 @@ def test_each_url_of_a_setting_is_checked(setting: str, words: str) -> None:
 def test_a_second_url_is_checked_for_its_channel(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot go over a mail server"):
         channels_of({"sms": "file:out smtp://mail.example.com"}, base_dir=tmp_path)
+
+
+class TestWeights:
+    """Messages are divided by a hash of their ids; the others stand in."""
+
+    @pytest.fixture
+    def weighted(self, clock: Clock) -> tuple[FailoverChannel, Fake, Fake, Fake]:
+        fakes = Fake(), Fake(), Fake()
+        providers = [Provider(name, fake, weight) for name, fake, weight in zip("abc", fakes, (70, 30, 0), strict=True)]
+        return FailoverChannel(providers, clock), *fakes
+
+    def test_each_gets_its_share_and_a_message_meets_the_same_one_again(
+        self, weighted: tuple[FailoverChannel, Fake, Fake, Fake]
+    ) -> None:
+        channel, a, b, c = weighted
+        ids = [f"m{number}" for number in range(2_000)]
+        assert set(sent(channel, *ids)) == {"accepted"}
+        assert sorted([*a.given, *b.given]) == sorted(ids) and not c.given
+        assert 1_300 < len(a.given) < 1_500
+        first = set(a.given)
+        sent(channel, *reversed(ids))
+        assert len(a.given) == 2 * len(first) and set(a.given) == first
+
+    def test_the_others_stand_in_for_one_that_is_down(self, weighted: tuple[FailoverChannel, Fake, Fake, Fake]) -> None:
+        channel, a, b, c = weighted
+        ids = [f"m{number}" for number in range(40)]
+        b.default = DOWN
+        assert set(sent(channel, *ids)) == {"accepted"}
+        assert sorted(a.given) == sorted(ids) and b.given and not c.given
+        a.default = DOWN
+        assert set(sent(channel, "n1", "n2", "n3")) == {"accepted"} and sorted(c.given) == ["n1", "n2", "n3"]
+
+    def test_what_a_provider_may_have_stays_its_own(self, weighted: tuple[FailoverChannel, Fake, Fake, Fake]) -> None:
+        channel, a, b, _ = weighted
+        sent(channel, *[f"m{number}" for number in range(20)])
+        mine = b.given[0]
+        b.answers[mine] = Answer("unknown", "lost")
+        assert sent(channel, mine) == ["unknown"]
+        b.answers[mine] = DOWN
+        assert sent(channel, mine) == ["retry"] and mine not in a.given
+
+    @pytest.mark.parametrize(
+        ("urls", "said"),
+        [
+            ("null:?weight=7", "there is one provider"),
+            ("null:?weight=7 console:", "say it for each"),
+            ("null:?weight=0 console:?weight=0", "nobody takes anything"),
+            ("null:?weight=x console:?weight=1", "expected a whole number"),
+            ("null:?weight=-1 console:?weight=1", "expected a whole number"),
+        ],
+    )
+    def test_what_is_no_weight(self, tmp_path: Path, urls: str, said: str) -> None:
+        with pytest.raises(UsageError, match=said):
+            channel_of(urls, base_dir=tmp_path)
+
+    def test_a_setting_with_weights(self, tmp_path: Path) -> None:
+        channel = channel_of("null:?weight=3&daily=5 file:out?weight=1", base_dir=tmp_path)
+        assert isinstance(channel, FailoverChannel)
+        assert [provider.weight for provider in channel.providers] == [3, 1]

@@ -71,6 +71,15 @@ def test_the_names_of_files_are_only_names(name: str, read_as: str) -> None:
     assert {key.lower() for key in part} == {"content-type", "content-transfer-encoding", "content-disposition"}
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=200) | st.text(st.sampled_from("合同条款😀é a"), min_size=100, max_size=300))
+def test_any_name_of_a_file_fits_into_lines_and_keeps_its_end(name: str) -> None:
+    mail = build_mime(outgoing(attachments=[TERMS._replace(name=f"{name}.pdf")]))
+    assert max(map(len, mail.data.split(b"\r\n"))) <= 998
+    [_, part] = read(outgoing(attachments=[TERMS._replace(name=f"{name}.pdf")])).iter_parts()
+    assert (part.get_filename() or "").endswith(".pdf")
+
+
 @pytest.mark.parametrize(
     "attachment",
     [TERMS._replace(media_type="text/html\r\nX-A: b"), TERMS._replace(media_type="pdf"),

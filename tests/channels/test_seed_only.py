@@ -82,3 +82,11 @@ def test_staff_are_told_all_the_same(tmp_path: Path) -> None:
     mail, caller = reached(settings, tmp_path)["email"], caller_of(settings)
     [way] = ways_of(settings, mail, caller, None, "Harbour")
     assert way._channel is unguarded(mail.channel) is not mail.channel  # type: ignore[attr-defined]
+
+
+def test_what_only_looks_like_a_seed_is_none() -> None:
+    inner = NullChannel()
+    channel = SeedOnlyChannel(inner, ["ana.bell@gmail.com"])
+    tos = ["anabell+x@gmail.com", "an\u0430bell@gmail.com", "ana@xn--exmple-4nf.com"]
+    answers = channel.send([outgoing(to=to) for to in tos])
+    assert [answer.outcome for answer in answers] == ["accepted", "rejected", "rejected"]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 
 import dkim
 import pytest
@@ -107,6 +108,21 @@ def test_who_waits_too_long_for_a_place_comes_again() -> None:
         outcomes = sorted(answer.outcome for answer in channel.send([outgoing("a.s.1"), outgoing("b.s.1")]))
         channel.close()
     assert outcomes == ["retry", "unknown"]
+
+
+def test_who_waits_for_a_place_is_handed_over_soon_or_not_at_all() -> None:
+    """What is checked at the claim (an opt-out) is believed for two seconds; whoever waits longer is checked anew."""
+    with mail_server() as server:
+        server.pause = 0.6
+        channel = SmtpChannel(SmtpServer("127.0.0.1", server.port), SmtpOptions(width=6, domains={"example.com": 1}))
+        began = monotonic()
+        answers = channel.send([outgoing(f"e{n}.s.1", to=f"u{n}@example.com") for n in range(6)])
+        took = monotonic() - began
+        channel.close()
+    assert {answer.outcome for answer in answers} == {"accepted", "retry"}
+    assert [answer.outcome for answer in answers].count("accepted") <= 3
+    assert all(answer.after == 1.0 and not answer.down for answer in answers if answer.outcome == "retry")
+    assert took < 2.0 + server.pause
 
 
 def key_file(folder: Path) -> Path:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orchestrator.channels.bounces.mailbox import Found, Maildir
 from orchestrator.core.suppression import hashed_entry
-from orchestrator.core.verp import verp_address, verp_mark
+from orchestrator.core.verp import marked_id, verp_address, verp_mark
 from orchestrator.runtime.bounces import (
     BounceCounts,
     lift_suppressions,
@@ -60,6 +61,11 @@ def sent(store: MemoryStore, minute: int, name: str = "go") -> str | None:
     return claimed[0].row.id if claimed else None
 
 
+def signed(id: str) -> str:
+    """As a mail's header says it."""
+    return marked_id(id, verp_mark(SECRET, id))
+
+
 def read(store: MemoryStore, folder: Path, *mails: bytes, minute: int = 5) -> BounceCounts:
     for number, mail in enumerate(mails):
         (folder / "new" / f"{minute}.{number}").write_bytes(mail)
@@ -75,7 +81,7 @@ def causes(store: MemoryStore) -> frozenset[str]:
 def test_a_hard_bounce_in_a_maildir_stops_the_next_message(store: MemoryStore, maildir: Path) -> None:
     id = sent(store, 1)
     assert id is not None
-    assert read(store, maildir, dsn(to=TO, id=id)) == BounceCounts(mails=1, hard=1)
+    assert read(store, maildir, dsn(to=TO, id=signed(id))) == BounceCounts(mails=1, hard=1)
     assert causes(store) == {"bounced"}
     assert store.ledger(id).status == "bounced"  # type: ignore[union-attr]
     assert sent(store, 10) is None
@@ -88,7 +94,7 @@ def test_a_hard_bounce_in_a_maildir_stops_the_next_message(store: MemoryStore, m
 def test_a_complaint_ends_promotions_and_no_order_mails(store: MemoryStore, maildir: Path) -> None:
     id = sent(store, 1)
     assert id is not None
-    assert read(store, maildir, complaint(id=id)).complaint == 1
+    assert read(store, maildir, complaint(id=signed(id))).complaint == 1
     assert causes(store) == {"complained"}
     assert sent(store, 10) is None
     assert sent(store, 11, "bought") is not None
@@ -107,6 +113,27 @@ def test_the_address_of_the_envelope_names_the_message_alone(store: MemoryStore,
     assert not causes(store)
 
 
+@pytest.mark.parametrize("made", [dsn, complaint, plain], ids=lambda made: made.__name__)
+def test_whoever_knows_an_id_from_a_link_forges_nothing_with_it(store: MemoryStore, maildir: Path, made: Any) -> None:
+    id = sent(store, 1)
+    assert id is not None
+    words = ("ana@example.com\n550 5.1.1 user unknown",) if made is plain else ()
+    for forged in (id, marked_id(id, "a" * 10), marked_id(id, verp_mark(b"x" * 32, id)), f"{signed(id)}x"):
+        for number in range(5):
+            assert read(store, maildir, made(*words, id=forged), minute=number + 5).unclear == 1
+    assert not causes(store) and store.ledger(id).status == "sent"  # type: ignore[union-attr]
+    assert read(store, maildir, made(*words, id=signed(id)), minute=11).unclear == 0
+    assert causes(store) == {"complained" if made is complaint else "bounced"}
+
+
+def test_the_envelope_id_of_a_report_names_the_message_alone(store: MemoryStore, maildir: Path) -> None:
+    id = sent(store, 1)
+    assert id is not None
+    report = dsn(to=TO, id="nothing").replace(b"Reporting-MTA:", b"Original-Envelope-Id: %s\nReporting-MTA:")
+    assert read(store, maildir, report % id.encode()).unclear == 1
+    assert read(store, maildir, report % signed(id).encode(), minute=6).hard == 1
+
+
 def test_what_names_no_message_of_ours_acts_on_nobody_and_stays(store: MemoryStore, maildir: Path) -> None:
     sent(store, 1)
     done = read(store, maildir, dsn(to=TO, id="not.ours"), plain("hello there", "a letter", "ben@example.com"), b"\xff")
@@ -119,7 +146,7 @@ def test_what_names_no_message_of_ours_acts_on_nobody_and_stays(store: MemorySto
 def test_auto_replies_and_delays_are_put_away_without_consequence(store: MemoryStore, maildir: Path) -> None:
     id = sent(store, 1)
     assert id is not None
-    done = read(store, maildir, away(), dsn("delayed", "4.4.1", "smtp; 451 try later", TO, id))
+    done = read(store, maildir, away(), dsn("delayed", "4.4.1", "smtp; 451 try later", TO, signed(id)))
     assert done == BounceCounts(mails=2, delayed=1, auto_reply=1)
     assert not causes(store)
     assert sent(store, 10) is not None
@@ -129,14 +156,15 @@ def test_a_block_is_no_fault_of_the_address(store: MemoryStore, maildir: Path) -
     for minute in range(1, 9):
         id = sent(store, minute)
         assert id is not None
-        assert read(store, maildir, dsn("failed", "5.7.1", "smtp; 550 5.7.1 spam", TO, id), minute=minute).block == 1
+        blocked = dsn("failed", "5.7.1", "smtp; 550 5.7.1 spam", TO, signed(id))
+        assert read(store, maildir, blocked, minute=minute).block == 1
     assert not causes(store)
 
 
 def test_a_forwarded_mail_that_bounces_there_is_soft(store: MemoryStore, maildir: Path) -> None:
     id = sent(store, 1)
     assert id is not None
-    assert read(store, maildir, dsn(to="old@elsewhere.example", id=id)).soft == 1
+    assert read(store, maildir, dsn(to="old@elsewhere.example", id=signed(id))).soft == 1
     assert not causes(store)
 
 
@@ -146,8 +174,21 @@ def test_soft_bounces_add_up_until_the_address_is_given_up(store: MemoryStore, m
         id = sent(store, minute)
         if id is None:
             break
-        assert read(store, maildir, dsn("failed", "5.2.2", full, TO, id), minute=minute).soft == 1
+        assert read(store, maildir, dsn("failed", "5.2.2", full, TO, signed(id)), minute=minute).soft == 1
     assert 4 <= minute - 1 <= 5
+    assert causes(store) == {"bounced"}
+
+
+def test_soft_bounces_that_are_read_in_one_pass_count_each(store: MemoryStore, maildir: Path) -> None:
+    ids = [sent(store, minute) for minute in range(1, 6)]
+    full = "smtp; 552 5.2.2 mailbox full"
+    mails = [dsn("failed", "5.2.2", full, TO, signed(id)) for id in ids if id is not None]
+    assert len(mails) == 5
+    assert read(store, maildir, *mails[:3], minute=7).soft == 3
+    assert not causes(store)
+    assert read(store, maildir, *mails[:3], minute=8).known == 3
+    assert not causes(store)
+    assert read(store, maildir, *mails[3:], minute=9).soft == 2
     assert causes(store) == {"bounced"}
 
 
@@ -160,14 +201,14 @@ def test_whoever_opens_a_mail_between_soft_bounces_is_kept(store: MemoryStore, m
         assert id is not None
         arrive(store, "ana", Receipt("open", "email", id), later(minute + 1))
         turns(store, later(minute + 1))
-        assert read(store, maildir, dsn("failed", "5.2.2", full, TO, id), minute=minute).soft == 1
+        assert read(store, maildir, dsn("failed", "5.2.2", full, TO, signed(id)), minute=minute).soft == 1
     assert not causes(store)
 
 
 def test_the_same_mail_twice_changes_nothing_more(store: MemoryStore, maildir: Path) -> None:
     id = sent(store, 1)
     assert id is not None
-    soft = dsn("failed", "5.2.2", "smtp; 552 mailbox full", TO, id)
+    soft = dsn("failed", "5.2.2", "smtp; 552 mailbox full", TO, signed(id))
     assert read(store, maildir, soft).soft == 1
     for minute in range(6, 16):
         assert read(store, maildir, soft, minute=minute) == BounceCounts(mails=1, known=1)
@@ -184,7 +225,7 @@ class Interrupted(Maildir):
 def test_an_interruption_before_a_mail_is_put_away_loses_and_doubles_nothing(store: MemoryStore, maildir: Path) -> None:
     id = sent(store, 1)
     assert id is not None
-    (maildir / "new" / "1").write_bytes(dsn(to=TO, id=id))
+    (maildir / "new" / "1").write_bytes(dsn(to=TO, id=signed(id)))
     with pytest.raises(StoreBusy):
         read_bounces_once(store, Interrupted(maildir), SECRET, later(5))
     assert causes(store) == {"bounced"}, "committed before it is put away"
@@ -206,10 +247,25 @@ def test_a_busy_store_leaves_the_mail_where_it_is(maildir: Path) -> None:
     create(store, "ana", email=TO)
     id = sent(store, 1)
     assert id is not None
-    (maildir / "new" / "1").write_bytes(dsn(to=TO, id=id))
+    (maildir / "new" / "1").write_bytes(dsn(to=TO, id=signed(id)))
     with pytest.raises(StoreBusy):
         read_bounces_once(store, Maildir(maildir), SECRET, later(5))
     assert [path.name for path in (maildir / "new").iterdir()] == ["1"]
+
+
+class Faulty(MemoryStore):
+    """A store with a bug that one message's row finds."""
+
+    def ledger(self, id: str) -> None:
+        raise RuntimeError("our bug")
+
+
+def test_a_mail_that_finds_a_bug_is_put_aside_and_those_behind_it_are_read(maildir: Path) -> None:
+    store = Faulty(salt="salt")
+    store.deploy(index_of({"news": NEWS, "orders": ORDERS}), START)
+    done = read(store, maildir, dsn(id=signed("e1.hello.1")), b"Subject: =?utf-8?b?a?=\n\nhello", away())
+    assert done == BounceCounts(mails=3, unclear=2, auto_reply=1)
+    assert sorted(path.name for path in (maildir / "cur").iterdir()) == ["5.0:2,FS", "5.1:2,FS", "5.2:2,S"]
 
 
 class Endless:

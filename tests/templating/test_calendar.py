@@ -57,11 +57,26 @@ def test_an_invitation_and_its_end() -> None:
     [{"start": ""}, {"start": "tomorrow"}, {"start": "2026-02-30"}, {"start": "2026-07-01", "end": "2026-06-30"},
      {"start": "2026-07-01", "end": "2026-07-02T10:00"}, {"start": "2026-07-01", "title": " "},
      {"start": "2026-07-01", "method": "refresh"}, {"start": "2026-07-01", "url": "javascript:alert(1)"},
-     {"start": "9999-12-31T23:59:59-12:00"}],
+     {"start": "9999-12-31T23:59:59-12:00"}, {"start": "9999-12-31"}, {"start": "2026-07-01", "end": "9999-12-31"},
+     {"start": "9999-12-31T23:30"}, {"start": "0001-01-01"}, {"start": "1899-12-31T23:00"}],
 )  # fmt: skip
 def test_what_is_no_appointment_stops_the_message(given_: dict[str, str]) -> None:
     with pytest.raises(ValueRefused, match="calendar"):
         ics(**given_)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    start=st.datetimes().map(str) | st.dates().map(str) | st.text(max_size=12),
+    end=st.just("") | st.datetimes().map(str) | st.dates().map(str),
+)
+def test_any_instants_make_a_file_with_whole_dates_or_are_refused(start: str, end: str) -> None:
+    try:
+        found = lines(ics(start=start, end=end))
+    except ValueRefused:
+        return
+    for name in ("DTSTART", "DTEND", "DTSTART;VALUE=DATE", "DTEND;VALUE=DATE"):
+        assert re.fullmatch(r"(?:19|[2-9]\d)\d\d\d{4}(?:T\d{6}Z)?", found.get(name, "20260101")), found
 
 
 @settings(max_examples=150, deadline=None)

@@ -52,6 +52,7 @@ def test_images() -> None:
 
 def test_size_and_subject_and_way_out() -> None:
     assert codes(email("é" * 60_000)) == ["clipped"]
+    assert codes(email("x"), as_sent="é" * 60_000) == ["clipped"]
     assert codes(email("x", "x" * 80, None)) == ["long_subject", "no_preheader"]
     assert codes(email("x", "BUY EVERYTHING")) == ["loud_subject"]
     assert codes(email("x", "")) == ["no_subject"]
@@ -69,3 +70,9 @@ def test_sms() -> None:
     assert codes(text("it’s"), "sms") == ["sms_encoding"]
     assert codes(text("您好"), "sms") == []
     assert codes(text("see http://localhost/x"), "sms") == ["local_link"]
+
+
+def test_segments_are_counted_as_the_number_pays_them() -> None:
+    text = Rendered(None, None, "a" * 100, None, None, None)
+    assert codes(text, "sms", to="+447400123456") == []
+    assert codes(text, "sms", to="+8613800000000") == ["sms_segments"]

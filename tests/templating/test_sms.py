@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from orchestrator.core.gsm import beyond_gsm
-from orchestrator.templating.sms import SmsRules, segments
+from orchestrator.core.reply_words import STOP_WORDS, intent_of
+from orchestrator.templating.sms import SmsRules, says_how_to_stop, segments
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,24 @@ CHINA = "+8613800000000"
         ("双十一五折", CHINA, "promotional", "【海港】双十一五折，拒收请回复R"),
         ("双十一五折。", CHINA, "promotional", "【海港】双十一五折。拒收请回复R"),
         ("五折，回T退订", CHINA, "promotional", "【海港】五折，回T退订"),
-        ("【别名】五折 拒收请回复R", CHINA, "promotional", "【别名】五折 拒收请回复R"),
+        ("【海港】五折 拒收请回复R", CHINA, "promotional", "【海港】五折 拒收请回复R"),
+        ("【双11狂欢】五折 拒收请回复R", CHINA, "promotional", "【海港】【双11狂欢】五折 拒收请回复R"),
+        ("【Sale】 now", "+447400123456", "service", "【Sale】 now"),
+        ("返回T恤专区享8折", CHINA, "promotional", "【海港】返回T恤专区享8折，拒收请回复R"),
+        ("回复N领取优惠券", CHINA, "promotional", "【海港】回复N领取优惠券，拒收请回复R"),
+        ("酒店免费退订，享8折", CHINA, "promotional", "【海港】酒店免费退订，享8折，拒收请回复R"),
+        (
+            "Text us before the end of May",
+            "+447400123456",
+            "promotional",
+            "海港: Text us before the end of May Reply STOP to end",
+        ),
+        (
+            "Send gifts this week-end",
+            "+447400123456",
+            "promotional",
+            "海港: Send gifts this week-end Reply STOP to end",
+        ),
         ("Hello", CHINA, "promotional", "【海港】Hello，拒收请回复R"),
         ("验证码 1234", CHINA, "transactional", "【海港】验证码 1234"),
         ("海港提醒您", CHINA, "service", "【海港】海港提醒您"),
@@ -99,3 +117,60 @@ def test_without_words_of_its_own_a_project_says_how_to_end_it_in_china_only() -
     assert rules.finished("Sale", "+447400123456", "promotional") == "Sale"
     assert rules.finished("五折", CHINA, "promotional") == "五折，拒收请回复R"
     assert SmsRules("", {"CN": "回T退订"}).finished("五折", CHINA, "promotional") == "五折，回T退订"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "回T退订", "回复TD退订", "回复R拒收", "退订回T", "拒收请回复R", "退订请回复“TD”。", "回复TD即可退订",
+        "回 T 退订", "退订回复取消", "退订：https://a.com/u/x", "回复退订",
+        "Reply STOP to end", "reply stop", "Reply 'STOP' to opt out.", "Text END",
+        "Txt STOP to 12345", "Text \"QUIT\"", "STOP to end", "STOP=end", "Unsubscribe: https://a.com/u/x",
+        "opt out here: {{ unsubscribe_url }}", "https://a.com/u/x to unsubscribe", "Antworten Sie mit STOP",
+        "Répondez STOP", "Envoyez STOP au 36180", "Reply HELP for help, reply STOP to cancel",
+        "Reply OPT OUT to leave.",
+    ],
+)  # fmt: skip
+def test_a_text_that_says_how_to_end_it(text: str) -> None:
+    for whole in (text, f"五折 {text}", f"Sale! {text}", f"五折，{text}"):
+        assert says_how_to_stop(whole), whole
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "返回T恤专区享8折", "回复N领取优惠券", "回复T恤即可参加", "回R&D中心", "酒店免费退订", "可随时取消订阅会员",
+        "拒收快递须知", "回复1参加",
+        "Text us before the end of May", "Send gifts this week-end", "Don't stop", "Send stop-motion films to friends",
+        "Never stop to smell", "Opt out of boring mornings", "Reply YES to end your search", "Answer ending soon",
+        "We never ask you to unsubscribe", "Text ENDLESS to win", "Responda BAJA para salir",
+    ],
+)  # fmt: skip
+def test_a_text_that_only_sounds_like_it(text: str) -> None:
+    for whole in (text, f"五折 {text}", f"{text}, sale"):
+        assert not says_how_to_stop(whole), whole
+
+
+@given(st.sampled_from(sorted(STOP_WORDS)), st.sampled_from(["", "“{}”", "'{}'", " {}"]))
+def test_every_word_that_is_obeyed_can_be_said(word: str, quoted: str) -> None:
+    said = (quoted or "{}").format(word)
+    assert intent_of(said) == "stop"
+    verb = "Reply " if word.isascii() and len(word) > 2 else "回复"
+    assert says_how_to_stop(f"Sale. {verb}{said}")
+
+
+@given(st.text(st.sampled_from("TDRNQX恤领券1 "), min_size=1, max_size=3))
+def test_no_word_is_believed_that_is_not_obeyed(code: str) -> None:
+    assume(intent_of(code) != "stop")
+    assert not says_how_to_stop(f"五折 回复{code}")
+    assert not says_how_to_stop(f"Sale, reply {code}")
+
+
+@given(st.text(st.sampled_from("【】回复TR退订 reply STOP to end\"'{h"), max_size=60))
+def test_whatever_a_text_says_it_is_signed_once_and_tells_the_way_out(text: str) -> None:
+    rules = SmsRules("海港", {"default": "Reply STOP to end"})
+    for to in (CHINA, "+447400123456"):
+        finished = rules.finished(text, to, "promotional")
+        assert says_how_to_stop(finished)
+        assert rules.finished(finished, to, "promotional") == finished
+    assert rules.finished(text, CHINA, "service").lstrip().startswith("【海港】")

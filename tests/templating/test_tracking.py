@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from html import escape
+from html.entities import html5
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,6 +36,34 @@ def test_what_is_a_link(html: str, links: list[str]) -> None:
     found: list[str] = []
     assert rewritten_html(html, lambda url: found.append(url) or url) == html  # type: ignore[func-returns-value]
     assert found == links
+
+
+_NAMES = st.sampled_from(sorted({name.rstrip(";") for name in html5})) | st.sampled_from(["currency", "notify"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(_NAMES, st.text(st.sampled_from("aZ9-_.~%2F"), max_size=5)), min_size=1, max_size=5))
+def test_a_query_is_followed_as_it_is_written_with_and_without_escapes(query: list[tuple[str, str]]) -> None:
+    url = "https://a.com/x?" + "&".join(f"{name}={value}" for name, value in query)
+    for written in (url, escape(url), url.replace("&", "&#38;"), url.replace("&", "&AMP;")):
+        made = rewritten_html(f'<a href="{written}">x</a>', lambda link: link.replace("https", "http"))
+        assert made == f'<a href="{escape(url.replace("https", "http"))}">x</a>'
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("a=1&curren", "a=1¤"),
+        ("a=1&curren;cy=2", "a=1¤cy=2"),
+        ("a=1&currency", "a=1&currency"),
+        ("a=1&currency;b", "a=1&currency;b"),
+        ("a=&lt&b=&notit;", "a=<&b=&notit;"),
+        ("&#x41&#66;&#", "AB&#"),
+    ],
+)
+def test_references_in_links_are_read_as_browsers_read_them(written: str, read: str) -> None:
+    made = rewritten_html(f'<a href="https://a.com/?{written}">x</a>', lambda link: f"{link}!")
+    assert made == f'<a href="{escape("https://a.com/?" + read)}!">x</a>'
 
 
 def test_our_own_pages_are_not_tracked() -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from email import message_from_bytes
+from logging import CRITICAL, getLogger
 from typing import Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import unquote
 
 from orchestrator.channels.bounces.arf import complaint_of
 from orchestrator.channels.bounces.auto_replies import is_auto_reply
-from orchestrator.channels.bounces.dsn import Recipient, code_in, recipients_of, status_in
-from orchestrator.channels.bounces.reading import Mail, read_mail
+from orchestrator.channels.bounces.dsn import Recipient, code_in, envelope_ids_of, recipients_of, status_in
+from orchestrator.channels.bounces.reading import Mail, compact, read_mail
 from orchestrator.channels.bounces.wordings import verdict_of_status, verdict_of_words
 
 Said: TypeAlias = Literal["hard", "soft", "block", "delayed", "delivered", "complaint"]
@@ -23,7 +24,9 @@ Kind: TypeAlias = Literal["bounce", "delayed", "delivered", "complaint", "auto_r
 
 LONGEST_WORDS: Final = 300
 LARGEST_OLD: Final = 128 * 1024
-"""Bytes in which addresses are looked for in old forms."""
+MOST_OLD_LINES: Final = 1_500
+"""Bytes and lines in which addresses are looked for in old forms: each detector looks at each line."""
+getLogger("flufl.bounce").setLevel(CRITICAL)  # it writes a traceback wherever a mail is not what a detector expects
 
 
 class Returned(NamedTuple):
@@ -37,7 +40,8 @@ class Returned(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """A mail that came back. `message_ids`: what it holds of ours that may name the message, the most certain first;
+    """A mail that came back. `message_ids`: what it holds of ours that may name the message, the most certain first,
+    with what signs it (core/verp.py), which is not looked at here;
     `arrived_for`: the addresses that it was sent to (a bounce's own recipient names the message, too)."""
 
     kind: Kind
@@ -54,6 +58,9 @@ _at_line = re.compile(
 _daemon = re.compile(
     r"(?i)mailer-?daemon|post_?master|mail ?delivery|mail-?delivery|post ?office|bounce|mdaemon|系统退信"
 )
+_server = re.compile(r"(?i)mailer-?daemon|mdaemon@|post_?master|mail[ -]?delivery|系统退信")
+"""Who sends a bounce that says of itself that a program wrote it. What answers for a person may do so over somebody
+else's bounce address, and from any domain."""
 _SUBJECTS: Final = (
     r"undeliver", r"not deliver", r"non[- ]?deliver", r"fail(?:ed|ure)", r"returned (?:mail|to sender)",
     r"delivery (?:status|error|problem|report|notification|unsuccess)", r"return(?:ed)? receipt error",
@@ -74,7 +81,8 @@ _RETURNED: Final = (
 _subject = re.compile(f"(?i){'|'.join(_SUBJECTS)}")
 _delay = re.compile(f"(?i){'|'.join(_DELAYS)}")
 _final = re.compile(r"(?i)(?:permanent|fatal|giving up|given up|failed permanently|could not be delivered for)")
-_original = re.compile(f"(?im)^(?:{'|'.join(_RETURNED)})")
+_for_now = re.compile(r"4\.(?!1\.)").match
+_original = re.compile(f"(?im)^[> ]{{0,4}}(?:{'|'.join(_RETURNED)})")
 
 
 def read_returned(data: bytes) -> Reading:
@@ -90,7 +98,7 @@ def read_returned(data: bytes) -> Reading:
         return Reading("complaint", (Returned("complaint", complaint.address, None, complaint.kind),), ids, arrived)
     returned = _of_recipients(recipients_of(mail), mail)
     if not returned:
-        if is_auto_reply(mail) and not _from_daemon(mail):
+        if is_auto_reply(mail) and not _server.search(mail.header("from")):
             return Reading("auto_reply", (), ids, arrived)
         returned = _of_words(mail, data)
     if not returned:
@@ -128,11 +136,15 @@ def _of_recipient(recipient: Recipient, people: str) -> Returned:
 
 
 def verdict(status: str | None, words: str) -> Literal["hard", "soft", "block"]:
-    """What a failure means, by its words, then by its enhanced code; soft where neither tells."""
-    found = verdict_of_words(words) or verdict_of_status(status or status_in(words))
-    if found is not None:
-        return found
-    return "soft"
+    """What a failure means, by its words, then by its enhanced code; soft where neither tells.
+
+    Nothing is gone for good of which a server only says that it does not work now (4.x.x), such as a domain that no
+    name server knew while it was tried: where it stays so, soft bounces add up. But a mailbox that was unknown until
+    the other server gave up (4.1.x) is.
+    """
+    code = status or status_in(words)
+    found = verdict_of_words(words) or verdict_of_status(code) or "soft"
+    return "soft" if found == "hard" and _for_now(code or "") else found
 
 
 def _of_words(mail: Mail, data: bytes) -> tuple[Returned, ...]:
@@ -179,7 +191,7 @@ def _older(data: bytes) -> tuple[set[str], set[str]]:
     from flufl.bounce import all_failures
 
     try:
-        temporary, permanent = all_failures(message_from_bytes(data[:LARGEST_OLD]))
+        temporary, permanent = all_failures(message_from_bytes(compact(data[:LARGEST_OLD], MOST_OLD_LINES)))
     except Exception:  # its detectors read what they expect, and hostile mails are written against that
         return set(), set()
     return _texts(temporary), _texts(permanent)
@@ -209,8 +221,8 @@ def _from_daemon(mail: Mail) -> bool:
 
 
 def _ours(mail: Mail) -> tuple[str, ...]:
-    """Our ids in what came back, decoded."""
-    return tuple(dict.fromkeys(unquote(match) for match in _our_id.findall(mail.text)[:10]))
+    """Our ids in what came back, decoded: those of the report's envelope, then those of our header."""
+    return tuple(dict.fromkeys(unquote(match) for match in [*envelope_ids_of(mail), *_our_id.findall(mail.text)[:10]]))
 
 
 def _arrived_for(mail: Mail) -> tuple[str, ...]:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from orchestrator.channels.bounces.reading import Mail, address_in, blocks_of
 
 TYPES: Final = ("message/delivery-status", "message/global-delivery-status")
 MOST_RECIPIENTS: Final = 50
+VAGUE: Final = (".0.0", ".1.0")
+"""How codes end that say only that something is wrong, or something with an address (RFC 3463): what another server
+said in its own words tells more."""
 
 _status = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _code = re.compile(r"(?<!\d)([45]\d\d)(?=[ \-])")
+_xtext = re.compile(r"\+([0-9A-F]{2})")
+_final = re.compile(r"(?im)^final-recipient[ \t]*:")
+_gap = re.compile(r"\n[ \t]*\r?\n")
 _looks_so = re.compile(r"(?im)^(?:final|original)-recipient[ \t]*:")
 
 
@@ -38,10 +45,17 @@ def recipients_of(mail: Mail) -> Sequence[Recipient]:
     return tuple(dict.fromkeys(found[:MOST_RECIPIENTS]))
 
 
+def envelope_ids_of(mail: Mail) -> Sequence[str]:
+    """What the sender called the message when it was handed over (the ENVID of RFC 3461), decoded."""
+    found = (blocks_of(part.text[:4_000])[:1] for part in mail.parts if part.type in TYPES)
+    ids = (fields.get("original-envelope-id", "") for blocks in found for fields in blocks)
+    return [_xtext.sub(lambda match: chr(int(match[1], 16)), id.strip()) for id in ids if id][:5]
+
+
 def status_in(text: str) -> str | None:
     """The enhanced status code that stands in a text: that of a failure rather than one that says nothing."""
     codes = [".".join(match) for match in _status.findall(text[:4_000])]
-    telling = [code for code in codes if not code.endswith(".0.0") and code[0] != "2"]
+    telling = [code for code in codes if not code.endswith(VAGUE) and code[0] != "2"]
     return telling[0] if telling else codes[0] if codes else None
 
 
@@ -51,9 +65,19 @@ def code_in(text: str) -> str | None:
     return match[1] if match else None
 
 
+def _each_recipient(text: str) -> Sequence[str]:
+    """The text, cut where a recipient begins without an empty line before it, as AOL wrote it: where a group of fields
+    names a second one."""
+    cuts = [0]
+    for before, match in pairwise(_final.finditer(text)):
+        if not _gap.search(text, before.end(), match.start()):
+            cuts.append(match.start())
+    return [text[begin:end] for begin, end in pairwise([*cuts, len(text)])]
+
+
 def _recipients(text: str) -> list[Recipient]:
     found = []
-    for fields in blocks_of(text):
+    for fields in (fields for block in _each_recipient(text) for fields in blocks_of(block)):
         final, original = fields.get("final-recipient"), fields.get("original-recipient")
         if final is None and original is None and "action" not in fields:
             continue
@@ -76,6 +100,6 @@ def _recipients(text: str) -> list[Recipient]:
 def _best_status(field: str, diagnostic: str) -> str | None:
     """The field's code, unless the other server's own words hold one that says more."""
     own, said = status_in(field), status_in(diagnostic)
-    if own is None or (said is not None and (own.endswith(".0.0") or own in ("5.0.0", "4.0.0"))):
+    if own is None or (said is not None and own.endswith(VAGUE) and not said.endswith(".0.0")):
         return said or own
     return own

@@ -5,24 +5,40 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from email import message_from_bytes
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
-from email.policy import compat32
+from email.policy import Compat32
 from email.utils import getaddresses
 from html import unescape
 from typing import Final, NamedTuple
 
 LARGEST: Final = 512 * 1024
 """Bytes of a mail that are read: reports stand at its beginning, what is cut is the returned mail."""
+MOST_LINES: Final = 20_000
 MOST_PARTS: Final = 60
 DEEPEST: Final = 12
 LONGEST_TEXT: Final = 64 * 1024
 LONGEST_VALUE: Final = 2_000
+LONGEST_HEADER: Final = 10_000
+"""Characters of a header that are kept: the email package takes the square of its length to read some of them."""
 
+_FAULTS: Final = (ValueError, LookupError, TypeError, AttributeError, RecursionError, AssertionError, MessageError)
+"""What the email package raises of mails that were written to find its faults. A MessageError is no ValueError."""
 _tags = re.compile(r"<(?:br|/p|/div|/tr|/li|/h\d)\b[^<>]{0,200}>|<(?:style|script)\b[^<]*")
 _other_tags = re.compile(r"<[^<>]{0,2000}>")
 _boundary = re.compile(rb"(?i)boundary[ \t]*=")
 _field = re.compile(r"([!-9;-~]{1,100})[ \t]*:[ \t]?(.*)")
+
+
+class _ShortHeaders(Compat32):
+    def header_source_parse(self, sourcelines: Sequence[str]) -> tuple[str, str]:
+        """The name of a header, and the beginning of what it says."""
+        name, value = super().header_source_parse(list(sourcelines))
+        return name, value[:LONGEST_HEADER]
+
+
+_SHORT_HEADERS: Final = _ShortHeaders()
 
 
 class Part(NamedTuple):
@@ -53,15 +69,29 @@ class Mail(NamedTuple):
 
 def read_mail(data: bytes) -> Mail | None:
     """The mail, or None: nothing of it can be read as one."""
-    data = data[:LARGEST]
+    data = compact(data[:LARGEST], MOST_LINES)
     if len(_boundary.findall(data)) > MOST_PARTS:  # each level costs the parser a look at every line below
         return None
     try:
-        message = message_from_bytes(data, policy=compat32)
+        message = message_from_bytes(data, policy=_SHORT_HEADERS)
         parts = tuple(_leaves(message))
         return Mail(_headers(message), message.get_content_type(), _parameter(message, "report-type"), parts)
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, AssertionError, KeyError, IndexError):
-        return None  # the email package has its own faults with mails that were written to find them
+    except _FAULTS:
+        return None
+
+
+def compact(data: bytes, most: int) -> bytes:
+    """The first `most` lines, without the third and further empty ones in a row: parsers take time for each line,
+    however little it says."""
+    kept: list[bytes] = []
+    empty = 0
+    for line in data.splitlines(keepends=True):
+        empty = 0 if line.strip() else empty + 1
+        if empty < 3:
+            kept.append(line)
+            if len(kept) >= most:
+                break
+    return b"".join(kept)
 
 
 def fields_of(text: str) -> dict[str, str]:
@@ -170,7 +200,7 @@ def header_text(value: object) -> str:
         return line
     try:
         return str(make_header(decode_header(line)))[:LONGEST_VALUE]
-    except (ValueError, LookupError, TypeError):
+    except _FAULTS:
         return line
 
 

@@ -175,6 +175,14 @@ TABLE: Final[Sequence[Wording]] = (
             r"邮箱.{0,6}(?:冻结|停用)",
         ),
     ),
+    Wording(
+        "soft",
+        "Postfix (a name server that did not answer), procmail (its own fault, whatever it calls it)",
+        (
+            r"not found, try again",
+            r"procmail: (?:couldn'?t|can'?t|cannot) create",
+        ),
+    ),
     # The address, or its domain.
     Wording(
         "hard",
@@ -232,7 +240,7 @@ TABLE: Final[Sequence[Wording]] = (
     ),
     Wording(
         "hard",
-        "Exchange Online and Exchange (NDR codes of Microsoft Learn)",
+        "Exchange Online and Exchange (NDR codes of Microsoft Learn), Symantec Email Security.cloud (542)",
         (
             r"recipientnotfound",
             r"recipnotfound",
@@ -244,6 +252,7 @@ TABLE: Final[Sequence[Wording]] = (
             r"recipient address rejected: access denied",
             r"access denied, tag",
             r"no such (?:person|mail drop)",
+            r"\b542 \S+@\S+ rejected",
             r"recipient not authorized, in case of",
         ),
     ),
@@ -292,9 +301,13 @@ TABLE: Final[Sequence[Wording]] = (
 _compiled: Final = tuple((re.compile("|".join(row.patterns)), row.verdict) for row in TABLE)
 
 
+_wrapped: Final = re.compile(r"[45]\.\d\.\d - (?:unknown address error|other mail system problem) (?=[45]\d\d)")
+"""What Cisco's AsyncOS (IronPort) writes before another server's reply, whatever that says."""
+
+
 def verdict_of_words(text: str) -> Verdict | None:
     """What words mean; None: nothing in the table."""
-    plain = " ".join(text[:4_000].lower().split())
+    plain = _wrapped.sub("", " ".join(text[:4_000].lower().split()))
     for pattern, verdict in _compiled:
         if pattern.search(plain):
             return verdict

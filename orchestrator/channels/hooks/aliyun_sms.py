@@ -56,7 +56,7 @@ def beijing_time(event: Any, name: str) -> datetime | None:
 
 
 def _told(event: Any) -> Told | None:
-    address = number_of(text_in(event, "phone_number"))
+    address = number_of(text_in(event, "phone_number"), chinese=True)
     content = text_in(event, "content")
     if content is not None:
         if address is None:

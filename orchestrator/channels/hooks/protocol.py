@@ -26,11 +26,21 @@ class Posted(NamedTuple):
     at: datetime
 
 
+class Part(NamedTuple):
+    """Which part of a longer text this is: the number of all that belong together (`reference`), its place from 1 on,
+    and how many there are."""
+
+    reference: str
+    number: int
+    total: int
+
+
 class Told(NamedTuple):
     """One thing that a provider said. `event_id` is the same whenever it says the same thing again.
 
     `message_id` is ours, where the provider gives it back; `address` is whom it is about (a reply: who wrote). A
     `bounce` is for good (there is no such mailbox, the number is not in service), a `soft_bounce` is not.
+    `part`: `text` is a piece, and means nothing alone.
     """
 
     kind: ToldKind
@@ -42,6 +52,7 @@ class Told(NamedTuple):
     text: str | None = None
     url: str | None = None
     reason: str | None = None
+    part: Part | None = None
 
 
 class HookRefused(Exception):

@@ -37,17 +37,28 @@ def _hook_of(url: str) -> Hook | None:
 
 
 class AnyOf:
-    """Several accounts at one address: a request is whoever's signature fits."""
+    """Several accounts at one address: a request is for all whose signature fits, as two numbers of one app have it."""
 
     def __init__(self, provider: str, hooks: Sequence[Hook]) -> None:
         self.provider = provider
         self._hooks = tuple(hooks)
 
+    @property
+    def answers_get(self) -> bool:
+        """Whether one of them is asked by GET."""
+        return any(getattr(hook, "answers_get", False) for hook in self._hooks)
+
     def read(self, posted: Posted) -> Heard:
-        """See Hook. Where none takes it, the last one's refusal stands."""
-        for hook in self._hooks[:-1]:
+        """See Hook. What several take is said once; where none takes it, a refusal that tells most stands."""
+        heard: list[Heard] = []
+        refused: list[HookRefused] = []
+        for hook in self._hooks:
             try:
-                return hook.read(posted)
-            except HookRefused:
-                continue
-        return self._hooks[-1].read(posted)
+                heard.append(hook.read(posted))
+            except HookRefused as error:
+                refused.append(error)
+        if not heard:  # one that could not be read is kept for people, a wrong signature is not
+            raise next((error for error in refused if error.status not in (401, 403)), refused[-1])
+        first = next((one for one in heard if one.answer), heard[0])
+        told = tuple(dict.fromkeys(told for one in heard for told in one.told))
+        return first._replace(told=told, visit=next((one.visit for one in heard if one.visit), None))

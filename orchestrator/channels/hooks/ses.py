@@ -12,6 +12,7 @@ from orchestrator.channels.hooks.sns import Fetch, SnsReader, confirmation_url
 from orchestrator.channels.message_mark import MARK, id_of
 from orchestrator.channels.mime import ID_HEADER
 from orchestrator.channels.providers.wire import Lost, NotSent, ProviderWire
+from orchestrator.core.verp import unmarked_id
 
 _KINDS: Final[Mapping[str, tuple[ToldKind, str]]] = {
     "Send": ("sent", "send"),
@@ -114,5 +115,5 @@ def _our_id(event: Any) -> str | None:
     for header in headers[:200] if isinstance(headers, list) else ():
         if (text_in(header, "name") or "").lower() == ID_HEADER.lower():
             value = text_in(header, "value")
-            return None if value is None else unquote(value, errors="ignore") or None
+            return None if value is None else unmarked_id(unquote(value, errors="ignore")) or None
     return None

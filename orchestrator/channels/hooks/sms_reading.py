@@ -11,7 +11,7 @@ from orchestrator.channels.hooks.reading import clean, text_in
 
 MOST_FIELDS: Final = 200
 CHINA: Final = "86"
-_chinese_mobile = re.compile(r"1[0-9]{10}").fullmatch
+_chinese_mobile = re.compile(r"1[3-9][0-9]{9}").fullmatch
 _digits = re.compile(r"[1-9][0-9]{6,14}").fullmatch
 _NO_SUCH_NUMBER: Final = re.compile(
     r"空号|号码不存在|非法号码|\bMK:0001\b|not in service|invalid number", re.IGNORECASE
@@ -30,9 +30,10 @@ def form_of(body: bytes) -> list[tuple[str, str]]:
         raise HookRefused(400, "the body is no form") from None
 
 
-def number_of(text: str | None, nation: str | None = None) -> str | None:
+def number_of(text: str | None, nation: str | None = None, chinese: bool = False) -> str | None:
     """A number in E.164 from how a provider writes it: with a plus, with 00, as bare digits after the country's code
-    (`nation`: that code, where it stands apart), or as a mobile number of mainland China. None: it is none."""
+    (`nation`: that code, where it stands apart), or, of a Chinese provider alone, as a mobile number of mainland China:
+    to any other the same digits are a number of North America. None: it is none."""
     if text is None:
         return None
     bare = text.strip().replace(" ", "").replace("-", "")
@@ -43,7 +44,7 @@ def number_of(text: str | None, nation: str | None = None) -> str | None:
     elif nation is not None and nation.isascii() and nation.lstrip("+").isdigit():
         code = nation.lstrip("+")
         bare = bare if bare.startswith(code) and len(bare) > 11 else code + bare
-    elif _chinese_mobile(bare):
+    elif chinese and _chinese_mobile(bare):
         bare = CHINA + bare
     return f"+{bare}" if bare.isascii() and _digits(bare) else None
 

@@ -47,7 +47,7 @@ def hook_of(parts: SplitResult, options: ChannelOptions) -> Hook:
 
 
 def _told(event: Any) -> Told | None:
-    address = number_of(text_in(event, "mobile"), text_in(event, "nationcode"))
+    address = number_of(text_in(event, "mobile"), text_in(event, "nationcode"), chinese=True)
     text, status = text_in(event, "text"), text_in(event, "report_status")
     if status is None:
         if text is None or address is None:

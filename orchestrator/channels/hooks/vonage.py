@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import SplitResult
 
-from orchestrator.channels.hooks.protocol import Heard, Hook, HookRefused, Posted, Told, ToldKind
+from orchestrator.channels.hooks.protocol import Heard, Hook, HookRefused, Part, Posted, Told, ToldKind
 from orchestrator.channels.hooks.reading import (
     ClosedHook,
     clean,
@@ -34,6 +34,7 @@ METHODS: Final = ("sha256", "sha512", "sha1", "md5", "md5hash")
 _STATUSES: Final[Mapping[str, ToldKind]] = {
     "delivered": "delivered", "accepted": "sent", "expired": "soft_bounce", "failed": "failed", "rejected": "failed",
 }  # fmt: skip
+MOST_PARTS: Final = 20
 _NO_SUCH_NUMBER: Final = frozenset({"3", "9"})
 """Absent for good, or no number of anybody (its codes of errors in delivery receipts)."""
 _NOT_NOW: Final = frozenset({"2", "7", "8", "12", "15"})
@@ -92,6 +93,18 @@ def _fields(posted: Posted) -> dict[str, str]:
     return fields
 
 
+def _part(fields: Mapping[str, str]) -> Part | None:
+    """Which part of a longer text it is (`concat`)."""
+    if (fields.get("concat") or "").lower() != "true":
+        return None
+    number, total = (fields.get(f"concat-{name}") or "" for name in ("part", "total"))
+    if not all(text.isascii() and text.isdigit() and len(text) < 4 for text in (number, total)):
+        return None
+    if not 1 <= int(number) <= int(total) <= MOST_PARTS or int(total) == 1:
+        return None
+    return Part((fields.get("concat-ref") or "")[:40], int(number), int(total))
+
+
 def _told(fields: Mapping[str, str]) -> Told | None:
     sid = fields.get("messageId") or fields.get("message-id")
     address = number_of(fields.get("msisdn"))
@@ -100,8 +113,10 @@ def _told(fields: Mapping[str, str]) -> Told | None:
     if "text" in fields and "status" not in fields:
         if address is None:
             return None
-        at = instant_in(dict(fields), "timestamp")
-        return Told("reply", "sms", event_id(sid, "reply"), address=address, at=at, text=clean(fields["text"]))
+        came = {"at": f"{fields.get('message-timestamp')}Z"}  # in UTC, which it does not say
+        at = instant_in(came, "at") or instant_in(dict(fields), "timestamp")
+        id, text = event_id(sid, "reply"), clean(fields["text"])
+        return Told("reply", "sms", id, address=address, at=at, text=text, part=_part(fields))
     kind = _STATUSES.get(fields.get("status") or "")
     code = fields.get("err-code") or "0"
     if kind is None:

@@ -6,6 +6,7 @@ taken: its signature covers a time and a number, and not a word of what is said.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from hashlib import sha1
@@ -107,6 +108,10 @@ class WechatHook:
         return Told("reply", "wechat", id, None, address, at, text)
 
 
+_coded = re.compile(r"\s*<\?xml[^>]*encoding\s*=\s*[\"'](?!utf-?8[\"'])", re.IGNORECASE).match
+"""Says that it is to be read as something else than UTF-8."""
+
+
 def _query(posted: Posted) -> dict[str, str]:
     try:
         found = parse_qs(urlsplit(posted.url).query, max_num_fields=50)
@@ -119,7 +124,11 @@ def _xml(body: bytes) -> dict[str, str]:
     """The texts of the first level by their names. Raises HookRefused; a document that declares entities is refused."""
     if len(body) > LARGEST // 4:
         raise HookRefused(413, "the body is too large for a message")
-    if b"<!" in body.replace(b"<![CDATA[", b""):
+    try:
+        text = body.decode("utf-8")  # the platform's only form; in others the check below would see nothing
+    except UnicodeDecodeError:
+        raise HookRefused(400, "the body is no UTF-8") from None
+    if "\x00" in text or "<!" in text.replace("<![CDATA[", "") or _coded(text[:200]):
         raise HookRefused(400, "the body declares something, which a message does not")
     try:
         root: Any = ElementTree.fromstring(body)  # nothing is declared in it, so that nothing grows

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from orchestrator.channels.protocol import Answer, Outgoing
 from orchestrator.channels.providers.wire import Lost, NotSent, ProviderWire, Reply
@@ -59,6 +59,19 @@ class ProviderChannel:
     def answer(self, reply: Reply, message: Outgoing) -> Answer:
         """What the provider said about it."""
         return by_status(reply, self.provider)
+
+    def look(self) -> Call | None:
+        """A request that sends nothing, and that is answered to whom the provider knows; None: there is none."""
+        return None
+
+    def trouble(self, said: Any) -> tuple[str, str] | None:
+        """What an answer to `look` (as JSON) says against sending, and what to do; None: nothing."""
+        return None
+
+    def looked(self) -> Reply | None:
+        """Make the request of `look`. Raises NotSent, Lost."""
+        call = self.look()
+        return None if call is None else self._wire.call(*call)
 
     def send(self, messages: Sequence[Outgoing]) -> Sequence[Answer]:
         """Each in a request of its own, `width` at once."""

@@ -57,6 +57,10 @@ class AliyunSmsChannel(ProviderChannel):
         self._signature = signature
         self._base = base
 
+    def look(self) -> Call:
+        """A name that signs, out of its list."""
+        return signed_call(self._access, self._base, "QuerySmsSignList", VERSION, {"PageIndex": "1", "PageSize": "1"})
+
     def request(self, message: Outgoing) -> Call:
         """See ProviderChannel."""
         parts = sms_parts(message)

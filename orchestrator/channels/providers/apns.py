@@ -25,6 +25,7 @@ from orchestrator.errors import UsageError
 
 PRODUCTION: Final = "https://api.push.apple.com"
 SANDBOX: Final = "https://api.sandbox.push.apple.com"
+NOBODY: Final = "0" * 64
 RENEWED_AFTER: Final = 50 * 60.0
 MOST_BYTES: Final = 4_096
 _GONE: Final = ("Unregistered", "ExpiredToken")
@@ -67,6 +68,27 @@ class Apns:
         self._base = base
         self._clock = clock
         self._token = KeptToken(self._signed, clock)
+
+    def ready(self) -> None:
+        """Its tokens are signed here, in a moment."""
+
+    def check(self) -> Answer:
+        """A message to a device that nobody has: Apple looks at our token and topic first, and at the device then."""
+        headers = {
+            "authorization": f"bearer {self._token.get()}",
+            "apns-topic": self._topics[0],
+            "apns-push-type": "alert",
+        }
+        body = b'{"aps":{"alert":"check"}}'
+        try:
+            reply = self._wire.call("POST", f"{self._base}/3/device/{NOBODY}", headers, body)
+        except (NotSent, Lost) as error:
+            return Answer("retry", printable(f"APNs cannot be reached: {error}"), down=True)
+        said = reply.json()
+        reason = said.get("reason") if isinstance(said, dict) else None
+        if reply.status in (400, 410) and reason in ("BadDeviceToken", "DeviceTokenNotForTopic", *_GONE):
+            return Answer("accepted", "APNs knows the key")
+        return Answer("rejected", printable(f"APNs refuses us: {reason or f'status {reply.status}'}"))
 
     def push(self, push: Push, device: Device) -> Answer:
         """One message to one installation of an app."""

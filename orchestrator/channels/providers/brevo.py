@@ -7,7 +7,7 @@ message that is tried again later is sent again. So the channel does not count a
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from uuid import UUID
 
@@ -15,37 +15,27 @@ from orchestrator.channels.message_mark import MARK
 from orchestrator.channels.mime_headers import Mailbox
 from orchestrator.channels.protocol import Answer, Attachment, Outgoing
 from orchestrator.channels.providers.adapter import (
-    WIDTH,
     Call,
-    ProviderChannel,
     Refused,
     by_status,
     printable,
     reference_of,
 )
 from orchestrator.channels.providers.email_parts import base64_of, email_parts
-from orchestrator.channels.providers.wire import ProviderWire, Reply
+from orchestrator.channels.providers.json_mail import JsonMailChannel
+from orchestrator.channels.providers.wire import Reply
 
 
-class BrevoChannel(ProviderChannel):
+class BrevoChannel(JsonMailChannel):
     """Mail through one account of Brevo."""
 
     provider = "Brevo"
+    SEND = "/v3/smtp/email"
+    LOOK = "/v3/account"
 
-    def __init__(
-        self,
-        wire: ProviderWire,
-        key: str,
-        base: str,
-        *,
-        default_sender: str | None = None,
-        width: int = WIDTH,
-        rate: float | None = None,
-    ) -> None:
-        super().__init__(wire, width, rate)
-        self._headers = {"api-key": key, "Content-Type": "application/json", "Accept": "application/json"}
-        self._url = f"{base}/v3/smtp/email"
-        self._default_sender = default_sender
+    def proof(self, key: str) -> Mapping[str, str]:
+        """See JsonMailChannel."""
+        return {"api-key": key, "Accept": "application/json"}
 
     def request(self, message: Outgoing) -> Call:
         """See ProviderChannel."""

@@ -67,6 +67,10 @@ class DirectMailChannel(ProviderChannel):
         self._tag = tag
         self._tracking = tracking
 
+    def look(self) -> Call:
+        """The account and its quotas."""
+        return signed_call(self._access, self._base, "DescAccountSummary", VERSION, {})
+
     def request(self, message: Outgoing) -> Call:
         """See ProviderChannel."""
         parts = email_parts(message, self._default_sender)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
@@ -20,6 +21,7 @@ from orchestrator.channels.providers.signing_jwt import (
     KeptToken,
     Lease,
     PrivateKey,
+    TokenLate,
     private_key,
     read_secret_file,
     signed_jwt,
@@ -88,13 +90,32 @@ class Fcm:
         self._url = f"{base or BASE}/v1/projects/{quote(account.project, safe='')}/messages:send"
         self._token = KeptToken(self._bought, clock)
 
+    def ready(self) -> None:
+        """Have an access token."""
+        with suppress(NotSent, NoToken, TokenLate):
+            self._token.get()
+
+    def check(self) -> Answer:
+        """A token, and a message that FCM looks at and does not send (`validate_only`)."""
+        message = {"topic": "orchestrator-check", "notification": {"title": "check"}}
+        body = json.dumps({"validate_only": True, "message": message}).encode("ascii")
+        for _ in range(2):
+            answer = self._handed_over(body, Device("fcm", "check"))
+            if answer.reason is None or "access token" not in answer.reason:
+                break
+        return answer._replace(reason="FCM knows the service account") if answer.outcome == "accepted" else answer
+
     def push(self, push: Push, device: Device) -> Answer:
         """One message to one installation of an app."""
-        body = json.dumps({"message": message_of(push, device)}).encode("ascii")
+        return self._handed_over(json.dumps({"message": message_of(push, device)}).encode("ascii"), device)
+
+    def _handed_over(self, body: bytes, device: Device) -> Answer:
         try:
             token = self._token.get()
             headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
             reply = self._wire.call("POST", self._url, headers, body)
+        except TokenLate as error:
+            return Answer("retry", str(error), after=1.0)
         except (NotSent, NoToken) as error:
             return Answer("retry", printable(f"FCM cannot be reached: {error}"), down=True)
         except Lost as error:

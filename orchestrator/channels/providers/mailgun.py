@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from hashlib import blake2b
+from typing import Any
 from urllib.parse import quote
 
 from orchestrator.channels.message_mark import MARK, mark_of
@@ -43,9 +44,22 @@ class MailgunChannel(ProviderChannel):
     ) -> None:
         super().__init__(wire, width, rate)
         self._authorization = f"Basic {b64encode(f'api:{key}'.encode()).decode('ascii')}"
-        self._url = f"{base}/v3/{quote(domain, safe='')}/messages.mime"
+        self._base, self._domain = base, quote(domain, safe="")
+        self._url = f"{base}/v3/{self._domain}/messages.mime"
         self._default_sender = default_sender
         self._tracking = tracking
+
+    def look(self) -> Call:
+        """The domain, as it knows it."""
+        return Call("GET", f"{self._base}/v3/domains/{self._domain}", {"Authorization": self._authorization})
+
+    def trouble(self, said: Any) -> tuple[str, str] | None:
+        """Whether the domain may send."""
+        domain = said.get("domain") if isinstance(said, dict) else None
+        state = domain.get("state") if isinstance(domain, dict) else None
+        if not isinstance(state, str) or state == "active":
+            return None
+        return f"its domain is {printable(state)}", "verify the domain in Mailgun's console"
 
     def request(self, message: Outgoing) -> Call:
         """See ProviderChannel."""

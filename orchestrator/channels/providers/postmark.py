@@ -44,11 +44,16 @@ class PostmarkChannel(ProviderChannel):
             "Content-Type": "application/json",
             "Accept": "application/json",
         }
+        self._base = base
         self._url = f"{base}/email"
         self._default_sender = default_sender
         self._stream = stream
         self._bulk = bulk
         self._tracking = tracking
+
+    def look(self) -> Call:
+        """The server that the token is of."""
+        return Call("GET", f"{self._base}/server", self._headers)
 
     def request(self, message: Outgoing) -> Call:
         """See ProviderChannel."""
@@ -81,6 +86,7 @@ class PostmarkChannel(ProviderChannel):
         found = reply.json()
         body = found if isinstance(found, dict) else {}
         code, said = body.get("ErrorCode"), str(body.get("Message") or "")
+        code = code if code is None or isinstance(code, int) else -1
         if 200 <= reply.status < 300 and code in (0, None):
             return Answer("accepted", reference=reference_of(body.get("MessageID")))
         words = printable(f"{self.provider} answered {code}: {said}")

@@ -10,7 +10,9 @@ Files lie below the project's folder. Whatever is left out is not sent to: a dev
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import monotonic
 from typing import Final
 from urllib.parse import SplitResult
 
@@ -20,7 +22,7 @@ from orchestrator.channels.providers.adapter import WIDTH, ProviderChannel, Refu
 from orchestrator.channels.providers.apns import PRODUCTION, SANDBOX, Apns, apns_wire
 from orchestrator.channels.providers.fcm import Fcm, read_service_account
 from orchestrator.channels.providers.push_messages import Push, PushService, push_of
-from orchestrator.channels.providers.signing_jwt import elliptic_key, read_secret_file
+from orchestrator.channels.providers.signing_jwt import HAD_WITHIN, elliptic_key, read_secret_file
 from orchestrator.channels.providers.web_push import Vapid, WebPush, host_names
 from orchestrator.channels.providers.wire import TIMEOUT, ProviderWire
 from orchestrator.core.devices import Device, device_of
@@ -28,35 +30,68 @@ from orchestrator.errors import UsageError
 
 SHORT_TIMEOUT: Final = 10.0
 """Seconds for one device: a message has up to ten, and its claim lasts a minute."""
+ALL_WITHIN: Final = 50.0
+"""Seconds for all of them, however late the last of them began."""
+DEVICES_AT_ONCE: Final = 4
+"""For each message that may be on its way."""
 LONGEST_TIMEOUT: Final = 45.0
 MOST_WIDTH: Final = 100
 
 
 class PushChannel(ProviderChannel):
-    """Every device of a message, one after the other; several messages at once."""
+    """Several devices of a message at once, and several messages. `timeout`: seconds for one device."""
 
     provider = "push"
 
-    def __init__(self, services: Mapping[str, PushService], width: int = WIDTH, rate: float | None = None) -> None:
+    def __init__(
+        self,
+        services: Mapping[str, PushService],
+        width: int = WIDTH,
+        rate: float | None = None,
+        timeout: float = SHORT_TIMEOUT,
+    ) -> None:
         super().__init__(ProviderWire(1), width, rate)
         self._services = services
+        self._last_begin = max(HAD_WITHIN, ALL_WITHIN - timeout)
+        self._hands = ThreadPoolExecutor(width * DEVICES_AT_ONCE, thread_name_prefix="push-device")
 
     def close(self) -> None:
         """Give back connections and threads."""
         super().close()
+        self._hands.shutdown(wait=False, cancel_futures=True)
         for service in self._services.values():
             service.close()
 
+    def check(self) -> Answer:
+        """Whether every service knows us, in words."""
+        found = {kind: service.check() for kind, service in self._services.items()}
+        said = printable("; ".join(f"{kind}: {answer.reason}" for kind, answer in found.items()))
+        return next(
+            (a._replace(reason=said) for a in found.values() if a.outcome != "accepted"), Answer("accepted", said)
+        )
+
     def _send_one(self, message: Outgoing) -> Answer:
+        began_at = monotonic()
         try:
             devices = [device_of(given) for given in (message.provider or {}).get("devices") or ()]
             push = push_of(message)
         except Refused as error:
             return Answer("rejected", printable(str(error)))
-        found = [self._push(push, device) for device in devices if device is not None]
-        return joined(found)
+        known = [device for device in devices if device is not None]
+        for kind in dict.fromkeys(device.kind for device in known):
+            if (service := self._services.get(kind)) is not None:
+                service.ready()
+        if monotonic() - began_at > HAD_WITHIN:  # nothing went: the message is checked again first
+            return Answer("retry", "getting ready for push took too long", after=1.0)
+        # What was allowed when the message was checked may be withdrawn a second later.
+        until = began_at + (self._last_begin if message.klass == "transactional" else HAD_WITHIN)
+        if len(known) < 2:
+            return joined([self._push(push, device, until) for device in known])
+        return joined(list(self._hands.map(lambda device: self._push(push, device, until), known)))
 
-    def _push(self, push: Push, device: Device) -> Answer:
+    def _push(self, push: Push, device: Device, until: float) -> Answer:
+        if monotonic() > until:
+            return Answer("retry", f"{device.reference} was not reached in time", after=1.0)
         service = self._services.get(device.kind)
         if service is None:
             return Answer("rejected", f"nothing is configured for devices of the kind {device.kind}")
@@ -93,6 +128,7 @@ def _push(parts: SplitResult, options: ChannelOptions, base_dir: Path) -> Channe
     if parts.netloc or parts.path.strip("/"):
         raise UsageError("the address of push has no host; write push:?vapid=FILE&subject=mailto:...", "bad_setting")
     width = int(options.number("width", WIDTH, 1, MOST_WIDTH))
+    hands = width * DEVICES_AT_ONCE
     timeout = options.number("timeout", SHORT_TIMEOUT, 0.1, min(LONGEST_TIMEOUT, TIMEOUT * 2))
     base = (options.text("base") or "").rstrip("/") or None
     services: dict[str, PushService] = {}
@@ -104,15 +140,15 @@ def _push(parts: SplitResult, options: ChannelOptions, base_dir: Path) -> Channe
         key = elliptic_key(read_secret_file(base_dir, vapid, f"vapid={vapid}"), f"vapid={vapid}")
         web_base = None if base is None else f"{base}/web"
         hosts = host_names(options.text("hosts"))
-        services["web"] = WebPush(ProviderWire(width, timeout), Vapid(key, subject), hosts, web_base)
+        services["web"] = WebPush(ProviderWire(hands, timeout), Vapid(key, subject), hosts, web_base)
     if fcm is not None:
         fcm_base = None if base is None else f"{base}/fcm"
-        services["fcm"] = Fcm(ProviderWire(width, timeout), read_service_account(base_dir, fcm), fcm_base)
+        services["fcm"] = Fcm(ProviderWire(hands, timeout), read_service_account(base_dir, fcm), fcm_base)
     if apns is not None:
-        services["apns"] = _apns(apns, options, base_dir, width, timeout, base)
+        services["apns"] = _apns(apns, options, base_dir, hands, timeout, base)
     if not services:
         raise UsageError("the address of push names no way to send: vapid=, fcm= or apns=", "bad_setting")
-    return PushChannel(services, width, options.rate())
+    return PushChannel(services, width, options.rate(), timeout)
 
 
 def _apns(name: str, options: ChannelOptions, base_dir: Path, width: int, timeout: float, base: str | None) -> Apns:

@@ -41,6 +41,14 @@ class Push(NamedTuple):
 class PushService(Protocol):
     """One way to devices: a browser's push service, FCM, or APNs."""
 
+    def ready(self) -> None:
+        """Get what is needed before anything is handed over (an access token), as far as it can be had. Never
+        raises."""
+
+    def check(self) -> Answer:
+        """Whether the service knows us, without sending anything: `reason` says in words how it stands. Never
+        raises."""
+
     def push(self, push: Push, device: Device) -> Answer:
         """Hand one message over for one device. `Answer.gone` names the device where it is no longer known. Never
         raises but Refused."""

@@ -6,31 +6,19 @@ import json
 
 from orchestrator.channels.message_mark import MARK
 from orchestrator.channels.protocol import Answer, Attachment, Outgoing
-from orchestrator.channels.providers.adapter import WIDTH, Call, ProviderChannel, by_status, printable, reference_of
+from orchestrator.channels.providers.adapter import Call, by_status, printable, reference_of
 from orchestrator.channels.providers.email_parts import base64_of, email_parts, written
-from orchestrator.channels.providers.wire import ProviderWire, Reply
+from orchestrator.channels.providers.json_mail import JsonMailChannel
+from orchestrator.channels.providers.wire import Reply
 
 
-class ResendChannel(ProviderChannel):
+class ResendChannel(JsonMailChannel):
     """Mail through one account of Resend."""
 
     provider = "Resend"
     idempotent = True
-
-    def __init__(
-        self,
-        wire: ProviderWire,
-        key: str,
-        base: str,
-        *,
-        default_sender: str | None = None,
-        width: int = WIDTH,
-        rate: float | None = None,
-    ) -> None:
-        super().__init__(wire, width, rate)
-        self._authorization = f"Bearer {key}"
-        self._url = f"{base}/emails"
-        self._default_sender = default_sender
+    SEND = "/emails"
+    LOOK = "/domains"
 
     def request(self, message: Outgoing) -> Call:
         """See ProviderChannel."""
@@ -50,11 +38,7 @@ class ResendChannel(ProviderChannel):
             body["reply_to"] = [written(box) for box in parts.reply_to]
         if parts.attachments:
             body["attachments"] = [_attached(file) for file in parts.attachments]
-        headers = {
-            "Authorization": self._authorization,
-            "Content-Type": "application/json",
-            "Idempotency-Key": parts.mark,
-        }
+        headers = {**self._headers, "Idempotency-Key": parts.mark}
         return Call("POST", self._url, headers, json.dumps(body).encode("ascii"))
 
     def answer(self, reply: Reply, message: Outgoing) -> Answer:

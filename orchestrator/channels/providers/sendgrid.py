@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from orchestrator.channels.message_mark import MARK
 from orchestrator.channels.mime_headers import Mailbox
 from orchestrator.channels.protocol import Answer, Attachment, Outgoing
-from orchestrator.channels.providers.adapter import WIDTH, Call, ProviderChannel, by_status, reference_of
+from orchestrator.channels.providers.adapter import Call, by_status, reference_of
 from orchestrator.channels.providers.email_parts import base64_of, email_parts
+from orchestrator.channels.providers.json_mail import JsonMailChannel
 from orchestrator.channels.providers.wire import ProviderWire, Reply
 
 
-class SendGridChannel(ProviderChannel):
+class SendGridChannel(JsonMailChannel):
     """Mail through one account of SendGrid. `tracking`: whether it may count opens and clicks in its own way."""
 
     provider = "SendGrid"
+    SEND = "/v3/mail/send"
+    LOOK = "/v3/scopes"
 
     def __init__(
         self,
@@ -25,18 +29,20 @@ class SendGridChannel(ProviderChannel):
         key: str,
         base: str,
         *,
-        default_sender: str | None = None,
         tracking: bool = False,
-        width: int = WIDTH,
-        rate: float | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        **common: Any,
     ) -> None:
-        super().__init__(wire, width, rate)
-        self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-        self._url = f"{base}/v3/mail/send"
-        self._default_sender = default_sender
+        super().__init__(wire, key, base, **common)
         self._tracking = tracking
         self._clock = clock
+
+    def trouble(self, said: Any) -> tuple[str, str] | None:
+        """Whether it may send."""
+        scopes = said.get("scopes") if isinstance(said, dict) else None
+        if not isinstance(scopes, list) or "mail.send" in scopes:
+            return None
+        return "its key may not send", "give it the right Mail Send"
 
     def request(self, message: Outgoing) -> Call:
         """See ProviderChannel."""

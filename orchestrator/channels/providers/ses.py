@@ -9,7 +9,7 @@ import json
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from orchestrator.channels.message_mark import MARK, mark_of
 from orchestrator.channels.protocol import Answer, Outgoing
@@ -53,10 +53,26 @@ class SesChannel(ProviderChannel):
     ) -> None:
         super().__init__(wire, width, rate)
         self._access = access
+        self._base = base
         self._url = f"{base}{PATH}"
         self._default_sender = default_sender
         self._configuration_set = configuration_set
         self._clock = clock
+
+    def look(self) -> Call:
+        """The account, as this region knows it (GetAccount)."""
+        url = f"{self._base}/v2/email/account"
+        return Call("GET", url, signed_headers(self._access, "GET", url, {}, b"", self._clock()))
+
+    def trouble(self, said: Any) -> tuple[str, str] | None:
+        """Whether sending is allowed, and to everybody."""
+        if not isinstance(said, dict):
+            return None
+        if said.get("SendingEnabled") is False:
+            return "it has paused this account's sending", "look at the account dashboard of SES"
+        if said.get("ProductionAccessEnabled") is False:
+            return "the account is in the sandbox: it sends to verified addresses only", "ask SES for production access"
+        return None
 
     def request(self, message: Outgoing) -> Call:
         """See ProviderChannel."""

@@ -7,6 +7,7 @@ import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import jwt
@@ -22,6 +23,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from orchestrator.errors import UsageError
 
 PrivateKey: TypeAlias = EllipticCurvePrivateKey | RSAPrivateKey
+HAD_WITHIN: Final = 1.0
+"""Seconds: whatever takes longer lies between the last check of a message and its hand-over."""
+FAILED_FOR: Final = 60.0
+"""Seconds for which nobody waits again for what did not come after a while."""
 LARGEST_KEY_FILE: Final = 20_000
 """Bytes."""
 
@@ -33,22 +38,45 @@ class Lease(NamedTuple):
     until: float
 
 
+class TokenLate(Exception):
+    """Getting a token took so long that the message has to be checked again before it is handed over."""
+
+
 class KeptToken:
     """A token that is made anew when its time is over, or when a provider no longer takes it. Safe for several threads:
-    one of them asks, the others wait for what it gets."""
+    one of them asks, the others wait for what it gets, and for a while for no more after it got nothing for long."""
 
     def __init__(self, make: Callable[[], Lease], clock: Callable[[], float]) -> None:
         self._make = make
         self._clock = clock
         self._lock = threading.Lock()
         self._lease: Lease | None = None
+        self._failed: Exception | None = None
+        self._failed_until = 0.0
 
     def get(self) -> str:
-        """The token in force. Raises whatever `make` raises."""
+        """The token in force. Raises whatever `make` raises, and TokenLate: the next call has it at once."""
+        began_at = monotonic()
         with self._lock:
             if self._lease is None or self._clock() >= self._lease.until:
-                self._lease = self._make()
-            return self._lease.token
+                self._lease = self._made()
+            token = self._lease.token
+        if (took := monotonic() - began_at) > HAD_WITHIN:
+            raise TokenLate(f"the access token took {took:.1f} s")
+        return token
+
+    def _made(self) -> Lease:
+        began_at = monotonic()
+        if self._failed is not None and began_at < self._failed_until:
+            raise self._failed.with_traceback(None)
+        try:
+            lease = self._make()
+        except Exception as error:
+            slow = monotonic() - began_at > HAD_WITHIN
+            self._failed, self._failed_until = (error, monotonic() + FAILED_FOR) if slow else (None, 0.0)
+            raise
+        self._failed = None
+        return lease
 
     def refused(self, token: str) -> None:
         """The provider did not take this one: the next `get` makes another, unless somebody did meanwhile."""

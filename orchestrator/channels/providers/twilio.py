@@ -65,6 +65,10 @@ class TwilioChannel(ProviderChannel):
         self._service = service
         self._callback = callback
 
+    def look(self) -> Call:
+        """The account's last message: an API key may not read the account itself."""
+        return Call("GET", f"{self._url}?PageSize=1", self._headers)
+
     def request(self, message: Outgoing) -> Call:
         """See ProviderChannel."""
         parts = sms_parts(message)

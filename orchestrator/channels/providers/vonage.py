@@ -3,6 +3,7 @@ code for each of its segments (https://developer.vonage.com/en/api/sms, "SMS sta
 
 from __future__ import annotations
 
+from base64 import b64encode
 from hashlib import blake2b
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -48,9 +49,16 @@ class VonageChannel(ProviderChannel):
     ) -> None:
         super().__init__(wire, width, rate)
         self._account = {"api_key": key, "api_secret": secret}
+        self._base = base
         self._url = f"{base}/sms/json"
         self._senders = senders
         self._callback = {"callback": callback} if callback is not None else {}
+
+    def look(self) -> Call:
+        """What the account has left."""
+        pair = f"{self._account['api_key']}:{self._account['api_secret']}"
+        headers = {"Authorization": "Basic " + b64encode(pair.encode()).decode("ascii"), "Accept": "application/json"}
+        return Call("GET", f"{self._base}/account/get-balance", headers)
 
     def request(self, message: Outgoing) -> Call:
         """See ProviderChannel."""

@@ -117,6 +117,14 @@ class WebPush:
         self._hosts = (*HOSTS, *hosts)
         self._base = base
 
+    def ready(self) -> None:
+        """Its tokens are signed here, in a moment."""
+
+    def check(self) -> Answer:
+        """A key can sign or not; no service knows it before a browser has subscribed with it."""
+        self._vapid.authorization("https://push.example.com")
+        return Answer("accepted", "the VAPID key signs")
+
     def push(self, push: Push, device: Device) -> Answer:
         """One message to one browser."""
         target = self._target(device.token)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from orchestrator.channels.protocol import Answer, Outgoing
 from orchestrator.channels.providers.adapter import WIDTH, Call, ProviderChannel, Refused, by_status, printable
-from orchestrator.channels.providers.signing_jwt import KeptToken, Lease
+from orchestrator.channels.providers.signing_jwt import KeptToken, Lease, TokenLate
 from orchestrator.channels.providers.wire import Lost, NotSent, ProviderWire, Reply
 
 EARLIER: Final = 300.0
@@ -52,6 +52,10 @@ class WeixinChannel(ProviderChannel):
         """The request for an access token."""
         raise NotImplementedError
 
+    def look(self) -> Call:
+        """A token, which is the same for all who ask."""
+        return self.token_call()
+
     def message_call(self, message: Outgoing) -> tuple[str, dict[str, Any]]:
         """Path and body of one message. Raises Refused."""
         raise NotImplementedError
@@ -78,6 +82,8 @@ class WeixinChannel(ProviderChannel):
                 token = self._token.get()
                 url = f"{self._base}{path}?access_token={quote(token, safe='')}"
                 reply = self._wire.call("POST", url, {"Content-Type": "application/json"}, data)
+            except TokenLate as error:
+                return Answer("retry", str(error), after=1.0)
             except (NotSent, NoToken) as error:
                 return Answer("retry", printable(f"{self.provider} cannot be reached: {error}"), down=True)
             except Lost as error:

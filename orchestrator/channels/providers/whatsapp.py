@@ -55,6 +55,10 @@ class WhatsappChannel(ProviderChannel):
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self._url = f"{base}/{version}/{quote(number_id, safe='')}/messages"
 
+    def look(self) -> Call:
+        """The phone number, as Meta knows it."""
+        return Call("GET", f"{self._url.removesuffix('/messages')}?fields=id", self._headers)
+
     def request(self, message: Outgoing) -> Call:
         """A template where the fields name one, else the text."""
         address = phone_number(message.to, None)

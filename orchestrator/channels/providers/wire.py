@@ -6,12 +6,12 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
-from time import monotonic
 from typing import Any, Final, NamedTuple
 
 import httpx2
 
 from orchestrator import __version__
+from orchestrator.channels.providers.timed_network import CallClock, TimedTransport
 
 TIMEOUT: Final = 20.0
 """Seconds for a whole call, unless the channel's URL says otherwise: a claim ends after a minute."""
@@ -57,12 +57,13 @@ class ProviderWire:
         self._limits = httpx2.Limits(max_connections=width, max_keepalive_connections=width)
         self._http2 = http2
         self._verify = verify
+        self._clock = CallClock()
         self._client: httpx2.Client | None = None
         self._lock = threading.Lock()
 
     def call(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Reply:
         """One call. Raises NotSent, Lost. Redirects are not followed: a provider that moved is configured anew."""
-        end = monotonic() + self._timeout
+        self._clock.begin(self._timeout)
         try:
             with self._open().stream(
                 method, url, headers={"User-Agent": f"orchestrator/{__version__}", **headers}, content=body
@@ -72,8 +73,6 @@ class ProviderWire:
                     found += piece
                     if len(found) > LARGEST_ANSWER:
                         break
-                    if monotonic() > end:  # each single read is in time, all of them together are not
-                        raise Lost("the answer drips")
                 names = {name.lower(): value for name, value in answer.headers.items()}
                 return Reply(answer.status_code, names, bytes(found[:LARGEST_ANSWER]))
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol) as error:
@@ -95,9 +94,7 @@ class ProviderWire:
             if self._client is None:
                 self._client = httpx2.Client(
                     timeout=httpx2.Timeout(self._timeout, connect=min(CONNECT_WITHIN, self._timeout)),
-                    limits=self._limits,
-                    http2=self._http2,
-                    verify=self._verify,
+                    transport=TimedTransport(self._clock, self._limits, http2=self._http2, verify=self._verify),
                     follow_redirects=False,
                     trust_env=False,
                 )

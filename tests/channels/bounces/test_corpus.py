@@ -85,4 +85,4 @@ def test_the_collection_of_sisimai() -> None:
         if not right:
             wrong.append(file)
     assert len(expected) > 400
-    assert 1 - len(wrong) / len(expected) >= 0.96, wrong
+    assert 1 - len(wrong) / len(expected) >= LEAST, wrong

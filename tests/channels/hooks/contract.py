@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.channels.hooks.protocol import Heard, Hook, HookRefused, Posted, Told, ToldKind
+from orchestrator.channels.hooks.reading import ClosedHook
+from orchestrator.channels.hooks.registry import AnyOf
 
 AT = datetime(2026, 3, 2, 10, tzinfo=UTC)
 OUTSIDE = {400, 401, 403, 413, 415}
@@ -127,6 +129,15 @@ class HookContract:
             b"&&=",
         ):
             heard_or_refused(case.hook, case.sign(case.posted._replace(body=body)))
+
+    def test_two_of_them_say_what_each_says_alone(self, case: HookCase) -> None:
+        """Another account of the same provider at the same address changes nothing, wherever it stands."""
+        refuses = ClosedHook(case.hook.provider, "SECRET")
+        for hooks in ([case.hook, refuses], [refuses, case.hook], [case.hook, case.hook]):
+            both = AnyOf(case.hook.provider, hooks)
+            assert list(both.read(case.posted).told) == list(case.told)
+            assert both.read(case.posted).answer == case.hook.read(case.posted).answer
+            assert both.answers_get == getattr(case.hook, "answers_get", False)
 
 
 def refusal(hook: Hook, request: Posted) -> int | None:

@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from orchestrator.channels.hooks.protocol import HookRefused, Posted, Told
+from orchestrator.channels.hooks.registry import hooks_of
 from orchestrator.channels.hooks.wechat import FRESH_FOR, WechatHook
 from orchestrator.channels.hooks.whatsapp import WhatsappHook
 from orchestrator.channels.message_mark import mark_of
@@ -106,6 +107,25 @@ def test_another_number_s_messages_are_not_ours() -> None:
     body = change(statuses=STATUSES)
     body["entry"][0]["changes"][0]["value"]["metadata"]["phone_number_id"] = "9"
     assert HOOK.read(signed(posted(body))).told == ()
+
+
+def test_of_two_numbers_of_one_app_both_are_heard() -> None:
+    urls = [f"whatsapp://:t@{number}?hook=app%20secret&verify=word{number}" for number in ("123456123", "9")]
+    for order in (urls, urls[::-1]):
+        hook = hooks_of(order)["whatsapp"]
+        first, second, third = change(messages=MESSAGES[:1]), change(messages=MESSAGES[1:2]), change(messages=MESSAGES)
+        second["entry"][0]["changes"][0]["value"]["metadata"]["phone_number_id"] = "9"
+        third["entry"][0]["changes"][0]["value"]["metadata"]["phone_number_id"] = "7"
+        assert [told.text for told in hook.read(signed(posted(first))).told] == ["STOP"]
+        assert [told.text for told in hook.read(signed(posted(second))).told] == ["Yes, please"]
+        assert hook.read(signed(posted(third))).told == ()
+        together = {**first, "entry": first["entry"] + second["entry"]}
+        assert {told.text for told in hook.read(signed(posted(together))).told} == {"STOP", "Yes, please"}
+        for word in ("word123456123", "word9"):
+            good = {"hub_mode": "subscribe", "hub_verify_token": word, "hub_challenge": "1158201444"}
+            assert getattr(hook, "answers_get", False)
+            assert hook.read(asked(**good)).answer == b"1158201444"
+        assert refusal(hook, posted(first)) == 401
 
 
 def test_stop_in_whatsapp_itself() -> None:
@@ -216,6 +236,10 @@ def test_what_is_not_for_us_is_refused() -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><xml><Encrypt>&b;</Encrypt></xml>'
     assert refusal(WECHAT, posted(bomb, url=url_for("&b;"))) == 400
     assert refusal(WECHAT, wechat_posted(b'<!DOCTYPE x [<!ENTITY a "a">]><xml><MsgType>&a;</MsgType></xml>')) == 400
+    for coded in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-7"):
+        written = f'<?xml version="1.0" encoding="{coded}"?>{bomb.decode()}'.encode(coded)
+        assert refusal(WECHAT, posted(written, url=url_for("aaaaaaaa"))) == 400, coded
+        assert refusal(WECHAT, wechat_posted(written)) == 400, coded
     for word in ("AAAA", sealed(TEXT)[:-4], b64encode(bytes(32)).decode()):
         assert refusal(WECHAT, posted(wrapped(word), url=url_for(word))) in (400, 403)
 

@@ -23,6 +23,7 @@ from orchestrator.channels.hooks.protocol import HookRefused, Posted, Told
 from orchestrator.channels.hooks.ses import SesHook
 from orchestrator.channels.hooks.sns import confirmation_url, is_certificate_url
 from orchestrator.channels.message_mark import mark_of
+from orchestrator.core.verp import marked_id, verp_mark
 from tests.channels.hooks.contract import AT, HookCase, HookContract, check_told, posted, refusal
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:mail"
@@ -173,6 +174,8 @@ def test_notifications_of_an_identity_bring_our_id_in_a_header() -> None:
     ]
     [one] = told(older)
     assert (one.kind, one.message_id) == ("complaint", "e1.周.1")
+    older["mail"]["headers"][1]["value"] = marked_id("e1.%E5%91%A8.1", verp_mark(b"secret", "e1.周.1"))
+    assert told(older) == [one]
     del older["mail"]["headers"]
     [one] = told(older)
     assert (one.message_id, one.address) == (None, "ana@example.com")

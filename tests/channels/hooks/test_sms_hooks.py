@@ -8,10 +8,12 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+import phonenumbers
 import pytest
+from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
 from orchestrator.channels.hooks.aliyun_sms import AliyunSmsHook
-from orchestrator.channels.hooks.protocol import Posted
+from orchestrator.channels.hooks.protocol import Part, Posted
 from orchestrator.channels.hooks.registry import hooks_of
 from orchestrator.channels.hooks.sms_gateway import SmsGatewayHook, key_of
 from orchestrator.channels.hooks.sms_gateway import signature_of as gateway_signature
@@ -24,6 +26,7 @@ from orchestrator.channels.hooks.vonage import signature_of as vonage_signature
 from orchestrator.channels.message_mark import mark_of
 from tests.channels.hooks.contract import AT, HookCase, HookContract, posted, refusal
 
+E164, MOBILE = PhoneNumberFormat.E164, PhoneNumberType.MOBILE
 ID = "0a1b2c3d4e5f6071.sms_1.1"
 MARK = mark_of(ID)
 PHONE = "+351912345678"
@@ -258,7 +261,7 @@ def test_without_the_token_nothing_is_taken(url: str) -> None:
     ("text", "nation", "number"),
     [
         ("+351 912-345-678", None, PHONE), ("351912345678", None, PHONE), ("00351912345678", None, PHONE),
-        ("13800000000", None, "+8613800000000"), ("13800000000", "86", "+8613800000000"),
+        ("13800000000", "86", "+8613800000000"), ("14155550100", None, "+14155550100"),
         ("8613800000000", "86", "+8613800000000"), ("912345678", "+351", PHONE),
         ("Harbour", None, None), ("", None, None), ("+", None, None), ("0", "x", None), (None, "86", None),
         ("١٢٣٤٥٦٧٨٩", None, None),
@@ -266,6 +269,32 @@ def test_without_the_token_nothing_is_taken(url: str) -> None:
 )  # fmt: skip
 def test_numbers_as_providers_write_them(text: str | None, nation: str | None, number: str | None) -> None:
     assert number_of(text, nation) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("13800000000", "+8613800000000"), ("12125550123", "+12125550123"), ("351912345678", PHONE), (PHONE, PHONE)],
+)
+def test_mobiles_of_china_without_their_country(text: str, number: str) -> None:
+    assert number_of(text, chinese=True) == number
+
+
+def _everybody() -> list[str]:
+    """A mobile number of every country that has them, in E.164."""
+    found = [phonenumbers.example_number_for_type(land, MOBILE) for land in sorted(phonenumbers.SUPPORTED_REGIONS)]
+    return [phonenumbers.format_number(number, E164) for number in found if number is not None]
+
+
+def test_whoever_replies_in_any_country_is_who_stops() -> None:
+    everybody = [*_everybody(), "+14155550100", "+13105550100", "+8613800000000"]
+    assert len(everybody) > 200
+    for number in everybody:
+        bare = number[1:]
+        [told] = VonageHook(["secret"]).read(vonage(messageId="V1", msisdn=bare, text="STOP")).told
+        assert told.address == number
+        for written in (bare, number, f"00{bare}"):
+            request = gateway_signed(posted({"type": "reply", "from": written, "text": "STOP"}))
+            assert [one.address for one in SmsGatewayHook([SECRET]).read(request).told] == [number]
 
 
 def test_readers_come_from_the_channels_settings() -> None:
@@ -302,3 +331,12 @@ def test_one_of_several_signatures_is_enough_while_a_secret_is_replaced() -> Non
     headers = {**request.headers, "webhook-signature": f"v1,AAAA {request.headers['webhook-signature']}"}
     [told] = SmsGatewayHook(["another", SECRET]).read(request._replace(headers=headers)).told
     assert (told.kind, told.address, told.text) == ("reply", PHONE, "YES")
+
+
+def test_parts_of_a_long_text_are_told_as_such() -> None:
+    fields = {"messageId": "V1", "msisdn": PHONE[1:], "text": "STOP ", "concat": "true", "concat_ref": "7"}
+    [told] = VonageHook(["secret"]).read(vonage(**fields, concat_part="2", concat_total="3")).told
+    assert (told.text, told.part) == ("STOP ", Part("7", 2, 3))
+    for part, total in (("0", "3"), ("4", "3"), ("1", "1"), ("x", "3"), ("1", "999"), ("", "")):
+        [told] = VonageHook(["secret"]).read(vonage(**fields, concat_part=part, concat_total=total)).told
+        assert told.part is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from orchestrator.channels.providers.apns import RENEWED_AFTER, Apns
 from orchestrator.channels.providers.fcm import GRANT, SCOPE, Fcm, ServiceAccount, message_of, read_service_account
 from orchestrator.channels.providers.push_apis import PushChannel, joined
 from orchestrator.channels.providers.push_messages import push_of
-from orchestrator.channels.providers.wire import ProviderWire
+from orchestrator.channels.providers.signing_jwt import KeptToken
+from orchestrator.channels.providers.wire import NotSent, ProviderWire
 from orchestrator.core.devices import Device
 from orchestrator.errors import UsageError
 from tests.channels.contract import Adapter, ChannelContract
@@ -288,6 +290,78 @@ class TestOneAnswerForAllDevices:
         assert answer.outcome == "accepted" or answer.reason
 
 
+class Slow:
+    """A push service that takes its time, to get ready or for each device; it notes when it began with which."""
+
+    def __init__(self, ready_for: float = 0.0, push_for: float = 0.0) -> None:
+        self.ready_for, self.push_for = ready_for, push_for
+        self.began_at: list[float] = []
+
+    def ready(self) -> None:
+        time.sleep(self.ready_for)
+        self.ready_for = 0.0
+
+    def check(self) -> Answer:
+        return Answer("accepted", "slowly")
+
+    def push(self, push: Any, device: Device) -> Answer:
+        self.began_at.append(time.monotonic())
+        time.sleep(self.push_for)
+        return Answer("accepted")
+
+    def close(self) -> None:
+        pass
+
+
+class TestNothingIsBegunLate:
+    def test_a_message_whose_preparations_took_long_is_checked_again(self) -> None:
+        slow = Slow(ready_for=1.1)
+        channel = PushChannel({"fcm": slow})
+        [answer] = channel.send([outgoing()])
+        assert (answer.outcome, answer.down, slow.began_at) == ("retry", False, [])
+        assert channel.send([outgoing()])[0].outcome == "accepted"
+        channel.close()
+
+    @pytest.mark.parametrize(("klass", "begun"), [("promotional", 8), ("service", 8), ("transactional", 10)])
+    def test_no_device_is_begun_after_a_second_but_for_what_nobody_can_refuse(self, klass: str, begun: int) -> None:
+        slow, began_at = Slow(push_for=0.6), time.monotonic()
+        channel = PushChannel({"fcm": slow}, width=1)  # four at once: 0 s, 0.6 s, 1.2 s
+        devices = [PHONE._replace(token=f"token-{n}") for n in range(10)]
+        [answer] = channel.send([outgoing(devices)._replace(klass=klass)])
+        assert answer.outcome == "accepted" and len(slow.began_at) == begun
+        assert klass == "transactional" or max(slow.began_at) - began_at <= 1.0
+        channel.close()
+
+    def test_a_token_that_comes_late_is_for_the_next_try(self, httpserver: HTTPServer) -> None:
+        google = Google(httpserver)
+        service = fcm(httpserver)
+        buy, service._wire.call = service._wire.call, None  # type: ignore[assignment, method-assign]
+
+        def slowly(*call: Any) -> Any:
+            if "oauth" in call[1]:
+                time.sleep(1.1)
+            return buy(*call)
+
+        service._wire.call = slowly  # type: ignore[assignment, method-assign]
+        assert service.push(push_of(outgoing()), PHONE).outcome == "retry" and not google.sent
+        assert service.push(push_of(outgoing()), PHONE).outcome == "accepted"
+
+    def test_where_none_comes_for_long_nobody_waits_again_for_a_while(self) -> None:
+        asked: list[float] = []
+
+        def never() -> Any:
+            asked.append(time.monotonic())
+            time.sleep(1.1)
+            raise NotSent("away")
+
+        token = KeptToken(never, time.time)
+        began_at = time.monotonic()
+        for _ in range(3):
+            with pytest.raises(NotSent):
+                token.get()
+        assert len(asked) == 1 and time.monotonic() - began_at < 2
+
+
 class _WithDevices:
     """The contract's messages, each with a phone; what the contract says of ids holds for what arrives."""
 
@@ -338,6 +412,26 @@ class TestConfigured:
         [answer] = channel.send([outgoing([PHONE, IPHONE, Browser().device()])])
         assert (answer.outcome, answer.gone) == ("accepted", (IPHONE.reference,))
         assert len(google.sent) == 1 and len(httpserver.log) == 4
+        channel.close()
+
+    def test_each_service_is_asked_without_sending(self, httpserver: HTTPServer, folder: Path) -> None:
+        google = Google(httpserver, "/fcm")
+        apple = httpserver.expect_request(f"/apns/3/device/{'0' * 64}")
+        apple.respond_with_json({"reason": "BadDeviceToken"}, 400)
+        base = httpserver.url_for("").rstrip("/")
+        url = f"push:?vapid=vapid.pem&subject=mailto:ops@example.com&fcm=sa.json&base={base}"
+        url += "&apns=AuthKey.p8&apns_key=K&apns_team=T&apns_topic=com.example"
+        channel = channel_of(url, base_dir=folder)
+        assert isinstance(channel, PushChannel)
+        said = channel.check()
+        assert said.outcome == "accepted" and all(kind in (said.reason or "") for kind in ("web:", "fcm:", "apns:"))
+        assert [json.loads(request.data)["validate_only"] for request in google.sent] == [True]
+        google.answers = [refused(403, "SENDER_ID_MISMATCH", "PERMISSION_DENIED")]
+        assert channel.check().outcome != "accepted"
+        google.answers = [(200, {})]
+        apple.respond_with_json({"reason": "InvalidProviderToken"}, 403)
+        assert "InvalidProviderToken" in (channel.check().reason or "")
+        assert channel.check().outcome == "rejected"
         channel.close()
 
     def test_a_kind_that_is_not_configured_is_passed_over(self, folder: Path) -> None:
