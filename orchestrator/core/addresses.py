@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
 from orchestrator.core.customer import Customer
 from orchestrator.core.devices import are_references, devices_of, references
+
+BY_NUMBER: Final = frozenset({"sms", "whatsapp"})
+"""Channels whose address is a phone number: it tells where it was given out, and people write back from it."""
 
 
 class Address(NamedTuple):
@@ -24,8 +28,19 @@ address: Callable[[tuple[str, str]], Address] = partial(tuple.__new__, Address)
 
 
 _LOCAL = re.compile(r"[^\s\x00-\x20\x7f()<>@,;:\\\"\[\]]{1,64}\Z")
-_plain = re.compile(r"[a-z0-9_-]{1,30}(?:\.[a-z0-9_-]{1,30})?@(?:[a-z0-9]{1,30}\.){1,3}[a-z]{2,10}").fullmatch
+_plain = re.compile(
+    r"[a-z0-9_-]{1,30}"
+    r"(?:(?:\.[a-z0-9_-]{1,30})?@(?!g(?:oogle)?mail\.com$)(?:[a-z0-9]{1,30}\.){1,3}[a-z]{2,10}|@gmail\.com)"
+).fullmatch
 """What most addresses look like: nothing in them can be written otherwise."""
+GMAIL: Final = frozenset({"gmail.com", "googlemail.com"})
+"""Domains of the same mailboxes, in whose names dots mean nothing (Gmail Help, "Dots don't matter")."""
+_LATIN: Final = str.maketrans(
+    # Cyrillic and Greek, each with its capital letters first.
+    "АВЕЅІЈКМНОРСТУХҮԚԜаеѕіјкорсухһԁԛԝӏѵΑΒΕΖΗΙΚΜΝΟΡΤΥΧαγικνορυχ",
+    "ABESIJKMHOPCTYXYQWaesijkopcyxhdqwlvABEZHIKMNOPTYXayikvopux",
+)
+"""Letters that are drawn as Latin ones are (Unicode Technical Standard 39, confusables)."""
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)\Z")
 _INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD])
 
@@ -99,7 +114,8 @@ def email_address(text: str) -> Address | None:
     """An e-mail address that can be used, else None. Domains are compared in their ASCII form, all in lower case.
 
     Zero-width characters are dropped and compatibility forms folded first, so that look-alike spellings of one mailbox
-    share its suppressions; so do its plus-addresses (`ana+shop@...`), each of which is written to as it stands.
+    share its suppressions; so do its plus-addresses (`ana+shop@...`), the dots of Gmail's, and what Cyrillic or Greek
+    letters make look like an address in ASCII. Each is written to as it stands.
     """
     return Address(text, text) if _plain(text) else _spelt_otherwise(text)
 
@@ -118,8 +134,25 @@ def _spelt_otherwise(text: str) -> Address | None:
     if len(labels) < 2 or not all(_LABEL.match(label) for label in labels) or labels[-1].isdigit():
         return None
     usable = ".".join(labels)
-    mailbox = local.lower().partition("+")[0] or local.lower()
-    return Address(f"{local}@{usable}", f"{mailbox}@{usable}")
+    return Address(f"{local}@{usable}", _compared(local, usable))
+
+
+def _compared(local: str, usable: str) -> str:
+    """The form in which suppression compares an address with a domain in ASCII. One that looks like an address in ASCII
+    as a whole becomes that; others keep their own letters: those who write in them have mailboxes, too."""
+    domain = usable
+    if "xn--" in usable:
+        with suppress(UnicodeError):
+            domain = usable.encode("ascii").decode("idna")
+    if not (local.isascii() and domain.isascii()):
+        seems = f"{local}@{domain}".translate(_LATIN)
+        if seems.isascii():
+            local, _, usable = seems.rpartition("@")
+    whole, usable = local.lower(), usable.lower()
+    mailbox = whole.partition("+")[0] or whole
+    if usable in GMAIL:
+        mailbox, usable = mailbox.replace(".", ""), "gmail.com"
+    return f"{mailbox}@{usable}"
 
 
 @lru_cache(maxsize=65_536)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, assert_never
 
-from orchestrator.core.advance import leave, stand
+from orchestrator.core.advance import complete, leave, stand
 from orchestrator.core.calendar_triggers import fire_schedule, renew_dates, renew_inactive
+from orchestrator.core.canary import HELD
 from orchestrator.core.entering import Attempt, try_to_enter
 from orchestrator.core.events import apply_event, attribute_entries, profile_moved
 from orchestrator.core.identity import smear_for
@@ -29,12 +30,13 @@ from orchestrator.core.inbox import (
 from orchestrator.core.index import Way
 from orchestrator.core.migrating import move_waiting
 from orchestrator.core.offers import refusal_of
-from orchestrator.core.profile import Moved, apply_traits, bring_up_to_date, remove_stale, set_consent
+from orchestrator.core.profile import Moved, apply_traits, bring_up_to_date, remove_stale, renew_ends, set_consent
 from orchestrator.core.program import OnApi, OnAttribute, OnSegment, OnStage, OpenTask, Survey, TriggerBase
 from orchestrator.core.receipts import take_receipt
-from orchestrator.core.waiting import satisfy
+from orchestrator.core.waiting import look_at_conditions, satisfy
 
 if TYPE_CHECKING:
+    from orchestrator.core.enrollment import Enrollment
     from orchestrator.core.turn import CustomerTurn
 
 
@@ -196,10 +198,38 @@ def _journey_operated(turn: CustomerTurn, item: JourneyOperated) -> None:
             leave(turn, e, "stopped", by_rule=True)
         elif item.action == "resume":
             _resume(turn, turn.edit(e))
+        elif e.standing == HELD and item.action == "release":
+            _let_go(turn, turn.edit(e))
+        elif e.standing == HELD and item.action == "cancel":
+            leave(turn, e, HELD, by_rule=True)
+    if item.action == "release":
+        move_waiting(turn)
+
+
+def _let_go(turn: CustomerTurn, e: Enrollment) -> None:
+    """A canary holds this enrollment no longer: it goes on in the version that is live now, after the smear, so that
+    not all of them come at once."""
+    live = turn.project.journeys.get(e.journey)
+    if live is not None and live.version != e.version:
+        said = {"from_version": e.version, "to_version": live.version}
+        e.version = live.version
+        turn.say("migrated", said, e, values={"by": HELD})
+    journey = turn.program(e)
+    if look_at_conditions(turn, e) or e.status != "running":
+        return
+    if journey.first < 0:
+        complete(turn, e)
+        return
+    e.step = journey.steps[journey.first].id
+    smear = smear_for(turn.view.salt, e.id, HELD, 1, turn.project.settings.smear)
+    stand(turn, e, "before", turn.t + smear)
 
 
 def _resume(turn: CustomerTurn, e: Any) -> None:
     """Overdue timers are due now, smeared; a parked step runs again, unless its message or task is out already."""
+    if e.standing == HELD:
+        e.status = "running"
+        return
     if e.status == "parked":
         e.status = "running"
         step = turn.program(e).steps[turn.program(e).by_id[e.step]]
@@ -226,6 +256,8 @@ def _deployed(turn: CustomerTurn, item: Deployed) -> None:
     bring_up_to_date(turn, silent=True)
     move_waiting(turn)
     renew_dates(turn)
+    if turn.customer.consent_dates:
+        renew_ends(turn)
     renew_inactive(turn, None, item.new_journeys)
     for journey_id in sorted(item.new_journeys):
         journey = turn.project.journeys.get(journey_id)

@@ -6,15 +6,17 @@ withdrawn, the address suppressed, a switch thrown, the validity or the free tim
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Literal, NamedTuple
+from functools import partial
+from typing import Any, Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
-from orchestrator.core.addresses import stored_address
+from orchestrator.core.addresses import BY_NUMBER, stored_address
 from orchestrator.core.consent import state_at
 from orchestrator.core.customer import Customer
 from orchestrator.core.double_opt_in import JOURNEY as ASKING
-from orchestrator.core.guard import forbidden, no_consent, placed_zones
+from orchestrator.core.guard import forbidden, no_consent
 from orchestrator.core.identity import smear_for
 from orchestrator.core.ledger import Message
 from orchestrator.core.project import Project, Topic
@@ -38,6 +40,10 @@ class Claimed(NamedTuple):
     begun: int = 0
     uncertain: bool = False
     first_tried_at: datetime | None = None
+
+
+claimed_of: Callable[[tuple[Any, ...]], Claimed] = partial(tuple.__new__, Claimed)
+"""From all fields in their order, without the calls that naming the class takes."""
 
 
 class ClaimVerdict(NamedTuple):
@@ -92,24 +98,28 @@ def normal_of(row: Message, customer: Customer) -> str:
     return found.normal if found is not None else row.to
 
 
-def quiet_for(project: Project, row: Message, customer: Customer) -> Quiet | None:
-    """The quiet hours that bind a message that was written already."""
-    plan = project.quiet_plan
-    if plan is None:
-        return project.quiet.hours if project.quiet is not None else None
-    placed = plan.times(row.klass, row.channel)
-    return placed.at(customer) if placed is not None else None
+def number_of(row: Message) -> str | None:
+    """The phone number to which a message goes, if it goes to one: it tells where the law has to be kept, too."""
+    return row.to if row.channel in BY_NUMBER else None
+
+
+def _quiet_for(project: Project, row: Message, customer: Customer) -> tuple[Quiet | None, tuple[ZoneInfo, ...]]:
+    """The quiet hours that bind a message that was written already, and the zones in which they count."""
+    found = zone_in_force(row.fixed_zone, customer.timezone, customer.phone, customer.country, project.timezone)
+    if project.quiet_plan is None:
+        return project.quiet.hours if project.quiet is not None else None, found.all_zones
+    placed = project.quiet_plan.times(row.klass, row.channel)
+    if placed is None:
+        return None, found.all_zones
+    own = zone_in_force(None, customer.timezone, customer.phone, customer.country, project.timezone)
+    return placed.placed(customer, found, own, number_of(row))
 
 
 def _quiet_again(row: Message, customer: Customer, project: Project, salt: str, now: datetime) -> ClaimVerdict:
     """The free time in which the row was written is over, or the customer moved: is it quiet, and until when?"""
-    found = zone_in_force(row.fixed_zone, customer.timezone, customer.phone, customer.country, project.timezone)
-    quiet, zones = quiet_for(project, row, customer), found.all_zones
+    quiet, zones = _quiet_for(project, row, customer)
     if quiet is None:
         return ClaimVerdict("send")
-    if project.quiet_plan is not None and row.fixed_zone is not None:
-        own = zone_in_force(None, customer.timezone, customer.phone, customer.country, project.timezone)
-        zones = placed_zones(found, own)
     free_at = quiet_until(now, zones, quiet)
     if free_at is None:
         return ClaimVerdict("send")

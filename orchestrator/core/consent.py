@@ -5,7 +5,9 @@ What holds now stands with the customer (`consents`, `consent_dates`), because g
 - An `out` closes at once, whatever its age. An `in` never opens what is `out` unless it is newer than the `out` and the
   person's own: said on a page, in a form, by text message, by the link of a double opt-in, to an operator. What others
   relay (traits, imports) has to say when it was chosen; what an import or the API relays needs a proof, too.
-- An `in` with an end counts as none from that instant on.
+- An `in` with an end counts as none from that instant on; then it is `expired`, with a row of its own. Only a new
+  choice, or what implies consent anew, opens it: traits that are repeated do not.
+- What a law takes as consent (`implied`) opens nothing that is `out`, and shortens nothing.
 - Of a topic with `opt_in: double`, an `in` by email or SMS is `pending` until the owner of the address confirmed it.
 """
 
@@ -19,10 +21,16 @@ from orchestrator.core.customer import Customer
 from orchestrator.core.inbox import ConsentChanged, Identified
 from orchestrator.core.time.iso import parse_instant
 
-SOURCES: Final = ("api", "page", "import", "sms", "form", "journey", "operator", "confirm")
-"""Where a choice may come from; `confirm` is the link of a double opt-in."""
+SOURCES: Final = ("api", "page", "import", "sms", "form", "journey", "operator", "confirm", "implied")
+"""Where a choice may come from; `confirm` is the link of a double opt-in, `implied` what a law takes as consent."""
 OWN: Final = frozenset({"", "page", "form", "sms", "confirm", "operator"})
 """Sources in which the person speaks. Nothing: a choice that came as such, without a word on where from."""
+IMPLIED: Final = "implied"
+EXPIRED: Final = "expired"
+"""What holds once an `in` has ended, and the state of the row that says so."""
+EVERY_TOPIC: Final = "*"
+"""Stands in the ledger for the topic of who wants nothing at all on a channel, or wants it again. What then holds is on
+the suppression list; the ledger keeps when it was said."""
 PROVEN: Final = frozenset({"page", "sms", "confirm", "operator"})
 """Sources that prove that the address is the person's own, so that a double opt-in asks no more."""
 CONFIRMED_BY_LINK: Final = frozenset({"email", "sms"})
@@ -35,7 +43,7 @@ FIELDS: Final = ("state", "source", "wording", "proof", "expires_at", "at")
 
 class Choice(NamedTuple):
     """A row of the ledger. `at` is when it was made, `noted_at` when the engine took it. `refused`: why it changed
-    nothing (`opted_out`: older than an opt-out, or not the person's own), else None."""
+    nothing (`opted_out` or `expired`: older than an opt-out or the end, or not the person's own), else None."""
 
     topic: str
     channel: str
@@ -56,17 +64,20 @@ def has_ended(customer: Customer, place: tuple[str, str], at: datetime) -> bool:
 
 
 def state_at(customer: Customer, place: tuple[str, str], at: datetime) -> str | None:
-    """What holds at an instant: in, out, pending, or None: nothing was chosen, or it ended."""
+    """What holds at an instant: in, out, pending, expired, or None: nothing was chosen, or it ended just now."""
     state = customer.consents.get(place)
     return None if state == "in" and customer.consent_dates and has_ended(customer, place, at) else state
 
 
 def reopens(choice: ConsentChanged, out_at: datetime | None, relayed: bool) -> bool:
-    """Whether an `in` opens again what is out since `out_at` (None: nobody knows). `relayed`: it came among traits."""
+    """Whether an `in` opens again what is out, or has ended, since `out_at` (None: nobody knows). `relayed`: it came
+    among traits."""
+    if choice.source == IMPLIED:
+        return False
     own = choice.source in OWN
     if choice.at is None:
         return own and not relayed
-    return (own or choice.proof is not None) and (out_at is None or choice.at > out_at)
+    return (own or bool(choice.proof)) and (out_at is None or choice.at > out_at)
 
 
 def is_proven(choice: ConsentChanged) -> bool:

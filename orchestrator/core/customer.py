@@ -22,8 +22,9 @@ class Customer:
     """One customer. A turn never changes the object it was given: it edits a copy (see `copy`).
 
     `id` is the external id under which the customer was created; it is the one that all hashes use.
-    `consents` maps (topic, channel) to `in`, `out` or `pending`; `consent_dates` holds, for those that have one, the
-    instant that belongs to it: of an `in` its end, of an `out` or a `pending` when it was said. It is replaced, never
+    `consents` maps (topic, channel) to `in`, `out`, `pending` or `expired`; `consent_dates` holds, for those that have
+    one, the instant that belongs to it: of an `in` its end, of an `out` or a `pending` when it was said, of an
+    `expired` when that was. It is replaced, never
     changed, and empty for most. `timers` maps (kind, name) to a Timer.
     `fresh`: just created, and nothing was computed for it yet (stage, segments, timers).
     """

@@ -23,7 +23,7 @@ from orchestrator.core.firing import fire, wake
 from orchestrator.core.inbox import Body, Item, JourneyOperated, Occurred
 from orchestrator.core.ledger import Task
 from orchestrator.core.pools import WorkingPools
-from orchestrator.core.profile import apply_stage_rules, look_at_segment
+from orchestrator.core.profile import apply_stage_rules, end_consent, look_at_segment
 from orchestrator.core.transition import Transition
 from orchestrator.core.turn import CustomerTurn
 from orchestrator.core.turn_state import next_due_at
@@ -193,6 +193,8 @@ def _run_timer(turn: CustomerTurn, kind: str, name: str, timer: Timer) -> None:
             _overdue(turn, turn.tasks.get(name))
         case "confirm":
             let_ask_again(turn, name)
+        case "consent":
+            profile_moved(turn, end_consent(turn, name), turn.occasion("consents"))
         case "date" | "inactive" | "spread":
             fire_by_kind = {"date": fire_date, "inactive": fire_inactive, "spread": fire_spread}[kind]
             ways = [*turn.index.dates, *turn.index.inactive, *turn.index.schedules]

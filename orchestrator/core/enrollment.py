@@ -7,9 +7,10 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-Standing: TypeAlias = Literal["wait", "hold", "retry", "reply", "before"]
+Standing: TypeAlias = Literal["wait", "hold", "retry", "reply", "before", "canary"]
 """Why it stands on its step: waiting (for time or for something), a message held, a step to be tried again, an answer
-from outside (fetch, webhook), or before it: a deploy moved it there."""
+from outside (fetch, webhook), or before it: a deploy moved it there, or a canary let it go. `canary`: one holds it, and
+it stands on no step yet."""
 
 Status: TypeAlias = Literal["running", "parked", "completed", "exited"]
 

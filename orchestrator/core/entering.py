@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.core.advance import leave, walk
+from orchestrator.core.advance import leave, stand, walk
+from orchestrator.core.canary import HELD, Canary, goes_at_once, same_triggers
 from orchestrator.core.enrollment import Enrollment, EntryRecord, entry_record
 from orchestrator.core.expression.scope import Scope
 from orchestrator.core.expression.values import printed
@@ -52,6 +53,9 @@ def try_to_enter(turn: CustomerTurn, journey: Journey, triggers: Sequence[Trigge
         why = "stopped" if journey.id in turn.view.switches.stopped else "paused"
         refuse(turn, journey, why, _key_or_none(turn, triggers, attempt))
         return
+    held: Canary | None = None
+    if turn.canaries is not None and journey.id in turn.canaries:
+        journey, triggers, held = _beside_canary(turn, turn.canaries[journey.id], journey, triggers)
     trigger = None
     key = None
     try:
@@ -82,7 +86,19 @@ def try_to_enter(turn: CustomerTurn, journey: Journey, triggers: Sequence[Trigge
         for e in running:
             leave(turn, e, "restarted", by_rule=True)
         record = turn.entry_record(journey.id, key)  # which knows of that exit now
-    enter(turn, journey, trigger, key, attempt, record)
+    enter(turn, journey, trigger, key, attempt, record, held)
+
+
+def _beside_canary(
+    turn: CustomerTurn, canary: Canary, journey: Journey, triggers: Sequence[Trigger]
+) -> tuple[Journey, Sequence[Trigger], Canary | None]:
+    """Which version the customer comes to, by which triggers, and the canary where it holds them there."""
+    if goes_at_once(canary, journey.version, turn.view.salt, turn.customer.id):
+        return journey, triggers, None
+    before = turn.view.versions.get((journey.id, canary.before)) if canary.enters and canary.before else None
+    if before is None or len(before.triggers) != len(journey.triggers):
+        return journey, triggers, canary
+    return before, same_triggers(tuple(triggers), journey, before), None
 
 
 def _scope(turn: CustomerTurn, trigger: Trigger, attempt: Attempt) -> Scope:
@@ -154,9 +170,15 @@ def _may_reenter(reentry: Reentry, record: EntryRecord, t: datetime) -> bool:
 
 
 def enter(
-    turn: CustomerTurn, journey: Journey, trigger: Trigger, key: str, attempt: Attempt, record: EntryRecord
+    turn: CustomerTurn,
+    journey: Journey,
+    trigger: Trigger,
+    key: str,
+    attempt: Attempt,
+    record: EntryRecord,
+    held: Canary | None = None,
 ) -> None:
-    """Begin a passage: record it, draw the holdout, look at the exits, take the first steps."""
+    """Begin a passage: record it, draw the holdout, look at the exits, take the first steps, unless it is held."""
     at = attempt.due_at
     entry: dict[str, Any] = {
         **attempt.values,
@@ -187,7 +209,11 @@ def enter(
     outer = turn.lateness_from  # of the step whose change of the profile brought the customer here
     turn.lateness_from = turn.came_from if turn.came_from is not None and turn.came_from < at else None
     if not journey.watches or not look_at_conditions(turn, e):
-        walk(turn, e, journey, journey.first, at)
+        if held is None:
+            walk(turn, e, journey, journey.first, at)
+        else:
+            stand(turn, e, HELD, None)
+            turn.say("held", {"reason": HELD, "until": held.until_at if held.state == "on" else None}, e)
     turn.t, turn.lateness_from = before, outer
 
 

@@ -17,6 +17,7 @@ from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.entering import Attempt, entry_due_at, try_to_enter
 from orchestrator.core.expression.scope import PastEvent, event_data
 from orchestrator.core.goals import goal_is_open
+from orchestrator.core.implied_consent import imply_consents
 from orchestrator.core.inbox import AttributeMoved, Event
 from orchestrator.core.index import Door, doors_of
 from orchestrator.core.profile import Moved, bring_up_to_date, hear
@@ -39,6 +40,8 @@ def apply_event(turn: CustomerTurn, event: Event, arrived_at: datetime) -> None:
         begin_life(turn)
     elif hearers.stages or hearers.segments:
         hear(turn, hearers)
+    if hearers.implied and (moved := imply_consents(turn, event, hearers.implied)):
+        profile_moved(turn, moved, turn.occasion("implied"))
     data: dict[str, Any] | None = None
     if turn.enrollments and hearers.inside:
         data = event_data(past)

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from orchestrator.core.addresses import Address, address_of
+from orchestrator.core.addresses import BY_NUMBER, Address, address_of
 from orchestrator.core.changes import STOPPED
 from orchestrator.core.consent import has_ended
 from orchestrator.core.enrollment import Enrollment
@@ -22,7 +22,6 @@ from orchestrator.core.passage import SEND, FreeTime, Passage, Verdict, passage
 from orchestrator.core.program import ChannelTemplate, Journey, MessageOptions, Step
 from orchestrator.core.project import CapRule, TemplateRef, Topic
 from orchestrator.core.time.quiet import Quiet, next_quiet_start, quiet_and_next
-from orchestrator.core.time.zone_in_force import ZoneInForce
 
 if TYPE_CHECKING:
     from orchestrator.core.turn import CustomerTurn
@@ -148,8 +147,9 @@ def timing(
     verdict = SEND
     quiet, zones, place = known.quiet, None, None
     if known.placed is not None:
-        quiet = place = known.placed.at(turn.customer)
-        zones = placed_zones(turn.zone_at(e, journey, step), turn.zone(None))
+        to = found.address.text if options.to is not None and known.way.channel in BY_NUMBER else None
+        quiet, zones = known.placed.placed(turn.customer, turn.zone_at(e, journey, step), turn.zone(None), to)
+        place = quiet
         verdict = Verdict("send", not_after=turn.t + LOOK_AGAIN)
     if quiet is not None:
         if zones is None:
@@ -169,13 +169,6 @@ def timing(
         if capped is not None:
             return capped
     return verdict if turn.pools.message(journey.id) else Verdict("suppress", "send_limit")
-
-
-def placed_zones(in_force: ZoneInForce, own: ZoneInForce) -> tuple[ZoneInfo, ...]:
-    """Where laws bind, the recipient's own time counts, too, whatever zone a journey or step gives itself."""
-    if in_force.link != "step" or own.all_zones == in_force.all_zones:
-        return in_force.all_zones
-    return tuple(dict.fromkeys((*in_force.all_zones, *own.all_zones)))
 
 
 def _quiet(

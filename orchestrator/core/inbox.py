@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from orchestrator.records import dataclass
@@ -60,15 +61,20 @@ class ConsentChanged:
 class Receipt:
     """What became of a message: delivered, open, click, reply, bounce, complaint. `message_id` None: not ours.
 
-    `proxy`: an open that a mailbox's own machine may have made, whether or not somebody looked.
+    `unsubscribe`: nothing at all is to come on the channel any more, and `resubscribe` takes that back; `text` is what
+    our page showed, None where a provider said so. `proxy`: an open that a mailbox's own machine may have made, whether
+    or not somebody looked. `at`: when it was said, where that is known and was before it arrived.
     """
 
-    kind: Literal["sent", "delivered", "failed", "open", "click", "reply", "bounce", "complaint"]
+    kind: Literal[
+        "sent", "delivered", "failed", "open", "click", "reply", "bounce", "complaint", "unsubscribe", "resubscribe"
+    ]
     channel: str
     message_id: str | None
     text: str | None = None
     url: str | None = None
     proxy: bool = False
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +135,11 @@ class AttributeMoved:
 
 @dataclass(frozen=True, slots=True)
 class JourneyOperated:
-    """An operator stopped or resumed a journey in which the customer is."""
+    """An operator stopped or resumed a journey in which the customer is, or those whom a canary of it holds go on
+    (`release`), or leave (`cancel`)."""
 
     journey: str
-    action: Literal["stop", "resume", "pause"]
+    action: Literal["stop", "resume", "pause", "release", "cancel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,3 +182,7 @@ class Item(NamedTuple):
     seq: int
     received_at: datetime
     body: Body
+
+
+item_of: Callable[[tuple[int, datetime, Body]], Item] = partial(tuple.__new__, Item)
+"""From all fields in their order, without the calls that naming the class takes."""

@@ -31,7 +31,7 @@ from orchestrator.core.program import (
     UntilTrue,
     WaitSomething,
 )
-from orchestrator.core.project import Project, Segment
+from orchestrator.core.project import ImpliedConsent, Project, Segment
 from orchestrator.core.time.quiet import QuietTimes
 from orchestrator.core.time.zone_in_force import ZoneInForce
 from orchestrator.records import dataclass
@@ -70,6 +70,8 @@ class Hearers:
     doors: tuple[Door, ...] = ()
     changed: bool = False
     inactive: tuple[Way, ...] = ()
+    implied: tuple[ImpliedConsent, ...] = ()
+    """What consent it implies."""
     only_remembered: bool = False
     """It joins the history and changes nothing else."""
 
@@ -117,7 +119,7 @@ class Index:
             self.stage_events,
             *(expr.needs.events for j in everything for expr in exprs_of(j)),
         )
-        named = self.listened | ENTERED_BY_CHANGE
+        named = self.listened | ENTERED_BY_CHANGE | {rule.event for rule in project.implied}
         self.zones: dict[str, ZoneInForce] = {}
         """The zones in force of customers by the names that they gave, as far as anybody asked."""
         self.free_times: dict[tuple[QuietTimes | None, tuple[ZoneInfo, ...]], FreeTime] = {}
@@ -149,6 +151,7 @@ class Index:
             or segment.where.needs.journeys
             or (event and event in _events_of(segment.where))
         )
+        implied = tuple(rule for rule in self.project.implied if rule.event == event)
         listening = self.conditions or event in self.listened or event in ENTERED_BY_CHANGE
         return Hearers(
             segments=segments,
@@ -160,7 +163,8 @@ class Index:
             doors=self.doors.get(event, ()),
             changed=event in ENTERED_BY_CHANGE or event in self.by_inbound,
             inactive=self.by_inactive.get(event, ()),
-            only_remembered=not listening and not segments,
+            implied=implied,
+            only_remembered=not listening and not segments and not implied,
         )
 
     @property

@@ -116,19 +116,21 @@ def _check(id: str) -> int:
 
 
 def _round(secret: bytes, turn: int, half: int) -> int:
-    first, second = _halves(secret)
-    inner, outer = first.copy(), second.copy()
-    inner.update(b"short\x1f%d\x1f%d" % (turn, half))
-    outer.update(inner.digest())
-    return int.from_bytes(outer.digest()[:5], "big") & _MASK
+    return int.from_bytes(keyed_digest(secret, b"short\x1f%d\x1f%d" % (turn, half))[:5], "big") & _MASK
 
 
 def _signature(secret: bytes, purpose: str, id: str) -> str:
+    digest = keyed_digest(secret, f"{purpose}\x1f{id}".encode("utf-8", "surrogatepass"))
+    return urlsafe_b64encode(digest[:16])[:22].decode()  # without the padding
+
+
+def keyed_digest(secret: bytes, message: bytes) -> bytes:
+    """The HMAC-SHA256 of a message."""
     first, second = _halves(secret)
     inner, outer = first.copy(), second.copy()
-    inner.update(f"{purpose}\x1f{id}".encode("utf-8", "surrogatepass"))
+    inner.update(message)
     outer.update(inner.digest())
-    return urlsafe_b64encode(outer.digest()[:16])[:22].decode()  # without the padding
+    return outer.digest()
 
 
 @lru_cache(maxsize=16)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from orchestrator.core.advance import complete, leave, shown_step, stand
+from orchestrator.core.canary import goes_at_once
 from orchestrator.core.program import (
     END,
     Goto,
@@ -86,10 +87,17 @@ def _behind(old: Journey, step: Step) -> int:
 
 
 def move_waiting(turn: CustomerTurn) -> None:
-    """Move whoever stands in an older version of a live journey that says `migrate`. Once moved, nobody is again."""
+    """Move whoever stands in an older version of a live journey that says `migrate`. Once moved, nobody is again.
+
+    Beside a canary, only those of its share; the others when it is over.
+    """
+    canaries = turn.canaries or {}
     for e in turn.in_order(turn.enrollments.values()):
         journey = turn.project.journeys.get(e.journey)
         if journey is None or journey.migrate is None or e.ended or e.step is None or e.version == journey.version:
+            continue
+        canary = canaries.get(e.journey)
+        if canary is not None and not goes_at_once(canary, journey.version, turn.view.salt, turn.customer.id):
             continue
         if journey.migrate.concerns(e.version):
             _move(turn, turn.edit(e), turn.program(e), journey)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.core.consent import choices_in, reopens, state_at
+from orchestrator.core.consent import EXPIRED, IMPLIED, choices_in, reopens, state_at
 from orchestrator.core.customer import RESERVED, Timer
 from orchestrator.core.devices import ATTRIBUTE, DEVICE_TRAITS, changed
 from orchestrator.core.double_opt_in import ask, has_to_confirm
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from orchestrator.core.enrollment import Enrollment
     from orchestrator.core.turn import CustomerTurn
 
+ENDS: Final = "consent"
+"""The kind of the timers at which consent ends; `topic.channel` is their name."""
 Moved = list[tuple[str, Any, Any]]
 """What changed in a profile: (name, before, after)."""
 
@@ -69,12 +71,16 @@ def set_consent(
     """
     place = (choice.topic, choice.channel)
     before, known_at = turn.customer.consents.get(place), turn.customer.consent_dates.get(place)
-    at = turn.t if choice.at is None or choice.at > turn.t else choice.at
+    arrived_at = turn.arrived_at
+    at = arrived_at if choice.at is None or choice.at > arrived_at else choice.at
     if choice.state == "out":
         said = after = "out"
         date: datetime | None = max(at, known_at) if before == "out" and known_at is not None else at
     elif before == "out" and not reopens(choice, known_at, relayed):
         turn.note_choice(choice, "in", at, refused="opted_out")
+        return
+    elif before == EXPIRED and relayed and choice.source != IMPLIED and not reopens(choice, known_at, relayed):
+        turn.note_choice(choice, "in", at, refused=EXPIRED)
         return
     elif state_at(turn.customer, place, turn.t) != "in" and has_to_confirm(turn, choice):
         said = "pending"
@@ -96,7 +102,8 @@ def set_consent(
 
 
 def _hold_choice(turn: CustomerTurn, place: tuple[str, str], state: str, date: datetime | None) -> None:
-    """What holds from now on, with the instant that belongs to it."""
+    """What holds from now on, with the instant that belongs to it; of an `in` with an end, a timer sees to that."""
+    turn.set_timer(ENDS, f"{place[0]}.{place[1]}", Timer(date) if state == "in" and date is not None else None)
     customer = turn.edit_customer()
     customer.consents[place] = state
     if customer.consent_dates.get(place) != date:
@@ -106,6 +113,28 @@ def _hold_choice(turn: CustomerTurn, place: tuple[str, str], state: str, date: d
         else:
             dates[place] = date
         customer.consent_dates = dates
+
+
+def renew_ends(turn: CustomerTurn) -> None:
+    """Set the timers of choices that end, where a customer was stored without them."""
+    for (topic, channel), date in turn.customer.consent_dates.items():
+        if turn.customer.consents.get((topic, channel)) == "in":
+            turn.set_timer(ENDS, f"{topic}.{channel}", Timer(date))
+
+
+def end_consent(turn: CustomerTurn, name: str) -> Moved:
+    """Consent that was given for a time is over: note it in the ledger, and announce it. Returns what changed."""
+    turn.set_timer(ENDS, name, None)
+    topic, _, channel = name.rpartition(".")
+    place = (topic, channel)
+    ended_at = turn.customer.consent_dates.get(place)
+    if turn.customer.consents.get(place) != "in" or ended_at is None or ended_at > turn.t:
+        return []
+    turn.note_choice(ConsentChanged(topic, channel, "in", expires_at=ended_at), EXPIRED, ended_at)
+    _hold_choice(turn, place, EXPIRED, ended_at)
+    change = {"topic": topic, "channel": channel, "state": EXPIRED}
+    turn.emit_event("consent_changed", change, turn.occasion("consent", topic, channel, EXPIRED))
+    return [("consents", "in", change)]
 
 
 def set_attribute(turn: CustomerTurn, name: str, value: Any, moved: Moved) -> None:

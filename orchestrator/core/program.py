@@ -495,7 +495,7 @@ class OnInbound(TriggerBase):
     """Something was written back on a channel. `keywords` as `reply_words.spelled` gives them; empty: whatever it
     says."""
 
-    channel: Literal["sms", "email", "whatsapp"]
+    channel: Literal["sms", "email", "whatsapp", "wechat"]
     keywords: frozenset[str] = frozenset()
 
     @property

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
+from orchestrator.core.domain_limits import DomainLimit
 from orchestrator.core.expression.expr import Expr
 from orchestrator.core.program import Channel, Journey, MessageClass
 from orchestrator.core.quiet_plan import QuietPlan
@@ -81,6 +82,20 @@ class QuietRule:
     def binds(self, klass: MessageClass, channel: Channel) -> bool:
         """Whether a message of this class on this channel keeps these quiet hours."""
         return klass in self.classes and (self.channels is None or channel in self.channels)
+
+
+@dataclass(frozen=True, slots=True)
+class PackChange:
+    """What of a compliance pack the project keeps otherwise than the pack says, as the proof tells it.
+
+    `left_out`: names of rules about hours that do not bind this brand; `codes`: industry codes of practice are kept,
+    too; `unknown_country`: strictest or none, where the project decides; None: as the pack says.
+    """
+
+    pack: str
+    left_out: tuple[str, ...] = ()
+    codes: bool = False
+    unknown_country: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +180,41 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
+class ImpliedConsent:
+    """An event by which a law takes consent as given for a time: the pack that says so, what the event is to it
+    (purchase or inquiry), to whom it applies, and what is opened, up to when."""
+
+    event: str
+    given_by: str
+    pack: str
+    countries: frozenset[str]
+    places: tuple[tuple[str, Channel], ...]
+    """Topics with channels."""
+    lasts: Duration
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryBounds:
+    """Shares of a canary's messages past which it is stopped; see orchestrator.runtime.canary for their sources."""
+
+    bounced: float = 0.05
+    complained: float = 0.003
+    unsubscribed: float = 0.02
+    render_error: float = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long rows are kept. None: `settings.history`; messages for good, and refused items until 10,000 are newer."""
+
+    events: timedelta | None = None
+    journal: timedelta | None = None
+    passages: timedelta | None = None
+    messages: timedelta | None = None
+    refused: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of project.yaml."""
 
@@ -177,6 +227,7 @@ class Settings:
     dedupe: timedelta = timedelta(days=35)
     spend_limit: SpendLimit | None = None
     approval: Approval | None = None
+    canary: CanaryBounds = CanaryBounds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +293,10 @@ class Project:
     """Where quiet hours depend on the place of a customer: all rules, the project's own included."""
     packs: tuple[str, ...] = ()
     """The compliance packs that the project keeps, by name."""
+    pack_changes: tuple[PackChange, ...] = ()
+    """What it keeps otherwise than they say; empty: nothing."""
+    domain_limits: tuple[DomainLimit, ...] = ()
+    implied: tuple[ImpliedConsent, ...] = ()
     holdout: float = 0.0
     """The share of all customers that no journey treats."""
     tracking: Tracking = Tracking()
@@ -249,7 +304,11 @@ class Project:
     channels: Mapping[Channel, Mapping[str, object]] = field(default_factory=dict)
     queues: Mapping[str, Queue] = field(default_factory=dict)
     settings: Settings = Settings()
+    retention: Retention = Retention()
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    personal: frozenset[str] = frozenset()
+    """Names of attributes and properties that a database which seals keeps sealed: contact fields, and what the
+    tracking plan declares `pii: true` anywhere."""
     events: Mapping[str, EventSpec] = field(default_factory=dict)
     segments: tuple[Segment, ...] = ()
     offers: Mapping[str, Offer] = field(default_factory=dict)

@@ -8,22 +8,22 @@ know must not write at night.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from orchestrator.core.customer import Customer
+from orchestrator.core.number_place import NumberPlace, Place, place_of_number
 from orchestrator.core.program import Channel, MessageClass
-from orchestrator.core.time.holiday_dates import Calendar
-from orchestrator.core.time.quiet import QuietTimes, QuietWindow
-from orchestrator.core.time.zone_in_force import country_of_phone
+from orchestrator.core.time.country_names import country_code
+from orchestrator.core.time.holiday_dates import Calendar, calendar_of
+from orchestrator.core.time.quiet import QuietTimes, QuietWindow, Reading
+from orchestrator.core.time.zone_in_force import ZoneInForce, zones_of_country
 from orchestrator.records import dataclass
 
-Place = tuple[str, str | None]
-"""A country by its ISO 3166 code, and the part of it: None where it is not known."""
 MOST_PLACES: Final = 4096
 """So many places are remembered: what customers say of themselves may be anything."""
-_OTHER_CODES: Final = {"UK": "GB", "EL": "GR"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +80,31 @@ class Places:
         return text if known is None else known.get(text)
 
 
-class _Asked(NamedTuple):
-    """What a profile says of the place, cut to what tells places apart."""
+class Placed(NamedTuple):
+    """When a customer is not written to (None: no rule holds there), and the zones in any of which it counts."""
 
-    country: str | None
-    region: str | None
-    phone: str | None
+    quiet: QuietTimes | None
+    zones: tuple[ZoneInfo, ...]
+
+
+class _Asked(NamedTuple):
+    """What is known of where a customer is: the country of the profile by its code, the part of it as it stands there,
+    where the phone number was given out, and where the number to which one message goes was."""
+
+    home: str | None
+    region: object
+    of_phone: NumberPlace | None
+    of_to: NumberPlace | None
+
+
+class _Here(NamedTuple):
+    """What holds for all of whom the same is known. `bound`: places with laws; `foreign`: those that only the number
+    tells to which the message goes."""
+
+    places: tuple[Place, ...]
+    quiet: QuietTimes | None
+    bound: tuple[Place, ...]
+    foreign: tuple[Place, ...]
 
 
 class PlacedTimes:
@@ -94,52 +113,119 @@ class PlacedTimes:
     def __init__(self, rules: Iterable[PlacedQuiet], known: Places) -> None:
         self._rules = tuple(rules)
         self._known = known
-        self._by_place: dict[_Asked, QuietTimes | None] = {}
-        self._made: dict[tuple[tuple[str, ...], tuple[Calendar, ...]], QuietTimes | None] = {}
+        self._by_place: dict[_Asked, _Here] = {}
+        self._by_zones: dict[tuple[object, ...], Placed] = {}
+        self._made: dict[tuple[Reading, ...], QuietTimes | None] = {}
 
-    def at(self, customer: Customer) -> QuietTimes | None:
-        """When this customer is not written to; None: no rule holds there. The same object for the same rules."""
-        attributes = customer.attributes
-        asked = _Asked(customer.country, attributes.get("region") or attributes.get("state"), _prefix(customer.phone))
-        try:
-            return self._by_place[asked]
-        except KeyError:
-            found = self.at_places(list(self._places(customer, asked)))
-        except TypeError:  # an attribute that is no text
-            return self.at_places(list(self._places(customer, asked._replace(region=None))))
-        if len(self._by_place) >= MOST_PLACES:
-            self._by_place.clear()
-        self._by_place[asked] = found
+    def at(self, customer: Customer, to: str | None = None) -> QuietTimes | None:
+        """When this customer is not written to; None: no rule holds there. The same object for the same rules. `to`:
+        the number to which the message goes, where it is not the profile's."""
+        return self._here(customer, to).quiet
+
+    def placed(self, customer: Customer, in_force: ZoneInForce, own: ZoneInForce, to: str | None = None) -> Placed:
+        """The same, with the zones that count.
+
+        Whatever zone a journey or step gives itself (`in_force`), the recipient's `own` counts, too. Where the profile
+        tells no zone, a law counts in the zones of the places where it holds, be they one country's or two's, and the
+        project's own rules in those of the chain.
+        """
+        here = self._here(customer, to)
+        zones, by_step = in_force.all_zones, in_force.link == "step"
+        if by_step and own.all_zones != zones:
+            zones = tuple(dict.fromkeys((*zones, *own.all_zones)))
+        abroad = here.foreign if own.link == "customer" else here.bound
+        if not abroad or here.quiet is None:
+            return Placed(here.quiet, zones)
+        key = (here.places, abroad, zones, in_force.all_zones if by_step else None)
+        found = self._by_zones.get(key)
+        if found is None:
+            if len(self._by_zones) >= MOST_PLACES:
+                self._by_zones.clear()
+            beside = frozenset(in_force.all_zones) if by_step else frozenset[ZoneInfo]()
+            found = self._by_zones[key] = self._abroad(here, abroad, zones, beside)
         return found
 
-    def at_places(self, places: list[Place]) -> QuietTimes | None:
+    def at_places(self, places: Sequence[Place]) -> QuietTimes | None:
         """The times of these places together; of none: where nobody knows."""
-        asked: list[Place | None] = [*places] or [None]
-        rules = tuple(rule for rule in self._rules if any(rule.holds_at(place) for place in asked))
-        calendars: dict[Calendar, None] = {}
-        for rule in rules:
-            if rule.holidays:
-                calendars.update((Calendar(*place), None) for place in places if rule.holds_at(place))
-            if rule.calendar is not None and not (rule.holidays and places):
-                calendars[rule.calendar] = None
-        key = tuple(rule.name for rule in rules), tuple(calendars)
+        return self._quiet([Reading(windows, calendar) for _, windows, calendar in self._readings(places)])
+
+    def _here(self, customer: Customer, to: str | None) -> _Here:
+        attributes = customer.attributes
+        home, codes = country_code(customer.country) if isinstance(customer.country, str) else None, self._known
+        of_phone = place_of_number(customer.phone, home, codes.area_codes)
+        of_to = place_of_number(to, home, codes.area_codes) if to is not None else None
+        asked = _Asked(home, attributes.get("region") or attributes.get("state"), of_phone, of_to)
+        try:
+            found = self._by_place.get(asked)
+        except TypeError:  # an attribute that is no text
+            asked = asked._replace(region=None)
+            found = self._by_place.get(asked)
+        if found is None:
+            if len(self._by_place) >= MOST_PLACES:
+                self._by_place.clear()
+            places = tuple(dict.fromkeys(self._places(asked)))
+            bound = tuple(place for place in places if self._is_bound(place))
+            foreign = tuple(place for place in bound if of_to != of_phone and place == _place(of_to))
+            found = self._by_place[asked] = _Here(places, self.at_places(places), bound, foreign)
+        return found
+
+    def _is_bound(self, place: Place) -> bool:
+        return any(rule.countries is not None and rule.holds_at(place) for rule in self._rules)
+
+    def _readings(
+        self, places: Sequence[Place]
+    ) -> Iterator[tuple[PlacedQuiet, tuple[QuietWindow, ...], Calendar | None]]:
+        """Rules that hold at these places, each as often as there are calendars that read it."""
+        asked: Sequence[Place | None] = places or [None]
+        for rule in self._rules:
+            if any(rule.holds_at(place) for place in asked):
+                calendars: dict[Calendar | None, None] = {}
+                if rule.holidays:
+                    calendars.update((calendar_of(*place), None) for place in places if rule.holds_at(place))
+                if rule.calendar is not None and not (rule.holidays and places):
+                    calendars[rule.calendar] = None
+                for calendar in calendars or (None,):
+                    yield rule, rule.windows, calendar
+
+    def _abroad(
+        self, here: _Here, abroad: tuple[Place, ...], zones: tuple[ZoneInfo, ...], beside: frozenset[ZoneInfo]
+    ) -> Placed:
+        """Laws in the zones of their places, first of all: where no time is left to both, they are kept."""
+        here_zones = frozenset(zones)
+        all_zones: dict[ZoneInfo, None] = {}
+        readings = []
+        for rule, windows, calendar in self._readings(here.places):
+            of_law: set[ZoneInfo] = set()
+            for place in here.places if rule.countries is not None else ():
+                if rule.holds_at(place):
+                    of_law.update(zones_of_country(place[0]) if place in abroad else zones)
+            all_zones.update((zone, None) for place in abroad for zone in zones_of_country(place[0]) if zone in of_law)
+            readings.append(Reading(windows, calendar, frozenset(of_law | beside) if of_law else here_zones))
+        if all(reading.zones == here_zones for reading in readings):
+            return Placed(here.quiet, zones)
+        return Placed(self._quiet(readings), tuple(dict.fromkeys((*all_zones, *zones))))
+
+    def _quiet(self, readings: Iterable[Reading]) -> QuietTimes | None:
+        """The same object for the same rules."""
+        key = tuple(dict.fromkeys(readings))
         if key not in self._made:
-            windows = dict.fromkeys(window for rule in rules for window in rule.windows)
-            made = QuietTimes(tuple(windows), tuple(calendars)) if windows or calendars else None
-            self._made[key] = made
+            if len(self._made) >= MOST_PLACES:
+                self._made.clear()
+            made = QuietTimes.of(key)
+            self._made[key] = made if made.readings else None
         return self._made[key]
 
-    def _places(self, customer: Customer, asked: _Asked) -> Iterator[Place]:
-        """Where the customer is by the profile, and by the phone."""
-        home = _code(asked.country)
-        of_phone = _place_of_phone(asked.phone, customer.phone, home, self._known.area_codes)
+    def _places(self, asked: _Asked) -> Iterator[Place]:
+        """Where the customer is by the profile, by the phone, and by the number to which the message goes."""
+        home, _, of_phone, of_to = asked
         if home is not None:
             region = self._known.region(home, asked.region)
-            if region is None and of_phone is not None and of_phone[0] == home:
-                region = of_phone[1]
+            if region is None and of_phone is not None and of_phone.country == home:
+                region = of_phone.region
             yield home, region
-        if of_phone is not None and (home is None or of_phone[0] != home or of_phone[1] is not None):
-            yield of_phone
+        for number in (of_phone, of_to):
+            if number is not None and (number.country != home or number.region is not None or number.some_part):
+                yield number.country, number.region
 
 
 class QuietPlan:
@@ -165,40 +251,11 @@ class QuietPlan:
         return hash(self.rules)
 
 
-def _prefix(phone: str | None) -> str | None:
-    """The first five characters of a phone number in the international form: no calling code with its area is longer
-    that any rule looks at. Without a calling code, its first four digits."""
-    if not phone:
-        return None
-    head = phone[:5]
-    if head[0] == "+" and head[1:].isdigit():
-        return head
-    digits = "".join(char for char in phone if char.isdigit())
-    if phone.lstrip().startswith("+"):
-        return "+" + digits[:4]
-    return "+" + digits[2:6] if digits.startswith("00") else digits[:4]
-
-
-def _place_of_phone(
-    prefix: str | None, phone: str | None, home: str | None, area_codes: Mapping[str, Place]
-) -> Place | None:
-    """Where the number was given out. One without its calling code is read as one of the customer's own country."""
-    if prefix is None or phone is None:
-        return None
-    if not prefix.startswith("+"):
-        if home in ("US", "CA"):  # their numbers are written alike
-            return area_codes.get(prefix[1:4] if prefix.startswith("1") else prefix[:3])
-        return None
-    if prefix.startswith("+1"):
-        found = area_codes.get(prefix[2:])
-        if found is not None:
-            return found
-    country = country_of_phone(phone)
-    return (country, None) if country is not None else None
+def _place(number: NumberPlace | None) -> Place | None:
+    return (number.country, number.region) if number is not None else None
 
 
 def _code(text: object) -> str | None:
     if not isinstance(text, str) or not text.strip() or len(text) > 40:
         return None
-    code = text.strip().upper()
-    return _OTHER_CODES.get(code, code)
+    return text.strip().upper()

@@ -48,10 +48,10 @@ _THINGS: Final = (
     r"(?: (?:texts?|messages?|msgs?|sms|spam|texting|ads?|advertising|advertisements?|offers?|coupons?|promotions?|"
     r"promos?|deals?|notifications?|alerts?|reminders?|crap|stuff|things|any ?more|anymore|more))"
 )
-_TAIL: Final = r"(?: (?:please|pls|plz|thanks|thank you|thx|now|again|ever|ever again|any ?more|at all|immediately))*"
+_TAIL: Final = r"(?: (?:please|pls|plz|thanks|thank you|thx|now|again|ever|any ?more|at all|immediately))*"
 _BEFORE: Final = (
     r"(?:(?:please|pls|plz|just|ok|okay|hi|hello|hey|kindly|i said|i want you to|i would like you to|"
-    r"(?:can|could|would|will) you(?: please)?(?: just)?) )*"
+    r"(?:can|could|would|will) you) )*"
 )
 _LIST: Final = rf"(?:{_THINGS}|(?: mailing| text| sms)? list)"
 _NEVER: Final = r"(?:do not|don't|dont|never)"
@@ -75,7 +75,7 @@ _FREE_ENGLISH: Final = tuple(
         r"no more(?: of)?(?: these| your| any)*(?: texts?| messages?| sms| spam| ads)",
     )
 )  # fmt: skip
-_CHINESE_BEFORE: Final = r"(?:请|麻烦|拜托|求求?|你们|你|您|以后|从此|能不能|可不可以|可以|我说|都|就|千万)*"
+_CHINESE_BEFORE: Final = r"(?:请|麻烦|拜托|求|你们|你|您|以后|从此|能不能|可不可以|可以|我说|都|就|千万)*"
 _CHINESE_THING: Final = r"(?:短信|信息|消息|短消息|讯息|广告|通知|推送|垃圾短信|垃圾信息|营销短信|推广短信|简讯|短訊)"
 _CHINESE_END: Final = r"(?:给我|到我手机|了|啦|吧|好吗|好不好|行吗|可以吗|谢谢)*"
 _NOT: Final = r"(?:不要|别|勿|莫|不许|禁止|停止|拒绝|不用|不必)"

@@ -34,4 +34,4 @@ class CustomerSends(NamedTuple):
     contacts: tuple[Contact, ...] = ()
     withheld: tuple[Withheld, ...] = ()
     choices: tuple[Choice, ...] = ()
-    """The consent ledger from its beginning, in the order in which the choices were taken."""
+    """The consent ledger from its beginning to its end, in the order in which the choices were taken."""

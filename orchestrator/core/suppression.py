@@ -53,12 +53,11 @@ class Softness(NamedTuple):
 def softened(before: Softness | None, at: datetime, half_life: timedelta, alive_at: datetime | None = None) -> Softness:
     """One soft bounce more. `alive_at`: somebody there last got, opened or clicked something; what was before is over.
 
-    The same instant again adds nothing, so that a report that is read twice counts once.
+    Several at one instant are several: a pass reads all that came at once. That a report counts once although it is
+    read twice is its caller's part.
     """
     if before is None or (alive_at is not None and alive_at > before.at):
         return Softness(1.0, at)
-    if at == before.at:
-        return before
     gap = abs((at - before.at) / half_life)
     faded = 0.5 ** min(gap, 1_000.0)
     if at < before.at:

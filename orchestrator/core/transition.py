@@ -36,20 +36,17 @@ transition: Callable[[tuple[Any, ...]], Transition] = partial(tuple.__new__, Tra
 
 def line_of(transition: Transition) -> dict[str, Any]:
     """The transition as simulate prints it: keys without a value are left out, instants are RFC 3339 in UTC."""
-    line: dict[str, Any] = {
-        "at": format_instant(transition.at),
-        "type": transition.type,
-        "customer": transition.customer,
-    }
-    if transition.journey is not None:
-        line["journey"] = transition.journey
-        if transition.version is not None:
-            line["version"] = transition.version
-        if transition.key is not None:
-            line["key"] = transition.key
-        if transition.step is not None:
-            line["step"] = transition.step
-    for name, value in transition.data.items():
+    at, customer, _, type_, journey, version, key, step, data, *_ = transition
+    line: dict[str, Any] = {"at": format_instant(at), "type": type_, "customer": customer}
+    if journey is not None:
+        line["journey"] = journey
+        if version is not None:
+            line["version"] = version
+        if key is not None:
+            line["key"] = key
+        if step is not None:
+            line["step"] = step
+    for name, value in data.items():
         if value is not None:
             line[name] = value if type(value) is str else jsonable(value)
     return line

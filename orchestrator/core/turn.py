@@ -28,14 +28,12 @@ class CustomerTurn(TurnState):
     """The working state, and how expressions see it. `now` is the actual instant, `t` the instant of what is being
     decided (see advance)."""
 
-    __slots__ = ("came_from", "facts", "lateness_from", "looked_at", "scope")
+    __slots__ = ("facts", "lateness_from", "looked_at", "scope")
 
     def __init__(self, view: View, pools: WorkingPools, now: datetime) -> None:
         super().__init__(view, pools, now)
         self.facts = TurnFacts(self)
         self.scope = _bare_scope(self.facts)
-        self.came_from: datetime | None = None
-        """When what is being taken was due or arrived, before `t` was moved by an engine that came late."""
         self.lateness_from: datetime | None = None
         self.looked_at: dict[str, Any] | None = None
 

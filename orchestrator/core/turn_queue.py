@@ -30,7 +30,9 @@ class TurnQueue:
         "_depths",
         "_n",
         "_occasions",
+        "_spelled",
         "behind",
+        "canaries",
         "closed",
         "depth",
         "due",
@@ -53,11 +55,15 @@ class TurnQueue:
         self.paused = switches.paused
         self.closed = switches.paused | switches.stopped if switches.stopped else switches.paused
         """The journeys that nobody may enter."""
+        self.canaries = {canary.journey: canary for canary in switches.canaries} if switches.canaries else None
+        """By journey; None: there is none, as nearly always."""
         self.t = now
         self.depth = 0
         self.due: list[tuple[Any, ...]] = []
         """The heap; what is to be taken stands last in each entry."""
         self._n = 0
+        self._spelled = (now, now.isoformat())
+        """The instant that was asked for last, as identities hold it: a view's customers have few."""
         self.start()
 
     def start(self) -> None:
@@ -98,7 +104,9 @@ class TurnQueue:
 
     def occasion(self, *parts: str) -> str:
         """An identity for something that happens at the present instant: a repeated turn gives the same one again."""
-        text = f"{':'.join(parts)}:{self.t.isoformat()}"
+        if self._spelled[0] is not self.t:
+            self._spelled = (self.t, self.t.isoformat())
+        text = f"{':'.join(parts)}:{self._spelled[1]}"
         if self._occasions is None:
             self._occasions = {}
         count = self._occasions[text] = self._occasions.get(text, 0) + 1
@@ -131,7 +139,7 @@ class TurnQueue:
             self._remember_depth(kind, name)
         self._n += 1
         rank = 1 if self.behind else 0
-        place = -1_000 if kind in ("segment", "stages") else -500
+        place = -1_000 if kind in ("segment", "stages", "consent") else -500
         heappush(self.due, (rank, timer.due_at, 1, place, name, self.now, self._n, (kind, name, timer)))
 
     def instant(self, due_at: datetime) -> datetime:

@@ -41,6 +41,7 @@ class TurnState(TurnQueue):
         "_own_zone",
         "_seq",
         "_suppressed",
+        "came_from",
         "coupons",
         "customer",
         "enrollments",
@@ -60,6 +61,8 @@ class TurnState(TurnQueue):
         self.project = view.index.project
         self.pools = pools
         self._first_seq = view.ordinal * 100_000
+        self.came_from: datetime | None = None
+        """When what is being taken was due or arrived, before `t` was moved by an engine that came late."""
         self.steps_taken: dict[str, int] = {}
         """Steps that each enrollment took in this turn of the view: their ids are nobody else's."""
 
@@ -88,6 +91,11 @@ class TurnState(TurnQueue):
         self._suppressed: dict[tuple[str, str], set[str]] | None = None
         self.updated: set[str] | None = None
         """The enrollments that the present event updated."""
+
+    @property
+    def arrived_at(self) -> datetime:
+        """When what is being taken arrived, or was due: before `t`, where the engine came late."""
+        return self.t if self.came_from is None else min(self.came_from, self.t)
 
     # --- state that may be edited ----------------------------------------------------------------------------------
 
@@ -196,10 +204,11 @@ class TurnState(TurnQueue):
         return known | new if new else known
 
     def note_choice(self, item: ConsentChanged, state: str, at: datetime, refused: str | None = None) -> None:
-        """A row of the consent ledger."""
+        """A row of the consent ledger. It was taken when it arrived, however late this turn is: since then it binds."""
         row = Choice(
-            item.topic, item.channel, state, at, self.t, item.source, item.wording, item.proof, item.expires_at, refused
-        )
+            item.topic, item.channel, state, at, self.arrived_at, item.source, item.wording, item.proof,
+            item.expires_at, refused,
+        )  # fmt: skip
         self.out.choices = [*self.out.choices, row]
 
     def put_task(self, task: Task) -> None:

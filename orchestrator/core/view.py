@@ -7,6 +7,7 @@ from dataclasses import field
 from datetime import datetime
 from typing import Protocol
 
+from orchestrator.core.canary import Canary
 from orchestrator.core.customer import Customer
 from orchestrator.core.enrollment import Enrollment, EntryRecord
 from orchestrator.core.expression.scope import PastEvent
@@ -34,6 +35,8 @@ class Switches:
     killed_journeys: frozenset[str] = frozenset()
     killed_channels: frozenset[str] = frozenset()
     killed_all: bool = False
+    canaries: tuple[Canary, ...] = ()
+    """Journeys whose live version only a share of the customers enters yet, each once."""
 
     def killed(self, journey: str, channel: str) -> bool:
         """Whether messages of this journey on this channel must not leave."""

@@ -39,15 +39,6 @@ def wait_end(turn: CustomerTurn, e: Enrollment, step: WaitTime, base: datetime, 
     """When a wait for time ends, computed from its base in the zone in force; before the base, it is past. Raises
     BadDate, EvaluationError."""
     match step:
-        case WaitFor():
-            duration = step.duration
-            if duration is None:
-                duration = _computed_duration(turn, e, step.expr)
-            return duration.after(base, zone)
-        case WaitUntilTime():
-            return next_time_of_day(base, zone, step.time, step.days)
-        case WaitWindow():
-            return window_start(base, zone, step.window, step.days)
         case WaitUntilDate():
             try:
                 value = step.until.evaluate(turn.scope_of(e, None, zone))
@@ -60,6 +51,15 @@ def wait_end(turn: CustomerTurn, e: Enrollment, step: WaitTime, base: datetime, 
                 return date_end(value, zone, offset=offset, at=step.at, days=step.days)
             except ValueError as error:
                 raise BadDate(f"'{step.until.source}': {error}") from None
+        case WaitFor():
+            duration = step.duration
+            if duration is None:
+                duration = _computed_duration(turn, e, step.expr)
+            return duration.after(base, zone)
+        case WaitUntilTime():
+            return next_time_of_day(base, zone, step.time, step.days)
+        case WaitWindow():
+            return window_start(base, zone, step.window, step.days)
 
 
 def _computed_duration(turn: CustomerTurn, e: Enrollment, expr: Any) -> Duration:

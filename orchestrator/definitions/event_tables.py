@@ -49,6 +49,9 @@ class ReplayEvent(NamedTuple):
     profile: CustomerSpec | None
 
 
+_replay_event: Callable[[tuple[Any, ...]], ReplayEvent] = partial(tuple.__new__, ReplayEvent)
+"""From all fields in their order, without the calls that naming the class takes."""
+
 Kept = tuple[datetime, str, int, tuple[Any, ...], int | str]
 """An event as it is kept: instant, customer, shape, values, and the row's number or the id that the table gives.
 
@@ -181,7 +184,7 @@ class ReplayTable:
                 profile = self._mapper.customer_spec(customer, first_at, values_given)
             name, names, place = shapes[shape]
             message_id = source if isinstance(source, str) else f"{self.name}:{source}:{place}"
-            yield ReplayEvent(at, customer, name, dict(zip(names, values)), message_id, profile)
+            yield _replay_event((at, customer, name, dict(zip(names, values)), message_id, profile))
 
 
 def replay_events(

@@ -23,7 +23,7 @@ from orchestrator.errors import Problem
 from orchestrator.records import dataclass
 
 ROW: Final = "row"
-MOST_ANSWERS: Final = 1 << 12
+MOST_ANSWERS: Final = 1 << 14
 """Values that one expression remembers."""
 
 _ALL_TEXT: Final = "\0all_text"

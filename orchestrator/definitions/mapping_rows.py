@@ -54,6 +54,9 @@ class MappedEvent(NamedTuple):
     id: str | None
 
 
+_mapped: Callable[[tuple[Any, ...]], MappedEvent] = partial(tuple.__new__, MappedEvent)
+"""From all fields in their order, without the calls that naming the class takes."""
+
 Reading = Callable[[Row], Any]
 """What one field of the mapping gives for a row. Raises RowUnusable or EvaluationError."""
 
@@ -76,6 +79,10 @@ class RowMapper:
         self._customer = self._reading(mapping.customer, lambda value: self._shared(identifier(value, "the customer")))
         self._events = [self._event_reading(plan) for plan in mapping.events]
         self._profile = self._profile_readings(mapping.profile) if mapping.profile is not None else []
+        self._profile_names: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+        if mapping.profile is not None:
+            profile = mapping.profile
+            self._profile_names = tuple([n for n, _ in profile.texts]), tuple([n for n, _ in profile.attributes])
 
     def map(self, row: Row) -> tuple[str, list[MappedEvent]]:
         """The customer's id and the events of `row`, in the order of the mapping. Raises RowUnusable."""
@@ -87,7 +94,7 @@ class RowMapper:
                 if when is None or when(row):
                     instant = at(row)
                     made = tuple([read(row) for read in values])
-                    events.append(MappedEvent(instant, place, made, None if read_id is None else read_id(row)))
+                    events.append(_mapped((instant, place, made, None if read_id is None else read_id(row))))
         except EvaluationError as error:
             raise RowUnusable(f"{error} (in: {error.source})") from None
         return customer, events
@@ -108,14 +115,14 @@ class RowMapper:
         plan = self._mapping.profile
         if plan is None:
             return CustomerSpec(id=customer, created_at=first_at)
-        created_at, tags, *rest = values
+        texts, attributes = self._profile_names
         return CustomerSpec(
             id=customer,
-            created_at=created_at or first_at,
-            attributes=dict(zip((name for name, _ in plan.attributes), rest[len(plan.texts) :])),
-            tags=tags,
+            created_at=values[0] or first_at,
+            attributes=dict(zip(attributes, values[2 + len(texts) :])),
+            tags=values[1],
             consents=plan.consents,
-            **dict(zip((name for name, _ in plan.texts), rest)),
+            **dict(zip(texts, values[2:])),
         )
 
     def _event_reading(self, plan: EventPlan) -> tuple[Reading | None, Reading, Reading | None, list[Reading]]:

@@ -14,12 +14,12 @@ from statistics import median
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from orchestrator.core.claim import normal_of
-from orchestrator.core.consent import Choice
+from orchestrator.core.claim import normal_of, number_of
+from orchestrator.core.consent import EVERY_TOPIC, OWN, Choice
 from orchestrator.core.customer import Customer
 from orchestrator.core.double_opt_in import JOURNEY as ASKING
 from orchestrator.core.ledger import UNSENT, Message
-from orchestrator.core.project import CapRule, Project
+from orchestrator.core.project import CapRule, PackChange, Project
 from orchestrator.core.sends import Contact, CustomerSends
 from orchestrator.core.time.quiet import Quiet
 from orchestrator.core.time.zone_in_force import zone_in_force
@@ -81,6 +81,8 @@ class Proof(NamedTuple):
     complained: dict[str, int]
     people: int
     told_late: int = 0
+    pack_changes: tuple[PackChange, ...] = ()
+    """What of the packs the project keeps otherwise than they say: no violation is looked for there."""
 
     @property
     def broken(self) -> int:
@@ -142,6 +144,7 @@ class Prover:
             dict(self._ended["complained"]),
             self._people,
             self._told_late,
+            self._project.pack_changes,
         )
 
     def _count(self, contact: Contact, choices: tuple[Choice, ...]) -> None:
@@ -165,19 +168,16 @@ class Prover:
     def _broken_by(self, contact: Contact, sends: CustomerSends) -> Iterator[tuple[str, str]]:
         """What one message broke, but for caps, with what shows it."""
         row, customer, klass = contact.row, sends.customer, _class_of(contact.row)
-        quiet = _quiet_for(self._project, row, customer)
+        quiet, zones = _quiet_for(self._project, row, customer)
         if quiet is not None:
-            zones = _zones_for(self._project, row, customer)
             asleep = next((zone for zone in zones if was_quiet(contact.handed_at, zone, quiet)), None)
             if asleep is not None:
                 yield "quiet_hours", f"{contact.handed_at.astimezone(asleep):%a %Y-%m-%d %H:%M} {asleep.key}"
         for cause, at in self._causes(row.channel, normal_of(row, customer)):
             if contact.handed_at > at + GRACE and (cause in _EVERY_CLASS or klass != "transactional"):
                 yield "suppressed", f"{cause} since {at:%Y-%m-%d %H:%M:%S}Z"
-        if klass == "transactional":
-            return
-        choice = _last_choice(sends.choices, row, contact.handed_at - GRACE, closing=True)
-        if choice is not None and choice.state == "out":
+        choice = _closed_by(sends.choices, row, contact.handed_at - GRACE)
+        if choice is not None:
             yield "after_opt_out", f"opted out at {_effective(choice):%Y-%m-%d %H:%M:%S}Z"
         elif klass == "promotional" and not any(
             _consented(sends, row, at) for at in (contact.handed_at, contact.handed_at - GRACE)
@@ -185,25 +185,34 @@ class Prover:
             yield "without_consent", f"no opt-in to {row.topic} by {row.channel}"
 
     def _time_opt_outs(self, sends: CustomerSends) -> None:
-        """For each opt-out of the month, how long after it the last message of its topic still left."""
+        """For each opt-out of the month, how long after it the last message that it should have ended still left. One
+        click is one opt-out, however many topics it ends on its channel."""
+        found: dict[tuple[str, datetime], timedelta] = {}
+        late = set()
         for number, choice in enumerate(sends.choices):
             if choice.state != "out" or choice.refused is not None or not self._since <= choice.noted_at < self._until:
                 continue
-            self._told_late += choice.noted_at - choice.at > TOLD_LATE
-            said_at = _effective(choice)
-            opened_at = next(
-                (later.noted_at for later in sends.choices[number + 1 :] if _same(later, choice) and _opens(later)),
-                None,
+            said_at, act = _effective(choice), (choice.channel, choice.at)
+            if choice.noted_at - choice.at > TOLD_LATE:
+                late.add(act)
+            opened_at = (
+                said_at
+                if _is_outdated(choice, sends.choices[:number])
+                else next(
+                    (later.noted_at for later in sends.choices[number + 1 :] if _same(later, choice) and _opens(later)),
+                    None,
+                )
             )
             after = [
                 contact.handed_at - said_at
                 for contact in sends.contacts
-                if (contact.row.topic, contact.row.channel) == (choice.topic, choice.channel)
-                and _class_of(contact.row) != "transactional"
+                if _ends(choice, contact.row)
                 and contact.handed_at > said_at
                 and (opened_at is None or contact.handed_at < opened_at)
             ]
-            self._latencies.append(max(after, default=timedelta(0)).total_seconds())
+            found[act] = max(found.get(act, timedelta(0)), *after, timedelta(0))
+        self._latencies += [latency.total_seconds() for latency in found.values()]
+        self._told_late += len(late)
 
 
 def over_cap(rule: CapRule, contacts: Iterable[Contact]) -> list[Contact]:
@@ -231,24 +240,25 @@ def _class_of(row: Message) -> str:
     return "transactional" if row.journey == ASKING else row.klass
 
 
-def _quiet_for(project: Project, row: Message, customer: Customer) -> Quiet | None:
+def _quiet_for(project: Project, row: Message, customer: Customer) -> tuple[Quiet | None, tuple[ZoneInfo, ...]]:
+    """The rules that hold for a message, and where it was read: in every zone of a country of several. Of whoever moved
+    since then, only the zone is known that was in force when it was written."""
     if _class_of(row) != row.klass:
-        return None
-    if project.quiet_plan is not None:
-        times = project.quiet_plan.times(row.klass, row.channel)
-        return times.at(customer) if times is not None else None
-    rule = project.quiet
-    return rule.hours if rule is not None and rule.binds(row.klass, row.channel) else None
-
-
-def _zones_for(project: Project, row: Message, customer: Customer) -> tuple[ZoneInfo, ...]:
-    """Where the message was read: in every zone of a country of several. Of whoever moved since then, only the zone is
-    known that was in force when it was written."""
+        return None, ()
     own = zone_in_force(None, customer.timezone, customer.phone, customer.country, project.timezone)
     written = zone_or_none(row.zone) or project.timezone
-    if row.fixed_zone is not None:
-        return (written,) if project.quiet_plan is None else tuple(dict.fromkeys((written, *own.all_zones)))
-    return own.all_zones if own.zone == written else (written,)
+    fixed, moved = row.fixed_zone is not None, own.zone != written
+    if project.quiet_plan is None:
+        rule = project.quiet
+        hours = rule.hours if rule is not None and rule.binds(row.klass, row.channel) else None
+        return hours, (written,) if fixed or moved else own.all_zones
+    times = project.quiet_plan.times(row.klass, row.channel)
+    if times is None:
+        return None, ()
+    to = number_of(row)
+    if moved and not fixed:
+        return times.at(customer, to), (written,)
+    return times.placed(customer, zone_in_force(written, None, None, None, written) if fixed else own, own, to)
 
 
 def _same(one: Choice, other: Choice) -> bool:
@@ -260,25 +270,73 @@ def _opens(choice: Choice) -> bool:
 
 
 def _effective(choice: Choice) -> datetime:
-    """When an opt-out was in the engine's hands: when it was made, unless that was told later."""
-    return choice.noted_at if choice.noted_at - choice.at > TOLD_LATE else choice.at
+    """When an opt-out was in the engine's hands: when it was made, unless that was told later. What binds an address
+    (STOP) waits for its provider to tell."""
+    told_later = choice.noted_at - choice.at > TOLD_LATE or choice.topic == EVERY_TOPIC
+    return choice.noted_at if told_later else choice.at
 
 
-def _last_choice(choices: Iterable[Choice], row: Message, at: datetime, closing: bool = False) -> Choice | None:
-    """The choice that held for a message at an instant. `closing`: opt-outs from when they were made, not noted."""
+def _ends(out: Choice, row: Message) -> bool:
+    """Whether an opt-out ends such messages: those of its topic, or all; a STOP by text those of every class."""
+    if out.channel != row.channel:
+        return False
+    if out.topic == EVERY_TOPIC:
+        return out.source == "sms" or _class_of(row) != "transactional"
+    return out.topic == row.topic and _class_of(row) != "transactional"
+
+
+def _is_outdated(out: Choice, before: Iterable[Choice]) -> bool:
+    """Whether a STOP was told after a START that was said later."""
+    return out.topic == EVERY_TOPIC and any(_same(one, out) and _opens(one) and one.at > out.at for one in before)
+
+
+def _closed_by(choices: Iterable[Choice], row: Message, at: datetime) -> Choice | None:
+    """The opt-out that forbade a message at an instant; None: none did. Of STOP and START that one counts which was
+    said last, in whatever order they came; a topic that was chosen since a STOP was told is open."""
+    of_topic: Choice | None = None
+    of_all: Choice | None = None
+    for choice in choices:
+        held_from = _effective(choice) if choice.state == "out" else choice.noted_at
+        if choice.channel != row.channel or choice.refused is not None or held_from >= at:
+            continue
+        if choice.state == "pending":
+            continue  # until it is confirmed, what was out stays out
+        if choice.topic == row.topic:
+            of_topic = choice
+        elif choice.topic == EVERY_TOPIC and (of_all is None or (choice.at, choice.state) >= (of_all.at, of_all.state)):
+            of_all = choice
+    if of_all is not None and of_all.state == "out" and _ends(of_all, row):
+        chosen = of_topic is not None and _opens(of_topic) and of_topic.source in OWN
+        if not chosen or of_topic is None or of_topic.noted_at < of_all.noted_at:
+            return of_all
+    return of_topic if of_topic is not None and of_topic.state == "out" and _ends(of_topic, row) else None
+
+
+def _last_choice(choices: Iterable[Choice], row: Message, at: datetime) -> Choice | None:
+    """The choice that held for a message's topic at an instant."""
     found = None
     for choice in choices:
-        if (choice.topic, choice.channel) != (row.topic, row.channel) or choice.refused is not None:
-            continue
-        held_from = _effective(choice) if closing and choice.state == "out" else choice.noted_at
-        if held_from < at or (held_from == at and not closing):
-            found = choice
+        if (choice.topic, choice.channel) == (row.topic, row.channel) and choice.refused is None:
+            if choice.noted_at <= at:
+                found = _prevailing(found, choice)
     return found
 
 
+def _prevailing(before: Choice | None, choice: Choice) -> Choice:
+    """Which of two choices holds, one after the other: an `in` with an end cuts short none that ends later or never."""
+    if before is None or before.state != "in" or choice.state != "in" or choice.expires_at is None:
+        return choice
+    if before.expires_at is None:
+        return before
+    return before if before.expires_at > max(choice.expires_at, choice.noted_at) else choice
+
+
 def _consented(sends: CustomerSends, row: Message, at: datetime) -> bool:
-    """Whether an opt-in held. Where the ledger tells nothing, the profile does: it was filled before there was one."""
+    """Whether an opt-in held. Where the ledger never tells anything, the profile does: it was filled before there was
+    a ledger."""
     choice = _last_choice(sends.choices, row, at)
     if choice is None:
-        return sends.customer.consents.get((row.topic, row.channel)) == "in"
+        place = (row.topic, row.channel)
+        known = any((told.topic, told.channel) == place for told in sends.choices)
+        return not known and sends.customer.consents.get(place) == "in"
     return choice.state == "in" and (choice.expires_at is None or at < choice.expires_at)

@@ -7,7 +7,7 @@ from html import escape
 from typing import Final
 
 from orchestrator.insights.proof import KINDS, Proof
-from orchestrator.insights.proof_text import latency, rate, reached_words, verdict
+from orchestrator.insights.proof_text import latency, packs_words, rate, reached_words, verdict
 from orchestrator.insights.proof_words import WORDS, reason_words
 
 _LANG: Final = {"en": "en", "zh": "zh-Hans"}
@@ -32,7 +32,7 @@ def proof_page(proof: Proof, month: str, brand: str, language: str) -> str:
     """The page. All that comes from data is escaped."""
     words = WORDS[language]
     title = f"{words['title']} · {month}"
-    packs = ", ".join(proof.packs) or words["none"]
+    packs = packs_words(proof, words) or words["none"]
     state = "broken" if proof.broken else "clean"
     parts = [
         f'<!doctype html>\n<html lang="{_LANG[language]}">\n<head>\n<meta charset="utf-8">',

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
+from orchestrator.core.project import PackChange
 from orchestrator.core.time.iso import format_instant
 from orchestrator.insights.proof import KINDS, Proof, Reached
 from orchestrator.insights.proof_words import WORDS, reason_words, seconds_words
@@ -16,6 +18,7 @@ def proof_data(proof: Proof) -> dict[str, Any]:
         "since": format_instant(proof.since),
         "until": format_instant(proof.until),
         "packs": list(proof.packs),
+        "pack_changes": [{**asdict(change), "left_out": list(change.left_out)} for change in proof.pack_changes],
         "people": proof.people,
         "contacts": [{**reached._asdict(), "count": count} for reached, count in proof.contacts.items()],
         "withheld": [
@@ -44,7 +47,9 @@ def proof_data(proof: Proof) -> dict[str, Any]:
 def proof_text(proof: Proof, month: str) -> str:
     """What a terminal shows."""
     words = WORDS["en"]
-    lines = [f"{words['title']}, {month}", verdict(proof, words), ""]
+    lines = [f"{words['title']}, {month}", verdict(proof, words)]
+    lines += [f"{words['packs']}: {packs_words(proof, words)}"] if proof.packs else []
+    lines += [""]
     lines += [f"  {proof.violations[kind]:>6}  {words[kind]}" for kind in KINDS]
     lines += ["", f"{words['contacts']} ({words['people']}: {proof.people})"]
     lines += _columns([(*reached_words(reached, words), str(n)) for reached, n in proof.contacts.items()], words)
@@ -73,6 +78,19 @@ def verdict(proof: Proof, words: Mapping[str, str]) -> str:
     if proof.broken == 1:
         return words["one_broken"]
     return words["broken"].format(n=proof.broken) if proof.broken else words["clean"]
+
+
+def packs_words(proof: Proof, words: Mapping[str, str]) -> str:
+    """The packs that are kept, each with what of it is kept otherwise."""
+    changes = {change.pack: change for change in proof.pack_changes}
+    return ", ".join(name + (_changed(changes[name], words) if name in changes else "") for name in proof.packs)
+
+
+def _changed(change: PackChange, words: Mapping[str, str]) -> str:
+    said = [words["left_out"].format(rules=", ".join(change.left_out))] if change.left_out else []
+    said += [words["codes"]] if change.codes else []
+    said += [words[f"unknown_{change.unknown_country}"]] if change.unknown_country is not None else []
+    return f" ({'; '.join(said)})"
 
 
 def latency(proof: Proof, words: Mapping[str, str]) -> str:

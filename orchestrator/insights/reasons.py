@@ -35,6 +35,7 @@ WITHHELD: Mapping[str, str] = {
     "unknown_outcome": "the provider's answer was lost",
     "exited": "the customer had left the journey before it was handed over",
     "stopped": "the journey was stopped",
+    "canary": "a share of the customers goes first",
 }
 """Why something was suppressed or is held."""
 
@@ -53,6 +54,7 @@ EXITED: Mapping[str, str] = {
     "quiet_hours": "it was quiet hours",
     "capped": "the customer had had as many messages as the caps allow",
     "failed": "a step had failed (`on_error: exit`)",
+    "canary": "the canary that held the customer was taken back",
     "removed": "the step it stood at is not in the version that was deployed (`migrate`)",
 }
 

@@ -137,6 +137,8 @@ def _assigned(line: Line, zone: ZoneInfo) -> str:
 
 def _held(line: Line, zone: ZoneInfo) -> str:
     until = f" until {_at(line['until'], zone)}" if line.get("until") else ""
+    if line.get("reason") == "canary":
+        return f"waits before the first step{until or ' until somebody lets it go on'}: {with_code(WITHHELD, 'canary')}"
     return f"a message is held back{_step(line)}{until}: {with_code(WITHHELD, str(line.get('reason')))}"
 
 
@@ -249,6 +251,8 @@ def _retried(line: Line, zone: ZoneInfo) -> str:
     until = f" at {_at(line['until'], zone)}" if line.get("until") else ""
     if line.get("reason") == "operator":
         return f"an operator sent the message again{_step(line)}"
+    if line.get("reason") == "check_failed":
+        return f"the message{_step(line)} could not be checked before its hand-over, and waits: {error}"
     return f"a step failed{_step(line)} and is tried again{until}" + (f": {error}" if error else "")
 
 

@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from orchestrator.core.time.holiday_dates import Calendar, holiday_year
-from orchestrator.core.time.quiet import Quiet, QuietHours, QuietWindow
+from orchestrator.core.time.quiet import Quiet, QuietHours, QuietWindow, Reading
 
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
@@ -21,17 +21,18 @@ _LONGEST_FOLD = 25 * 60
 
 def was_quiet(at: datetime, zone: ZoneInfo, quiet: Quiet) -> bool:
     """Whether an instant lies in quiet hours in a zone."""
-    windows: tuple[QuietWindow, ...]
-    calendars: tuple[Calendar, ...] = ()
     if isinstance(quiet, QuietHours):
-        windows = (QuietWindow(quiet.start, quiet.end),) if quiet.start != quiet.end else ()
+        daily = (QuietWindow(quiet.start, quiet.end),) if quiet.start != quiet.end else ()
+        readings: tuple[Reading, ...] = (Reading(daily),)
     else:
-        windows, calendars = quiet.windows, quiet.calendars
+        readings = quiet.readings
     face = _face(at, zone)
     return any(
         _starts(day, window) <= face < _ends(day, window)
         for day in (face.date() - _DAY, face.date())
-        for window in _windows_on(day, windows, calendars)
+        for windows, calendar, zones in readings
+        if zones is None or zone in zones
+        for window in _windows_on(day, windows, calendar)
     )
 
 
@@ -51,11 +52,14 @@ def _face(at: datetime, zone: ZoneInfo) -> datetime:
     return ends - timedelta(microseconds=1)
 
 
-def _windows_on(day: date, windows: tuple[QuietWindow, ...], calendars: tuple[Calendar, ...]) -> Iterator[QuietWindow]:
-    years = [holiday_year(calendar, day.year) for calendar in calendars]
-    if any(day in year.off for year in years):
-        yield QuietWindow(time(0), time(0))
-    weekday = 0 if any(day in year.working for year in years) else day.weekday()
+def _windows_on(day: date, windows: tuple[QuietWindow, ...], calendar: Calendar | None) -> Iterator[QuietWindow]:
+    weekday = day.weekday()
+    if calendar is not None:
+        year = holiday_year(calendar, day.year)
+        if day in year.off:
+            yield QuietWindow(time(0), time(0))
+        if day in year.working:
+            weekday = 0
     yield from (window for window in windows if window.days is None or weekday in window.days)
 
 

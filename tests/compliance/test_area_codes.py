@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+from phonenumbers import PhoneNumberType, is_valid_number, number_type, parse, region_code_for_number
 from phonenumbers.geodata import GEOCODE_DATA
 
 import orchestrator.compliance
 from orchestrator.compliance.packs import area_codes, load_pack
+from orchestrator.core.number_place import NumberPlace, place_of_number
 
+GEOGRAPHIC = {PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 FILE = Path(orchestrator.compliance.__file__).with_name("area_codes.yaml")
 HEAD = """\
 # Which state or province a North American area code was given to. Generated, not written: from the geographical
@@ -22,26 +26,31 @@ SPELLED = {"Washington State": "WA", "Washington D.C.": "DC", "British Colombia"
 
 
 def described() -> dict[str, dict[str, list[int]]]:
-    """Codes by country and part of it, as the library describes them: "Texas", "San Antonio, TX"."""
+    """Codes by country and part of it, as the library describes them: "Texas", "San Antonio, TX". Where it tells one
+    town from another by more digits, what all of them have in common."""
     names = {
         **{name: ("US", code) for code, name in load_pack("us").regions.items()},
         **{name: ("CA", code) for code, name in load_pack("ca").regions.items()},
+        **{name: ("US" if code in load_pack("us").regions else "CA", code) for name, code in SPELLED.items()},
     }
     by_code = {code: country for country, code in names.values()}
-    found: dict[str, dict[str, list[int]]] = {"US": {}, "CA": {}}
-    for area in range(200, 1000):
-        said = GEOCODE_DATA.get(f"1{area}", {}).get("en")
-        if said is None:
-            continue
+
+    def place_of(said: str) -> tuple[str, str] | None:
         if "/" in said:
-            place = ("CA", "?")
-        elif said in SPELLED:
-            place = (by_code[SPELLED[said]], SPELLED[said])
-        elif ", " in said:
-            place = (by_code[said[-2:]], said[-2:])
-        else:
-            place = names[said]
-        found[place[0]].setdefault(place[1], []).append(area)
+            return "CA", "?"
+        _, comma, code = said.rpartition(", ")
+        return (by_code[code], code) if comma and code in by_code else names.get(said)
+
+    by_area: dict[int, set[tuple[str, str] | None]] = {}
+    for key, said in GEOCODE_DATA.items():
+        if key[0] == "1" and len(key) >= 4 and "en" in said:
+            exact = GEOCODE_DATA.get(key[:4], {}).get("en")
+            by_area.setdefault(int(key[1:4]), set()).add(place_of(exact or said["en"]))
+    found: dict[str, dict[str, list[int]]] = {"US": {}, "CA": {}}
+    for area, places in sorted(by_area.items()):
+        [place, *more] = places
+        if place is not None and not more:
+            found[place[0]].setdefault(place[1], []).append(area)
     return found
 
 
@@ -70,3 +79,37 @@ def test_well_known_codes() -> None:
     assert codes["902"] == ("CA", None)
     assert "800" not in codes
     assert {region for country, region in codes.values() if country == "US"} == set(load_pack("us").regions)
+
+
+def test_every_code_of_places_is_in_the_table() -> None:
+    """By other data than the table's: the numbering plan's own patterns of valid numbers."""
+    codes, missing = area_codes(), []
+    for area in range(200, 1000):
+        numbers = [parse(f"+1{area}{rest}", None) for rest in ("2345678", "5550123", "7654321")]
+        kinds = {(region_code_for_number(n), number_type(n)) for n in numbers if is_valid_number(n)}
+        states = {country for country, kind in kinds if country in ("US", "CA") and kind in GEOGRAPHIC}
+        if states and codes.get(str(area), ("", None))[0] not in states:
+            missing.append(area)
+        if kinds and not states and {country for country, _ in kinds} & {"US", "CA"}:
+            home = next(country for country, _ in kinds)
+            found = place_of_number(f"+1{area}2345678", None, codes)
+            assert found == NumberPlace(home or "US"), f"{area} is of no place"
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("phone", "place"),
+    [
+        ("+12035550123", ("US", "CT")),
+        ("+13105550123", ("US", "CA")),
+        ("+17135550123", ("US", "TX")),
+        ("+17185550123", ("US", "NY")),
+        ("+19055550123", ("CA", "ON")),
+        ("+12425550123", ("BS", None)),
+        ("+13405550123", ("VI", None)),
+    ],
+)
+def test_codes_that_the_library_splits_by_town(phone: str, place: tuple[str, str | None]) -> None:
+    found = place_of_number(phone, None, area_codes())
+    assert found is not None
+    assert (found.country, found.region) == place

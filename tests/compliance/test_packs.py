@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import orchestrator.compliance
-from orchestrator.compliance.packs import PACKS, area_codes, load_pack, pack_of_country, read_pack
+from orchestrator.compliance.packs import PACKS, load_pack, pack_of_country, read_pack
 from orchestrator.compliance.quiet import Kept, placed_rules, places_of, quiet_windows
 from orchestrator.core.time.country_zones import ZONES_OF_COUNTRY
-from orchestrator.core.time.holiday_dates import Calendar, has_holidays, holiday_year
+from orchestrator.core.time.holiday_dates import DECREED_UNTIL, Calendar, HolidayYear, has_holidays, holiday_year
 from orchestrator.core.time.zone_in_force import zones_of_country
 
 FOLDER = Path(orchestrator.compliance.__file__).parent / "packs"
@@ -118,5 +118,17 @@ def test_holidays() -> None:
 
 def test_the_decree_is_as_new_as_the_tables() -> None:
     """When the library learns the next decree, DECREED_UNTIL is to follow."""
-    assert holiday_year(Calendar("CN"), 2027).working == frozenset()
-    assert area_codes()
+    last = DECREED_UNTIL["CN"]
+    assert holiday_year(Calendar("CN"), last).working, "a decree names weekends that are worked"
+    assert not holiday_year(Calendar("CN"), last).estimated
+    for year in range(last + 1, last + 4):
+        assert holiday_year(Calendar("CN"), year).working == frozenset(), "the library knows a newer decree"
+        assert holiday_year(Calendar("CN"), year).estimated
+
+
+@pytest.mark.parametrize("name", ["Bank", "May", "Mar", "Sun", "Public", "Roma", "Islamic", "NYSE", "XNYS", "ECB", ""])
+def test_what_is_no_country_has_no_holidays(name: str) -> None:
+    """Names of the library's modules, kinds of holidays, stock exchanges: a profile may hold any text."""
+    assert not has_holidays(name)
+    for region in (None, "TX", ""):
+        assert holiday_year(Calendar(name, region), 2026) == HolidayYear(frozenset(), frozenset())

@@ -20,11 +20,42 @@ from tests.stores.driving import START
         "ａｎａ＠ｅｘａｍｐｌｅ．ｃｏｍ",
         "ana+shop@example.com",
         "\ufeffANA@example.com.",
+        "\u0430na@example.com",  # a Cyrillic a
+        "\u0391\u039dA@example.com",  # Greek capitals
+        "ana@ex\u0430mple.com",
+        "ana@xn--exmple-4nf.com",
     ],
 )
 def test_spellings_of_one_mailbox_are_one_for_suppression(spelling: str) -> None:
     found = email_address(spelling)
     assert found is not None and found.normal == "ana@example.com"
+
+
+@pytest.mark.parametrize(
+    "spelling", ["anabell@gmail.com", "ana.bell@gmail.com", "A.n.a.bell+shop@GoogleMail.com", "ana.b\u0435ll@gmail.com"]
+)
+def test_dots_and_the_older_domain_mean_nothing_to_gmail(spelling: str) -> None:
+    found = email_address(spelling)
+    assert found is not None and found.normal == "anabell@gmail.com"
+
+
+@pytest.mark.parametrize("other", ["ana.bell@example.com", "ana.bell@gmail.com.br", "ana.bell@mygmail.com"])
+def test_dots_mean_something_elsewhere(other: str) -> None:
+    found = email_address(other)
+    assert found is not None and found.normal == other
+
+
+def test_whoever_writes_in_another_alphabet_has_a_mailbox_of_their_own() -> None:
+    found, seems = email_address("оса@почта.рф"), email_address("oca@почта.рф")
+    assert found is not None and seems is not None and found.normal != seems.normal
+
+
+@given(st.from_regex(r"[a-zA-Z.+аоеіΑΟο]{1,12}@(gmail|googlemail|exаmple|почта)\.(com|рф)", fullmatch=True))
+def test_the_form_that_is_compared_is_its_own_form(text: str) -> None:
+    found = email_address(text)
+    if found is not None:
+        for again in (email_address(found.normal), email_address(found.text)):
+            assert again is not None and again.normal == found.normal
 
 
 def test_each_plus_address_is_written_to_as_it_stands_and_a_domain_in_ascii() -> None:

@@ -99,6 +99,8 @@ def test_service_messages_need_no_consent_that_could_end() -> None:
         ({"source": "import", "at": later(2)}, True, False),
         ({"source": "import", "at": later(2), "proof": PROOF}, True, True),
         ({"source": "api", "at": later(2), "proof": PROOF}, False, True),
+        ({"source": "api", "at": later(2), "proof": {}}, False, False),
+        ({"source": "import", "at": later(2), "proof": {}}, True, False),
     ],
 )
 def test_only_a_newer_choice_of_the_persons_own_opens_again(said: dict[str, Any], relayed: bool, opens: bool) -> None:
@@ -110,7 +112,7 @@ _SAID = st.fixed_dictionaries(
     optional={
         "at": st.integers(0, 40).map(later),
         "source": st.sampled_from(["import", "form", "api", "page"]),
-        "proof": st.just(PROOF),
+        "proof": st.sampled_from([PROOF, {}]),
     },
 )
 _TRAITS = st.builds(
@@ -142,7 +144,7 @@ def test_nothing_relayed_ever_resurrects_an_opt_out(items: list[Body], together:
             expected = "in"
         else:
             assert out_at is not None
-            spoken = choice.source in OWN or (choice.proof is not None and choice.at is not None)
+            spoken = choice.source in OWN or (bool(choice.proof) and choice.at is not None)
             if spoken and (choice.at > out_at if choice.at is not None else not relayed):
                 expected = "in"
         store.ingest([Arrival("u1", now, item)])
@@ -166,7 +168,7 @@ def _is_out(item: Body) -> bool:
 def _may_open(item: Body) -> bool:
     if isinstance(item, Identified):
         choice = next(choices_in(item.traits, item.silent))
-        return choice.at is not None and (choice.source in OWN or choice.proof is not None)
+        return choice.at is not None and (choice.source in OWN or bool(choice.proof))
     assert isinstance(item, ConsentChanged)
     return item.source in OWN
 

@@ -25,6 +25,7 @@ no more texts please
 leave me alone | 退订 | 请退订 | 退订，谢谢 | 我要退订 | 取消 | 拒收
 停止 | 回T退订 | TD退订 | 回复TD | 不要再发了 | 别再发短信
 请不要再给我发短信了 | 别骚扰我 | 我不想再收到你们的短信了 | 请勿发送广告 | 勿再发
+求求你别再发了 | can you please just stop texting me | stop texting me ever again
 """
 ORDINARY = """
 I can't stop smiling | don't stop | Don't stop texting me | please don't stop | stop by tomorrow

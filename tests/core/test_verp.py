@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.core.verp import LONGEST_LOCAL, verp_address, verp_id, verp_mark
+from orchestrator.core.verp import LONGEST_LOCAL, marked_id, signed_id, unmarked_id, verp_address, verp_id, verp_mark
 
 SECRET = b"a secret for tests, of 32 bytes."
 BASE = "bounce@b.example.com"
@@ -37,3 +37,13 @@ def test_only_what_was_signed_is_read(id: str, other: str) -> None:
     assert verp_id(b"another secret", address) is None
     assert verp_id(SECRET, other) is None
     assert verp_id(SECRET, f"bounce+{id.lower()}.aaaaaaaaaa@b.example.com") is None
+
+
+@settings(max_examples=100, deadline=None)
+@given(id=st.from_regex(r"[0-9a-f]{16}\.\S{1,40}\.[1-9]", fullmatch=True), other=st.text(max_size=80))
+def test_an_id_is_believed_with_its_mark_alone(id: str, other: str) -> None:
+    written = marked_id(id, verp_mark(SECRET, id))
+    assert signed_id(SECRET, written) == unmarked_id(written) == unmarked_id(id) == id
+    for forged in (id, other, f"{id}.aaaaaaaaaa", f"{id}x.{verp_mark(SECRET, id)}", marked_id(id, None)):
+        assert signed_id(SECRET, forged) is None
+    assert signed_id(b"another secret", written) is None

@@ -53,6 +53,7 @@ EVENTS: Mapping[str, Mapping[str, Type]] = {
     "sms_received": _REPLY,
     "email_received": _REPLY,
     "whatsapp_received": _REPLY,
+    "wechat_received": _REPLY,
     "survey_answered": {
         "survey": STRING,
         "kind": STRING,
@@ -71,7 +72,13 @@ EVENTS: Mapping[str, Mapping[str, Type]] = {
         "total": NUMBER,
         "currency": STRING,
     },
-    "consent_changed": {"topic": STRING, "channel": STRING, "state": Enum(("in", "out")), "from": STRING, "to": STRING},
+    "consent_changed": {
+        "topic": STRING,
+        "channel": STRING,
+        "state": Enum(("in", "out", "pending", "expired")),
+        "from": STRING,
+        "to": STRING,
+    },
     "stage_changed": {"from": STRING, "to": STRING, "stage": STRING},
     "segment_changed": {"segment": STRING, "edge": Enum(("entered", "left")), "from": UNKNOWN, "to": UNKNOWN},
 }

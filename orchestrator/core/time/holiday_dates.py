@@ -37,9 +37,20 @@ DECREED_UNTIL: Final[Mapping[str, int]] = {"CN": 2026}
 the notice of the General Office of the State Council of 4 November 2025)."""
 
 
+@lru_cache(maxsize=4096)
+def calendar_of(country: str, region: str | None) -> Calendar:
+    """The calendar of a place: that of its country alone, where the part of it has none of its own."""
+    from holidays import list_supported_countries
+
+    return Calendar(country, region if region in list_supported_countries().get(country, ()) else None)
+
+
 @lru_cache(maxsize=1024)
 def holiday_year(calendar: Calendar, year: int) -> HolidayYear:
     """The holidays of a year. A country without tables has none; an unknown subdivision has its country's."""
+    # Asked first: the library takes any name of its modules for a country, "Bank" or "NYSE", too.
+    if not has_holidays(calendar.country):
+        return NOTHING
     # Imported here: most projects keep no holidays.
     from holidays import country_holidays
 
@@ -54,8 +65,9 @@ def holiday_year(calendar: Calendar, year: int) -> HolidayYear:
     )
 
 
+@lru_cache(maxsize=1024)
 def has_holidays(country: str) -> bool:
-    """Whether there are tables for a country."""
+    """Whether there are tables for a country by its ISO 3166 alpha-2 code."""
     from holidays import list_supported_countries
 
     return country in list_supported_countries(include_aliases=False)

@@ -10,10 +10,11 @@ and whole holidays together: what a project that keeps the rules of countries (`
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 from orchestrator.core.time.holiday_dates import Calendar, holiday_year
@@ -52,42 +53,89 @@ class QuietWindow:
     days: frozenset[int] | None = None
 
 
+class Reading(NamedTuple):
+    """Windows as one calendar reads them. A day that the calendar makes a working day counts as a Monday for its own
+    windows, and for no others; None: no calendar moves them. `zones`: in which alone they hold; None: in all."""
+
+    windows: tuple[QuietWindow, ...]
+    calendar: Calendar | None = None
+    zones: frozenset[ZoneInfo] | None = None
+
+
 class QuietTimes:
     """Windows and whole holidays together: it is quiet when it is so by any of them.
 
     `calendars` are those whose holidays are quiet from midnight to midnight; on a weekend day that one of them makes a
-    working day, windows of weekends do not count, and those of Monday do. Equal are two that say the same; their hash
-    is kept, because everything that is worked out about them is found by it.
+    working day, its windows of weekends do not count, and those of Monday do. Where several calendars read the same
+    windows, each does so for itself. Equal are two that say the same; their hash is kept, because everything that is
+    worked out about them is found by it.
     """
 
-    __slots__ = ("_hash", "calendars", "windows")
+    __slots__ = ("_hash", "calendars", "readings", "windows")
 
     def __init__(self, windows: tuple[QuietWindow, ...], calendars: tuple[Calendar, ...] = ()) -> None:
-        self.windows = tuple(sorted(windows, key=lambda w: (w.start, w.end, sorted(w.days or ()))))
-        self.calendars = tuple(sorted(calendars, key=lambda c: (c.country, c.region or "")))
-        self._hash = hash((self.windows, self.calendars))
+        self._read([Reading(windows, calendar) for calendar in calendars or (None,)])
+
+    @classmethod
+    def of(cls, readings: Iterable[Reading]) -> QuietTimes:
+        """Several together."""
+        made = cls.__new__(cls)
+        made._read(readings)
+        return made
+
+    def _read(self, readings: Iterable[Reading]) -> None:
+        found: dict[tuple[Calendar | None, frozenset[ZoneInfo] | None], dict[QuietWindow, None]] = {}
+        for windows, calendar, zones in readings:
+            found.setdefault((calendar, zones), {}).update(dict.fromkeys(windows))
+        made = [
+            Reading(tuple(sorted(windows, key=_by_start)), calendar, zones)
+            for (calendar, zones), windows in found.items()
+            if windows or calendar is not None
+        ]
+        self.readings = tuple(sorted(made, key=_by_calendar))
+        self.windows = tuple(sorted({window for r in made for window in r.windows}, key=_by_start))
+        self.calendars = tuple(sorted({r.calendar for r in made if r.calendar is not None}, key=_by_country))
+        self._hash = hash(self.readings)
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (
-            isinstance(other, QuietTimes) and (self.windows, self.calendars) == (other.windows, other.calendars)
-        )
+        return self is other or (isinstance(other, QuietTimes) and self.readings == other.readings)
 
     def __hash__(self) -> int:
         return self._hash
 
     def __repr__(self) -> str:
-        return f"QuietTimes({self.windows!r}, {self.calendars!r})"
+        return f"QuietTimes({self.readings!r})"
 
     def on(self, day: date, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
         """The quiet times that start on a local day, in order of their starts; those that a gap swallows are left
         out."""
-        years = [holiday_year(calendar, day.year) for calendar in self.calendars]
-        weekday = 0 if any(day in year.working for year in years) else day.weekday()
-        windows = [Window(w.start, w.end) for w in self.windows if w.days is None or weekday in w.days]
-        if any(day in year.off for year in years):
-            windows.insert(0, _WHOLE_DAY)
-        found = (window.on(day, zone) for window in windows)
-        return [(starts_at, ends_at) for starts_at, ends_at in found if starts_at < ends_at]
+        quiet: dict[Window, None] = {}
+        for windows, calendar, zones in self.readings:
+            if zones is not None and zone not in zones:
+                continue
+            weekday = day.weekday()
+            if calendar is not None:
+                year = holiday_year(calendar, day.year)
+                if day in year.off:
+                    quiet[_WHOLE_DAY] = None
+                if day in year.working:
+                    weekday = 0
+            quiet.update((Window(w.start, w.end), None) for w in windows if w.days is None or weekday in w.days)
+        found = (window.on(day, zone) for window in quiet)
+        return sorted((starts_at, ends_at) for starts_at, ends_at in found if starts_at < ends_at)
+
+
+def _by_start(window: QuietWindow) -> tuple[time, time, list[int]]:
+    return window.start, window.end, sorted(window.days or ())
+
+
+def _by_country(calendar: Calendar) -> tuple[str, str]:
+    return calendar.country, calendar.region or ""
+
+
+def _by_calendar(reading: Reading) -> tuple[tuple[str, str], list[str]]:
+    key = _by_country(reading.calendar) if reading.calendar is not None else ("", "")
+    return key, sorted(zone.key for zone in reading.zones or ())
 
 
 Quiet: TypeAlias = QuietHours | QuietTimes
@@ -104,7 +152,7 @@ def quiet_until(at: datetime, zones: tuple[ZoneInfo, ...], quiet: Quiet) -> date
         return None
     if len(zones) == 1 and _ends_in(at, zones[0], quiet) == at:  # as nearly always
         return None
-    free_at = _free_from(at, zones, quiet) or _free_from(at, zones[:1], quiet)
+    free_at = _free_from(at, zones, quiet) or _free_from(at, _kept(at, zones, quiet), quiet)
     if free_at is None:  # rules that leave no free time at all, which lint refuses: not now, whatever comes
         return at + _HOLIDAYS_FOR
     return free_at if free_at > at else None
@@ -121,7 +169,7 @@ def next_quiet_start(at: datetime, zones: tuple[ZoneInfo, ...], quiet: Quiet) ->
     if len(zones) == 1:
         return _next_start_in(at, zones[0], quiet)
     if _free_from(at, zones, quiet) is None:
-        zones = zones[:1]
+        zones = _kept(at, zones, quiet)
     return min((found for zone in zones if (found := _next_start_in(at, zone, quiet)) is not None), default=None)
 
 
@@ -143,6 +191,16 @@ def _never(quiet: Quiet) -> bool:
     if isinstance(quiet, QuietHours):
         return quiet.start == quiet.end
     return not quiet.windows and not quiet.calendars
+
+
+def _kept(at: datetime, zones: tuple[ZoneInfo, ...], quiet: Quiet) -> tuple[ZoneInfo, ...]:
+    """Of zones that are always quiet together: the first; where laws hold in zones of their own, which come first, as
+    many as leave some free time."""
+    if isinstance(quiet, QuietTimes) and any(reading.zones is not None for reading in quiet.readings):
+        for count in range(len(zones) - 1, 1, -1):
+            if _free_from(at, zones[:count], quiet) is not None:
+                return zones[:count]
+    return zones[:1]
 
 
 def _free_from(at: datetime, zones: tuple[ZoneInfo, ...], quiet: Quiet) -> datetime | None:

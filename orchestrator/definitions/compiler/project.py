@@ -7,6 +7,8 @@ from datetime import time, timedelta
 from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
+from orchestrator.core.addresses import WECHAT_ATTRIBUTE
+from orchestrator.core.devices import ATTRIBUTE as DEVICES
 from orchestrator.core.expression.types import Types
 from orchestrator.core.program import CHANNELS, Journey
 from orchestrator.core.project import (
@@ -24,22 +26,26 @@ from orchestrator.core.project import (
 from orchestrator.core.time.clock_text import parse_days
 from orchestrator.core.time.quiet import QuietHours, QuietTimes, QuietWindow
 from orchestrator.core.time.zones import zone_or_none
-from orchestrator.definitions.compiler.compliance import compile_compliance
+from orchestrator.definitions.compiler.compliance import compile_compliance, compile_implied
+from orchestrator.definitions.compiler.domain_limits import compile_domain_limits
 from orchestrator.definitions.compiler.fields import Fields
 from orchestrator.definitions.compiler.names import Names
 from orchestrator.definitions.compiler.offers import compile_offers
-from orchestrator.definitions.compiler.safety import compile_approval, compile_spend_limit
+from orchestrator.definitions.compiler.retention import compile_retention
+from orchestrator.definitions.compiler.safety import compile_approval, compile_canary, compile_spend_limit
 from orchestrator.definitions.compiler.segments import compile_segments
 from orchestrator.definitions.compiler.tracking import compile_tracking
 from orchestrator.definitions.compiler.types import catalog_types, customer_types, event_types
 from orchestrator.definitions.models.project import ProjectModel
 from orchestrator.definitions.models.project import Topic as TopicModel
-from orchestrator.definitions.models.schema import SchemaModel
+from orchestrator.definitions.models.schema import PropertySpec, SchemaModel
 from orchestrator.definitions.project_files import ProjectFiles
 from orchestrator.definitions.source import Document
 from orchestrator.errors import Problem
 from orchestrator.templating.built_in import CONFIRM as BUILT_IN
 
+CONTACT: Final = frozenset({"email", "phone", DEVICES, WECHAT_ATTRIBUTE})
+"""Names by which a person is reached, whatever the tracking plan says of them."""
 PROJECT, SEGMENTS, OFFERS = "journeys/project.yaml", "journeys/segments.yaml", "journeys/offers.yaml"
 
 _HUSHED: Final[Mapping[str, frozenset[str]]] = {
@@ -82,6 +88,7 @@ def compile_project(
     shared, segments, offers = (Fields(_document(files, path)) for path in (PROJECT, SEGMENTS, OFFERS))
     quiet = _quiet(model, shared)
     keeping = compile_compliance(model, quiet, shared)
+    settings, caps = _settings(model, shared), _caps(model, shared)
     project = Project(
         timezone=zone,
         locale=model.locale,
@@ -93,9 +100,12 @@ def compile_project(
         quiet=quiet,
         quiet_plan=keeping.plan,
         packs=keeping.packs,
+        pack_changes=keeping.changes,
+        domain_limits=compile_domain_limits(model, shared),
+        implied=compile_implied(model, None if "schema" in files.unsure else frozenset(files.schema.events), shared),
         holdout=model.holdout / 100,
         tracking=compile_tracking(model, shared),
-        caps=_caps(model, shared),
+        caps=caps,
         channels=_channels(model),
         queues={
             name: Queue(
@@ -103,8 +113,10 @@ def compile_project(
             )
             for name, queue in model.queues.items()
         },
-        settings=_settings(model, shared),
+        settings=settings,
+        retention=compile_retention(model, shared, settings, caps),
         attributes=_attributes(files.schema),
+        personal=_personal(files.schema) | _addresses(model),
         events=_events(files.schema),
         segments=compile_segments(files.segments, segments, names),
         offers=compile_offers(files.offers, offers, zone, model.currency),
@@ -162,7 +174,8 @@ def _caps(model: ProjectModel, fields: Fields) -> tuple[CapRule, ...]:
 
 def _channels(model: ProjectModel) -> dict[str, Mapping[str, Any]]:
     """The configured channels with their options, named as in the file."""
-    given: dict[str, Mapping[str, Any]] = model.channels.model_dump(by_alias=True, exclude_none=True)
+    kept: Any = {"email": {"domains"}}  # compiled
+    given: dict[str, Mapping[str, Any]] = model.channels.model_dump(by_alias=True, exclude_none=True, exclude=kept)
     return given
 
 
@@ -184,6 +197,7 @@ def _settings(project: ProjectModel, fields: Fields) -> Settings:
         dedupe=fixed("dedupe"),
         spend_limit=compile_spend_limit(project, fields),
         approval=compile_approval(project),
+        canary=compile_canary(project),
     )
 
 
@@ -192,6 +206,22 @@ def _attributes(schema: SchemaModel) -> dict[str, Attribute]:
         name: Attribute(name, spec.type, spec.default, tuple(spec.enum) if spec.enum is not None else None)
         for name, spec in schema.customer.items()
     }
+
+
+def _personal(schema: SchemaModel) -> frozenset[str]:
+    """Where a field deep in a property is personal, the whole property is."""
+    declared = [*schema.customer.items(), *(pair for event in schema.events.values() for pair in event.items())]
+    return CONTACT | {name for name, spec in declared if _is_personal(spec)}
+
+
+def _addresses(model: ProjectModel) -> frozenset[str]:
+    """Attributes that channels of this project take for addresses."""
+    options = (_channels(model).get(channel, {}).get("attribute") for channel in CHANNELS)
+    return frozenset(str(name) for name in options if name)
+
+
+def _is_personal(spec: PropertySpec) -> bool:
+    return spec.pii or (isinstance(spec.of, dict) and any(map(_is_personal, spec.of.values())))
 
 
 def _events(schema: SchemaModel) -> dict[str, EventSpec]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from orchestrator.core.project import Approval, SpendLimit
+from orchestrator.core.project import Approval, CanaryBounds, SpendLimit
 from orchestrator.definitions.compiler.fields import Fields
 from orchestrator.definitions.models.project import Cost, ProjectModel
 
@@ -42,6 +42,13 @@ def compile_approval(model: ProjectModel) -> Approval | None:
     """Who has to approve."""
     found = model.settings.approval
     return None if found is None else Approval(found.above, found.by)
+
+
+def compile_canary(model: ProjectModel) -> CanaryBounds:
+    """What stops a canary."""
+    found = model.settings.canary
+    given = (found.bounces, found.complaints, found.unsubscribes, found.render_errors)
+    return CanaryBounds(*(percent / 100 for percent in given))
 
 
 def _costs(model: ProjectModel) -> Iterator[tuple[str, Cost]]:

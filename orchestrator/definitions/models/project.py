@@ -24,7 +24,7 @@ from orchestrator.definitions.field_kinds import (
 )
 from orchestrator.definitions.models.base import FileModel, no_items
 from orchestrator.definitions.models.messages import Channel
-from orchestrator.definitions.shapes import EmptyWhenNull, ListOrMapping, OneOrMany
+from orchestrator.definitions.shapes import EmptyWhenNull, ListOrMapping, OneOrMany, Shorthand
 from orchestrator.definitions.time_kinds import Days, FixedDuration, TimeOfDay
 from orchestrator.records import dataclass
 
@@ -114,6 +114,15 @@ class QuietHours(FileModel):
     """The channels that keep them; default: all."""
 
 
+class ImpliedBy(FileModel):
+    """`implied_by: {purchase: order_placed, inquiry: [quote_requested, demo_requested]}`."""
+
+    purchase: Annotated[list[Name], OneOrMany()] = Field(default_factory=no_items)
+    """Events that are a purchase to the law."""
+    inquiry: Annotated[list[Name], OneOrMany()] = Field(default_factory=no_items)
+    """Events that are an inquiry."""
+
+
 class PackOptions(FileModel):
     """`us: {leave_out: [texas]}`: what of a compliance pack the project keeps otherwise than the pack says."""
 
@@ -123,6 +132,8 @@ class PackOptions(FileModel):
     """Keep what an industry's own code of practice says, too, and not the law alone."""
     unknown_country: Annotated[Literal["strictest", "none"], OneOf()] | None = None
     """Where a customer's country is not known: keep its hours all the same, or not; default: as the pack says."""
+    implied_by: ImpliedBy | None = None
+    """The events by which this law takes consent as given for a time; default: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +180,17 @@ class Cost(FileModel):
     """Other amounts, by the country of the phone number."""
 
 
+class DomainBound(FileModel):
+    """`gmail.com: 5000/day, 20/s`, or `microsoft: {limits: 3000/day, ramp: "200:2026-03-01:x1.5"}`."""
+
+    limits: Plain | None = None
+    """Messages a day and in a second, minute or hour: 5000/day, 20/s."""
+    ramp: Plain | None = None
+    """Warming up: the first day's messages, that day, and the daily growth, such as 500:2026-03-01:x1.5."""
+    domains: Annotated[list[Plain], OneOrMany()] = Field(default_factory=no_items)
+    """The domains of a group that is not known by its name."""
+
+
 class EmailChannel(FileModel):
     """`email: {from: "Blue Harbour <hello@example.com>", reply_to: care@example.com}`."""
 
@@ -178,6 +200,8 @@ class EmailChannel(FileModel):
     """The sender."""
     reply_to: Plain | None = None
     """Where answers go."""
+    domains: dict[str, Annotated[DomainBound, Shorthand("limits")]] = Field(default_factory=dict)
+    """How much mail the mailboxes of a domain may get, or of google, microsoft, yahoo, apple, qq, netease."""
 
 
 class SmsChannel(FileModel):
@@ -275,6 +299,19 @@ class Approval(FileModel):
     """So many people together, who deploys among them."""
 
 
+class Canary(FileModel):
+    """`canary: {bounces: 5%, complaints: 0.3%, unsubscribes: 2%, render_errors: 1%}`."""
+
+    bounces: Percent = 5.0
+    """More of its messages than this come back, or are refused for good."""
+    complaints: Percent = 0.3
+    """More of its recipients than this complain."""
+    unsubscribes: Percent = 2.0
+    """More of its recipients than this opt out by a link in its messages."""
+    render_errors: Percent = 1.0
+    """More of its messages than this cannot be rendered."""
+
+
 class Settings(FileModel):
     """`settings:`."""
 
@@ -296,6 +333,23 @@ class Settings(FileModel):
     """Past it, promotional and service messages wait."""
     approval: Approval | None = None
     """When a deploy needs a second person."""
+    canary: Canary = Field(default_factory=Canary)
+    """What stops the canary of a deploy."""
+
+
+class Retention(FileModel):
+    """`retention: {journal: 800d, messages: 1095d, refused: 30d}`."""
+
+    events: FixedDuration | None = None
+    """Past events; default: `settings.history`, which is also the least."""
+    journal: FixedDuration | None = None
+    """Lines of the journal; default: `settings.history`."""
+    passages: FixedDuration | None = None
+    """Passages through journeys after their end; default: `settings.history`, which is also the least."""
+    messages: FixedDuration | None = None
+    """The ledger of messages; default: for good."""
+    refused: FixedDuration | None = None
+    """What came and could not be taken; default: the last 10,000, however old."""
 
 
 class ProjectModel(FileModel):
@@ -335,5 +389,7 @@ class ProjectModel(FileModel):
     """The teams that take tasks."""
     settings: Settings = Field(default_factory=Settings)
     """How the engine treats time and data."""
+    retention: Retention = Field(default_factory=Retention)
+    """How long rows are kept; consents and their ledger are kept for good."""
 
     LATER: ClassVar[Mapping[str, str]] = {"scores": "scores of customers", "sms_rules": "SMS rules by country"}

@@ -199,7 +199,7 @@ class StageTrigger(TriggerBase):
 class Inbound(FileModel):
     """`inbound: {channel: sms, keyword: YES}`."""
 
-    channel: Annotated[Literal["sms", "email", "whatsapp"], OneOf()]
+    channel: Annotated[Literal["sms", "email", "whatsapp", "wechat"], OneOf()]
     """Where it was written."""
     keyword: Annotated[list[Plain], OneOrMany()] = Field(default_factory=no_items)
     """The first word of the reply, or the whole of it, in any case; a list: one of these; absent: whatever it says."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from orchestrator.core.number_place import Place
 from orchestrator.core.project import QuietRule
-from orchestrator.core.quiet_plan import Place, PlacedQuiet, QuietPlan
+from orchestrator.core.quiet_plan import PlacedQuiet, QuietPlan
 from orchestrator.definitions.compiler.project import PROJECT
 from orchestrator.definitions.rules.analysis.subject import Subject
 from orchestrator.definitions.rules.analysis.week import WEEK, minutes_in, minutes_of

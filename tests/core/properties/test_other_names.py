@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 from orchestrator.core.index import Index
 from orchestrator.stores.memory import MemoryStore
+from tests.in_full import IN_FULL
 from tests.small_projects import project_of
 from tests.strategies import START, History, histories, projects
 from tests.world import Engine, exactly
 
 SOME = settings(
-    max_examples=settings.default.max_examples // 2,  # type: ignore[union-attr]
+    max_examples=settings.default.max_examples // (2 if IN_FULL else 5),  # type: ignore[union-attr]
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

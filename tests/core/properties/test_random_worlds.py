@@ -24,12 +24,13 @@ from orchestrator.runtime.turns import TurnCounts, turn_once
 from orchestrator.stores.memory import MemoryStore
 from orchestrator.stores.protocol import Store
 from tests.core.spelled import spelled
+from tests.in_full import IN_FULL
 from tests.small_projects import project_of
 from tests.strategies import CUSTOMERS, START, History, delays, histories, projects
 from tests.world import Engine, Happening, exactly, ticking
 
 PLENTY = settings(
-    max_examples=settings.default.max_examples // 4,  # type: ignore[union-attr]
+    max_examples=settings.default.max_examples // (4 if IN_FULL else 6),  # type: ignore[union-attr]
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -26,17 +26,18 @@ from orchestrator.stores.postgres.store import open_store as open_server
 from orchestrator.stores.protocol import Snapshot, Store
 from orchestrator.stores.sqlite.store import open_store as open_file
 from tests.core.spelled import spelled
+from tests.in_full import IN_FULL
 from tests.servers.postgres import clean_database
 from tests.small_projects import project_of
 from tests.strategies import CUSTOMERS, START, History, delays, histories, projects
 from tests.world import Engine, exactly, ticking
 
 SOME = settings(
-    max_examples=settings.default.max_examples // 4,  # type: ignore[union-attr]
+    max_examples=settings.default.max_examples // (4 if IN_FULL else 6),  # type: ignore[union-attr]
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-FEW = settings(SOME, max_examples=settings.default.max_examples // 12)  # type: ignore[union-attr]
+FEW = settings(SOME, max_examples=settings.default.max_examples // (12 if IN_FULL else 20))  # type: ignore[union-attr]
 """For a database whose sessions take long to begin."""
 RESTS: Sequence[bool] = (False,) * 6
 SALT = "7"

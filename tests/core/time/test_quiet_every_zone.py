@@ -1,4 +1,4 @@
-"""Quiet times in every zone of the IANA database, against the clock on the wall, quarter hour by quarter hour.
+"""Quiet times in every zone of the IANA database, against looking at the clock quarter hour by quarter hour.
 
 Rules are drawn: windows on chosen days, across midnight, whole holidays. Instants lie around the nights on which the
 zone changes its clocks, and anywhere in two years.
@@ -7,6 +7,7 @@ zone changes its clocks, and anywhere in two years.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from itertools import pairwise
@@ -17,24 +18,44 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.core.time.holiday_dates import Calendar
-from orchestrator.core.time.quiet import Quiet, QuietHours, QuietTimes, QuietWindow, next_quiet_start, quiet_and_next
+from orchestrator.core.time.quiet import (
+    Quiet,
+    QuietHours,
+    QuietTimes,
+    QuietWindow,
+    Reading,
+    next_quiet_start,
+    quiet_and_next,
+)
 from orchestrator.core.time.zones import zone_names, zone_or_none
 from orchestrator.insights.wall_clock import was_quiet
+from tests.core.time.quiet_by_the_minute import QUARTER, ByTheMinute, Part, first, in_any
 
 ZONES = sorted(zone_names())
-QUARTER = timedelta(minutes=15)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 QUARTERS = 2 * 365 * 96
-LONGEST = timedelta(days=20)
+LOOKED_AT = 11
+"""Days; rows of holidays are shorter."""
 
 quarters = st.integers(0, 95).map(lambda n: time(n // 4, n % 4 * 15))
 days = st.none() | st.frozensets(st.integers(0, 6), min_size=1, max_size=6)
-windows = st.builds(QuietWindow, quarters, quarters, days).filter(lambda w: w.start != w.end)
-calendars = st.lists(
-    st.sampled_from([Calendar("CN"), Calendar("FR"), Calendar("US", "TX"), Calendar("DE", "BY")]), max_size=1
-)
-daily = st.builds(QuietHours, quarters, quarters)
-placed = st.builds(lambda w, c: QuietTimes(tuple(w), tuple(c)), st.lists(windows, max_size=3), calendars)
+windows = st.tuples(quarters, quarters, days).filter(lambda w: w[0] != w[1])
+CALENDARS = (("CN", None), ("FR", None), ("US", "TX"), ("DE", "BY"))
+calendars = st.lists(st.sampled_from(CALENDARS), max_size=2, unique=True)
+daily = st.tuples(quarters, quarters).map(lambda pair: [Part(((*pair, None),))])
+part = st.builds(lambda w, c: Part(tuple(w), tuple(c)), st.lists(windows, max_size=3), calendars)
+placed = st.lists(part, min_size=1, max_size=2)
+
+
+def engine_of(parts: Sequence[Part]) -> Quiet:
+    """The same rules in the words of the engine."""
+    if len(parts) == 1 and len(parts[0].windows) == 1 and not parts[0].calendars and parts[0].windows[0][2] is None:
+        return QuietHours(*parts[0].windows[0][:2])
+    return QuietTimes.of(
+        Reading(tuple(QuietWindow(*window) for window in windows), Calendar(*calendar) if calendar else None)
+        for windows, calendars in parts
+        for calendar in calendars or (None,)
+    )
 
 
 @cache
@@ -45,25 +66,26 @@ def changes(zone: ZoneInfo) -> tuple[datetime, ...]:
     return tuple(noon for (_, before), (noon, after) in pairwise(offsets) if before != after)
 
 
-def check(at: datetime, zone: ZoneInfo, quiet: Quiet) -> None:
+def check(at: datetime, zone: ZoneInfo, parts: Sequence[Part]) -> None:
+    """The engine, and the second opinion of the proof, against looking at the clock."""
+    quiet, oracle = engine_of(parts), ByTheMinute(at, LOOKED_AT, zone, parts)
+    if isinstance(quiet, QuietHours) and quiet.start == quiet.end:  # never, which lint refuses
+        assert quiet_and_next(at, (zone,), quiet) == (None, None)
+        return
     free_at, starts_at = quiet_and_next(at, (zone,), quiet)
-    assert (free_at is not None) == was_quiet(at, zone, quiet)
+    if (expected := oracle.next(at, False)) is None:
+        assert free_at is not None, "all that was looked at is quiet"
+        return
+    assert (free_at or at) == expected
     if free_at is not None:
-        if free_at - at > LONGEST:
-            return  # rules that leave hardly a free instant
-        assert not was_quiet(free_at, zone, quiet), "released into quiet hours"
-        moment = at
-        while moment < free_at:
-            assert was_quiet(moment, zone, quiet), "a free instant was passed over"
-            moment += QUARTER
+        assert starts_at is None
         starts_at = next_quiet_start(free_at, (zone,), quiet)
-        at = free_at
-    if starts_at is not None and starts_at - at < LONGEST:
-        assert was_quiet(starts_at, zone, quiet)
-        moment = at
-        while moment < starts_at:
-            assert not was_quiet(moment, zone, quiet), "handed over after quiet hours had started"
-            moment += QUARTER
+    if (expected := oracle.next(expected, True)) is not None:
+        assert starts_at == expected
+    else:
+        assert starts_at is None or starts_at >= at + timedelta(days=LOOKED_AT)
+    for number in range(0, LOOKED_AT * 96, 13):
+        assert was_quiet(at + number * QUARTER, zone, quiet) is oracle.quarters[number]
 
 
 @pytest.mark.parametrize("part", range(8))
@@ -79,26 +101,45 @@ def test_every_zone_keeps_drawn_rules(part: int) -> None:
             return time(quarter // 4, quarter % 4 * 15)
 
         chosen = frozenset(draw.sample(range(7), draw.randint(1, 6)))
-        drawn = (QuietWindow(time(21, 15), time(1, 45)), QuietWindow(moment(), time(0), chosen))
-        rules: tuple[Quiet, ...] = (
-            QuietHours(moment(), moment()),
-            QuietTimes(drawn, (Calendar(draw.choice(["CN", "FR", "US"])),)),
+        night, part_of_day = (time(21, 15), time(1, 45), None), (moment(), time(0), chosen)
+        rules = (
+            [Part(((moment(), moment(), None),))],
+            [
+                Part((night, part_of_day), tuple(draw.sample(CALENDARS, 2))),
+                Part(((time(9), time(10, 15), frozenset({6})),)),
+            ],
         )
-        instants = [day + QUARTER * draw.randrange(-64, 64) for day in changes(zone)]
+        instants = [day + QUARTER * draw.randrange(-64, 64) for day in changes(zone)[:2]]
         instants.append(START + QUARTER * draw.randrange(QUARTERS))
         for at in instants:
-            for quiet in rules:
-                check(at, zone, quiet)
+            for parts in rules:
+                check(at, zone, parts)
 
 
 @settings(max_examples=120, deadline=None)
 @given(st.sampled_from(ZONES), daily | placed, st.integers(0, QUARTERS), st.integers(-60, 60))
-def test_any_zone_any_rules_any_instant(name: str, quiet: Quiet, number: int, near: int) -> None:
+def test_any_zone_any_rules_any_instant(name: str, parts: list[Part], number: int, near: int) -> None:
     zone = zone_or_none(name)
     assert zone is not None
-    check(START + QUARTER * number, zone, quiet)
+    check(START + QUARTER * number, zone, parts)
     for day in changes(zone)[:2]:
-        check(day + QUARTER * near, zone, quiet)
+        check(day + QUARTER * near, zone, parts)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.sampled_from(ZONES), min_size=2, max_size=4, unique=True), daily | placed, st.integers(0, QUARTERS))
+def test_several_zones_are_quiet_when_one_of_them_is(names: list[str], parts: list[Part], number: int) -> None:
+    zones = tuple(zone for name in names if (zone := zone_or_none(name)) is not None)
+    at, quiet = START + QUARTER * number, engine_of(parts)
+    if isinstance(quiet, QuietHours) and quiet.start == quiet.end:
+        return
+    together = in_any([ByTheMinute(at, LOOKED_AT, zone, parts) for zone in zones])
+    free_at, starts_at = quiet_and_next(at, zones, quiet)
+    expected = first(at, together, at, False)
+    if expected is not None and expected < at + timedelta(days=3):
+        assert (free_at or at) == expected
+        if free_at is None and (starts := first(at, together, at, True)) is not None:
+            assert starts_at == starts
 
 
 def test_a_made_up_working_day_counts_as_a_weekday() -> None:

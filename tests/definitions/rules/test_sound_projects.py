@@ -12,9 +12,9 @@ import pytest
 from orchestrator.definitions.lint import lint_project, run_rules
 from orchestrator.definitions.load import load_project
 from orchestrator.errors import Problem
+from tests.shipped import ROOT, linted
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[2]
 SOUND = ROOT / "tests" / "cases" / "lint" / "sound"
 
 
@@ -23,7 +23,7 @@ def headlines(problems: tuple[Problem, ...], severity: str) -> list[str]:
 
 
 def test_the_shipped_journeys_have_no_errors() -> None:
-    loaded, problems = lint_project(ROOT)
+    loaded, problems = linted()
     assert headlines(problems, "error") == []
     assert {problem.code for problem in problems} <= {"channel_not_configured"}
     assert len(loaded.sources) == 19

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,23 @@ import jsonschema
 import pytest
 
 from orchestrator.definitions.field_kinds import KIND_KEY
-from orchestrator.definitions.json_schema import SCHEMA_FOLDER, SETTINGS, modeline, schemas, write_schemas
+from orchestrator.definitions.json_schema import SCHEMA_FOLDER, SCHEMAS, SETTINGS, modeline, schemas, write_schemas
 from orchestrator.definitions.models.journey import JourneyModel
 from orchestrator.definitions.validation import validate
 from orchestrator.definitions.yaml_loader import load_document
 
 CASES = Path(__file__).resolve().parent.parent.parent / "cases" / "lint" / "loading"
-SCHEMAS = schemas()
 GOOD = sorted((CASES / "five_journeys").rglob("*.yaml")) + sorted((CASES / "every_key").rglob("*.yaml"))
 
 
+@cache
+def made() -> dict[str, dict[str, Any]]:
+    """All schemas; made once, when a test first asks."""
+    return dict(schemas())
+
+
 def errors(name: str, data: Any) -> list[str]:
-    validator = jsonschema.Draft202012Validator(SCHEMAS[name])
+    validator = jsonschema.Draft202012Validator(made()[name])
     return [error.message for error in validator.iter_errors(data)]
 
 
@@ -32,9 +38,9 @@ def kind_of(path: Path) -> str:
 
 @pytest.mark.parametrize("name", sorted(SCHEMAS))
 def test_is_a_valid_schema(name: str) -> None:
-    jsonschema.Draft202012Validator.check_schema(SCHEMAS[name])
-    assert SCHEMAS[name]["$schema"].endswith("2020-12/schema")
-    json.dumps(SCHEMAS[name])
+    jsonschema.Draft202012Validator.check_schema(made()[name])
+    assert made()[name]["$schema"].endswith("2020-12/schema")
+    json.dumps(made()[name])
 
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.name)
@@ -61,23 +67,23 @@ def test_refuses_what_the_models_refuse(steps: str) -> None:
 
 
 def test_every_field_is_described_and_says_its_kind() -> None:
-    for name, schema in SCHEMAS.items():
+    for name, schema in made().items():
         for key, part in _properties(schema):
             assert part.get("description"), f"{name}: {key}"
     kinds = {
-        part[KIND_KEY] for schema in SCHEMAS.values() for part in _parts(schema) if isinstance(part.get(KIND_KEY), str)
+        part[KIND_KEY] for schema in made().values() for part in _parts(schema) if isinstance(part.get(KIND_KEY), str)
     }
     assert {"expression", "template", "plain", "data"} <= kinds
-    fields = dict(_properties(SCHEMAS["journey"]["$defs"]["Goal"]))
+    fields = dict(_properties(made()["journey"]["$defs"]["Goal"]))
     assert fields["value"][KIND_KEY] == "expression"
     assert "without braces" in fields["value"]["description"]
     assert fields["within"][KIND_KEY] == "plain"
 
 
 def test_later_keys_are_not_offered() -> None:
-    assert "inputs" not in SCHEMAS["journey"]["properties"]
-    assert "winner" not in SCHEMAS["journey"]["$defs"]["Split"]["properties"]
-    assert "score" not in SCHEMAS["journey"]["$defs"]["Step"]["properties"]
+    assert "inputs" not in made()["journey"]["properties"]
+    assert "winner" not in made()["journey"]["$defs"]["Split"]["properties"]
+    assert "score" not in made()["journey"]["$defs"]["Step"]["properties"]
 
 
 def test_written_where_files_and_editors_look(tmp_path: Path) -> None:
