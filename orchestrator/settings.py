@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orchestrator.core.addresses import email_address
+from orchestrator.core.data_keys import DataKeys, data_keys
 from orchestrator.core.expression.nearest import nearest
 from orchestrator.core.provider_urls import provider_urls
 from orchestrator.errors import UsageError
@@ -64,6 +65,7 @@ class Settings(BaseSettings):
     database_url: str | None = Field(None, description="Where the truth is kept")
     broker_url: str | None = Field(None, description="What carries work between processes")
     secret_key: SecretStr | None = Field(None, description="What signs links and sessions", min_length=32)
+    data_keys: SecretStr | None = Field(None, description="What personal data is sealed with in the database")
     base_url: str = Field("http://localhost:8000", description="Where this installation's public pages answer")
     smtp_url: str | None = Field(None, description="Which mail server takes e-mails; file: or console: keeps them here")
     sms_url: str | None = Field(None, description="Which gateway takes SMS; file: or console: keeps them here")
@@ -97,6 +99,13 @@ class Settings(BaseSettings):
             _check_url(url, _SCHEMES[info.field_name])
         return value
 
+    @field_validator("data_keys")
+    @classmethod
+    def _are_data_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            data_keys(value.get_secret_value())
+        return value
+
     @field_validator("alert_mail")
     @classmethod
     def _has_addresses(cls, value: str | None) -> str | None:
@@ -104,6 +113,11 @@ class Settings(BaseSettings):
             if email_address(address) is None:
                 raise ValueError(f"'{address}' is no e-mail address; write addresses with commas between them")
         return value
+
+    @property
+    def sealing_keys(self) -> DataKeys | None:
+        """The keys of personal data; None: none are set."""
+        return data_keys(self.data_keys.get_secret_value()) if self.data_keys is not None else None
 
     @property
     def alert_addresses(self) -> tuple[str, ...]:
@@ -196,8 +210,9 @@ def without_password(url: str) -> str:
 def _refusal(detail: Any) -> str:
     name = str(detail["loc"][0]) if detail["loc"] else "?"
     variable = PREFIX + name.upper()
-    if name in ("write_keys", "api_keys", "webhook_secret", "alert_chat", "staff_chats", "bounce_url"):
-        return f"{variable} cannot be used: {detail['msg']}"
+    if name in ("write_keys", "api_keys", "webhook_secret", "alert_chat", "staff_chats", "bounce_url", "data_keys"):
+        why = str(detail["msg"]).removeprefix("Value error, ")
+        return f"{variable} cannot be used: {why}"
     if name == "secret_key":
         return f"{variable} is too short to sign anything; give at least 32 random characters"
     shown = without_password(str(detail["input"]))

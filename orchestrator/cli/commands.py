@@ -50,6 +50,7 @@ COMMANDS: dict[str, Command] = {
     "diff": Command("orchestrator.cli.diff", "what a deploy would change, for whom, and who would move where"),
     "deploy": Command("orchestrator.cli.deploy", "make the files live, after showing what changes"),
     "approve": Command("orchestrator.cli.approve", "approve what somebody else is about to deploy"),
+    "canary": Command("orchestrator.cli.canary", "journeys of which a share of the customers goes first"),
     "pause": Command("orchestrator.cli.pause", "let nobody into a journey, and freeze who is in it"),
     "resume": Command("orchestrator.cli.resume", "let a journey go on, and take up again what was parked"),
     "stop": Command("orchestrator.cli.stop", "end a journey for everybody who is in it"),

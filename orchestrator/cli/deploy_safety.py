@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 SHARED: Final = frozenset({"segment", "stage", "topic", "setting"})
 """Kinds of parts that decide who is reached, and how often, in journeys that did not change themselves."""
 MOST_EXPECTED: Final = 1_000_000_000
+LONGEST_NUMBER: Final = 12
+"""Digits: more of them are no number of customers, whatever stands before them."""
 
 
 def add_safety(parser: argparse.ArgumentParser) -> None:
@@ -53,11 +55,14 @@ def read_expected(given: Sequence[str], changed: Sequence[str]) -> dict[str, int
             hint = f"did you mean {near}?" if near else f"these do: {', '.join(changed) or 'none'}"
             raise UsageError(f"the journey '{journey}' does not change in this deploy; {hint}", "unknown_journey")
         digits = number.replace(",", "").replace("_", "")
-        if not (digits.isascii() and digits.isdigit() and 0 < int(digits[:12]) <= MOST_EXPECTED):
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_NUMBER):
+            raise UsageError(f"--expect {word[:40]}: expected a number of customers, such as 12000", "bad_number")
+        count = int(digits)
+        if not 0 < count <= MOST_EXPECTED:
             raise UsageError(f"--expect {word[:40]}: expected a number of customers, such as 12000", "bad_number")
         if journey in expected:
             raise UsageError(f"--expect says twice how many are expected in {journey}; leave one out", "twice")
-        expected[journey] = int(digits)
+        expected[journey] = count
     return expected
 
 

@@ -41,6 +41,10 @@ _INSTANTS: Final = (
     (("unsubtime", "unsubscribedat", "emailunsubscribedat", "optouttime"), "opted_out"),
 )
 """Columns that are filled where it happened: Braze, Mailchimp."""
+_formula = re.compile(r"'*[=+@\t\r-]").match
+"""With what cells begin that a spreadsheet would compute, and those that were made harmless already."""
+_NUMBERS: Final = ("sms", "whatsapp")
+"""Channels on which a plus begins a phone number, with which no program computes."""
 _hashed = re.compile(r"[0-9a-f]{64}").fullmatch
 
 
@@ -78,8 +82,15 @@ class Suppressions:
         return ImportCounts(len(fresh), len(made) - len(fresh))
 
 
+def inert(channel: str, address: str) -> str:
+    """An address as what no spreadsheet takes for a formula; an import reads it as it was."""
+    return f"'{address}" if _formula(address) and not (channel in _NUMBERS and address[0] == "+") else address
+
+
 def _entry(channel: str, text: str) -> tuple[str, str]:
     """(channel, normalised address). Raises RowUnusable."""
+    if text.startswith("'") and _formula(text):
+        text = text[1:]
     if channel.startswith(HASHED) and channel.removeprefix(HASHED) in CHANNELS:
         if not _hashed(text):
             raise RowUnusable(f"a hashed entry has 64 hexadecimal digits, not `{text[:40]}`")

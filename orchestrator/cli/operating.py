@@ -33,7 +33,7 @@ def operate_journey(args: argparse.Namespace, terminal: Terminal, action: str, t
     with installation(args.project, args.database, args.broker) as place:
         _check_journey(place, args.journey)
         store = place.store
-        store.set_switches(throw(store.switches()))
+        store.change_switches(throw)
         told = 0
         if action in ("resume", "stop"):
             told = store.operate(args.journey, action, place.journey_now())
@@ -60,7 +60,7 @@ def throw_kill(args: argparse.Namespace, terminal: Terminal, on: bool) -> int:
         if scope == "journey":
             _check_journey(place, name)
         store = place.store
-        store.set_switches(_killed(store.switches(), scope, name, on))
+        store.change_switches(lambda known: _killed(known, scope, name, on))
         store.audit(
             real_now(), actor(), "kill" if on else "lift", "everything" if scope == "all" else f"{scope} {name}"
         )

@@ -122,6 +122,7 @@ def _with_assets(loaded: LoadedProject, html: str | None, url: AssetUrl) -> str 
 
 
 def _warnings(loaded: LoadedProject, preview: Preview) -> list[Notice]:
+    from orchestrator.runtime.rendering import html_as_sent
     from orchestrator.templating.preview import preview_warnings
 
     topic = preview.sent.topic
@@ -132,6 +133,8 @@ def _warnings(loaded: LoadedProject, preview: Preview) -> list[Notice]:
         preview.variant.channel,
         needs_unsubscribe=topic is not None and topic.klass != "transactional",
         unsubscribe_url=preview.unsubscribe_url,
+        to=preview.to,
+        as_sent=html_as_sent(preview.rendered.html, loaded.project, topic, preview.sent.journey, PAGES),
     )
 
 
@@ -168,7 +171,7 @@ def _show(preview: Preview, warnings: list[Notice], file: Path | None, terminal:
     if variant.channel == "sms":
         from orchestrator.templating.sms import segments
 
-        length = segments(rendered.text)
+        length = segments(rendered.text, preview.to)
         parts = "1 segment" if length.segments == 1 else f"{length.segments} segments"
         terminal.say(f"{parts}, {length.units} units in {length.encoding}")
     if file is not None:

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 from orchestrator.cli.arguments import one_of
 from orchestrator.cli.confirming import confirmed
 from orchestrator.cli.deploying import actor
-from orchestrator.cli.import_suppressions import CAUSES, CHANNELS
+from orchestrator.cli.import_suppressions import CAUSES, CHANNELS, inert
 from orchestrator.cli.problem_list import number_of
 from orchestrator.cli.terminal import Terminal
 from orchestrator.errors import UsageError
@@ -151,14 +151,9 @@ def _write(store: Store, args: argparse.Namespace, file: IO[str]) -> int:
     writer, count = csv.writer(file, lineterminator="\n"), 0
     writer.writerow(COLUMNS)
     for entry in _entries(store, args):
-        writer.writerow([entry.channel, _inert(entry.address), entry.cause, entry.at.isoformat()])
+        writer.writerow([entry.channel, inert(entry.channel, entry.address), entry.cause, entry.at.isoformat()])
         count += 1
     return count
-
-
-def _inert(text: str) -> str:
-    """What no spreadsheet takes for a formula. A phone number keeps its plus, which no program computes with."""
-    return f"'{text}" if text[:1] in ("=", "-", "@", "\t", "\r") else text
 
 
 def _entries(store: Store, args: argparse.Namespace) -> Iterator[Suppressed]:

@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from orchestrator.core.addresses import address_of, stored_address
-from orchestrator.core.consent import CONFIRMED_BY_LINK, state_at
+from orchestrator.core.consent import CONFIRMED_BY_LINK, EXPIRED, state_at
 from orchestrator.core.customer import Customer
 from orchestrator.core.double_opt_in import GOOD_FOR
-from orchestrator.core.inbox import ConsentChanged
+from orchestrator.core.inbox import Body, ConsentChanged, Receipt
 from orchestrator.core.ledger import Message
 from orchestrator.core.links import token as signed
 from orchestrator.core.program import Channel
@@ -123,15 +123,15 @@ def _act(visit: Visit, form: Mapping[str, str]) -> Response:
         stopped = _everything(service)
         by = CHANNELS_WITHIN[visit.language].get(row.channel, row.channel)
         wording = visit.say("unsubscribe_all_button", channel=by)
-        _tell(visit, row, customer, [(topic.id, row.channel, "out", wording) for topic in stopped])
+        outs: list[Change] = [(topic.id, row.channel, "out", wording) for topic in stopped]
+        _tell(visit, row, customer, outs, [Receipt("unsubscribe", row.channel, row.id, wording)])
         # Topics that do not exist yet, too; as long as nobody ticks a box of this channel again.
         service.store.suppress([(row.channel, _normal(row, customer), "opted_out")], service.journey_now())
         return _done(visit, found, stopped)
     if found.purpose == "preferences":
         changes = _changed(visit, _choices(service, customer, row), form)
         opened = sorted({channel for _, channel, state, _ in changes if state == "in"})
-        _let_in(service, row, customer, opened)
-        _tell(visit, row, customer, changes)
+        _tell(visit, row, customer, changes, _let_in(visit, row, customer, opened))
         return _preferences(visit, found, form)
     # Whatever else is posted here means no: a mail program's one click, our button, or a form that was cut off.
     wording = ONE_CLICK if form.get("List-Unsubscribe") == "One-Click" else _asked(visit, row)
@@ -143,26 +143,32 @@ Change = tuple[str, Channel, Literal["in", "out"], str]
 """Topic, channel, state, and what was shown."""
 
 
-def _tell(visit: Visit, row: Message, customer: Customer, changes: Iterable[Change]) -> None:
+def _tell(
+    visit: Visit, row: Message, customer: Customer, changes: Iterable[Change], all_told: Iterable[Receipt] = ()
+) -> None:
     """Through ingest, whose transaction makes an opt-out effective at once.
 
     An opt-out is always told: an opt-in that was chosen before and is not decided yet must not outlive it. Whoever came
-    by the link in a message shows that the address is theirs; about other channels they only say so (`form`).
+    by the link in a message shows that its address is theirs; about other channels, and about the address that has
+    taken its place since, they only say so (`form`).
     """
     service, proof = visit.service, visit.proof(row)
+    shown = row.channel if _is_todays(row, customer) else None
     news = [
-        ConsentChanged(topic, channel, state, "page" if channel == row.channel else "form", wording, proof)
+        ConsentChanged(topic, channel, state, "page" if channel == shown else "form", wording, proof)
         for topic, channel, state, wording in changes
         if state == "out" or customer.consents.get((topic, channel)) != "in" or customer.consent_dates
     ]
-    if news:
+    bodies: list[Body] = [*all_told, *news]
+    if bodies:
         with service.arrival() as now:
-            ingest_once(service.store, [(customer.id, change) for change in news], now)
+            ingest_once(service.store, [(customer.id, body) for body in bodies], now)
         service.nudge()
 
 
-def _let_in(service: Service, row: Message, customer: Customer, channels: Iterable[Channel]) -> None:
-    """Whoever ticks a box takes back that nothing at all should come that way."""
+def _let_in(visit: Visit, row: Message, customer: Customer, channels: Iterable[Channel]) -> list[Receipt]:
+    """Whoever ticks a box takes back that nothing at all should come that way. Returns what the ledger is to hear."""
+    service = visit.service
     entries = []
     for channel in channels:
         normal = _normal(row, customer) if channel == row.channel else None
@@ -171,8 +177,21 @@ def _let_in(service: Service, row: Message, customer: Customer, channels: Iterab
             normal = address.normal if address is not None else None
         if normal is not None:
             entries.append((channel, normal, "opted_out"))
-    if entries and service.store.suppressions():
+    known = service.store.suppressions() if entries else {}
+    lifted = [channel for channel, normal, _ in entries if "opted_out" in known.get((channel, normal), ())]
+    if known:
         service.store.unsuppress(entries)
+    wording = visit.say("preferences_title")
+    return [Receipt("resubscribe", channel, row.id, wording) for channel in lifted]
+
+
+def _is_todays(row: Message, customer: Customer) -> bool:
+    """Whether the address that a message went to is still the one that the customer has on its channel. Of devices and
+    accounts, there may be several at once."""
+    if row.channel not in _ADDRESSES:
+        return True
+    address, _ = address_of(customer, row.channel)
+    return address is not None and address.normal == _normal(row, customer)
 
 
 def _normal(row: Message, customer: Customer) -> str:
@@ -185,7 +204,7 @@ def _normal(row: Message, customer: Customer) -> str:
 
 def _confirmation(visit: Visit) -> Response:
     found = visit.found
-    if found is None or found.customer is None:
+    if found is None or found.customer is None or not _is_todays(found.row, found.customer):
         return visit.gone()
     if visit.service.journey_now() - found.row.at > GOOD_FOR:
         return visit.gone(text="confirm_old")
@@ -193,8 +212,9 @@ def _confirmation(visit: Visit) -> Response:
 
 
 def _confirm(visit: Visit) -> Response:
+    """Whoever has a link proves that its own address is theirs, and nothing about one that came later."""
     found = visit.found
-    if found is None or found.customer is None:
+    if found is None or found.customer is None or not _is_todays(found.row, found.customer):
         return visit.gone()
     row, service = found.row, visit.service
     if service.journey_now() - row.at > GOOD_FOR:
@@ -203,9 +223,9 @@ def _confirm(visit: Visit) -> Response:
     by = CHANNELS_WITHIN[visit.language].get(row.channel, row.channel)
     wording = visit.say("confirm_text", topic=about["topic"], channel=by)
     choice = ConsentChanged(row.topic, row.channel, "in", "confirm", wording, visit.proof(row))
-    _let_in(service, row, found.customer, [row.channel])
+    bodies: list[Body] = [*_let_in(visit, row, found.customer, [row.channel]), choice]
     with service.arrival() as now:
-        ingest_once(service.store, [(found.customer.id, choice)], now)
+        ingest_once(service.store, [(found.customer.id, body) for body in bodies], now)
     service.nudge()
     return visit.page("confirm", **about, done=True)
 
@@ -229,7 +249,9 @@ def _choices(service: Service, customer: Customer, row: Message) -> list[Choice]
             continue
         for channel in dict.fromkeys([*channels, row.channel]):
             state = state_at(customer, (topic.id, channel), service.journey_now())
-            chosen = channel not in closed and (state == "in" or (state is None and topic.klass == "service"))
+            chosen = channel not in closed and (
+                state == "in" or (state in (None, EXPIRED) and topic.klass == "service")
+            )
             choices.append(Choice(f"{topic.id}.{channel}", topic, channel, chosen))
     return choices
 

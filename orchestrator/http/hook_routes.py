@@ -76,7 +76,7 @@ def _take(service: Service, provider: str, posted: list[Posted]) -> Response:
     if heard.told:
         try:
             with service.arrival() as now:
-                drawn = take_told(service.store, provider, heard.told, now)
+                drawn = take_told(service.store, provider, heard.told, now, posted[0].at)
         except StoreBusy:
             return Response(None, 503, {"Retry-After": str(RETRY_AFTER_S)})
         if drawn.news:

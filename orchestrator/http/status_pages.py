@@ -7,6 +7,7 @@ change nothing. The console with users and roles takes their place later.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
@@ -27,6 +28,8 @@ from orchestrator.http.service import Service
 from orchestrator.http.view_pages import mailed
 from orchestrator.http.words import CHANNELS
 from orchestrator.insights.sentences import local_text
+from orchestrator.runtime.alarms import quota_troubles
+from orchestrator.runtime.canary import held
 from orchestrator.stores.protocol import Overview, ParkedCustomer, Store
 from orchestrator.templating.failure import RenderError
 
@@ -46,6 +49,8 @@ class JourneyRow(NamedTuple):
     state: str
     running: int
     parked: int
+    held: int = 0
+    """Those of `running` whom a canary holds before their first step."""
 
 
 class Trouble(NamedTuple):
@@ -146,11 +151,14 @@ def _troubles(service: Service, language: Language) -> list[Trouble]:
         for name, circuit in service.circuits().items()
         if circuit.state != "closed"
     ]
+    found += [Trouble("is_notice", t.name, t.what) for t in quota_troubles(service.store, service.real_now())]
     return found + [Trouble("is_lane", lane.name, lane.last_error or "") for lane in service.lanes() if lane.failing]
 
 
 def _journeys(store: Store, switches: Switches, overview: Overview) -> list[JourneyRow]:
     rows = []
+    canaries = {canary.journey for canary in switches.canaries}
+    waiting = held(store) if canaries else Counter[str]()
     for journey in sorted(store.index.project.journeys.values(), key=lambda journey: journey.id):
         state = "live"
         if journey.id in switches.stopped:
@@ -159,8 +167,11 @@ def _journeys(store: Store, switches: Switches, overview: Overview) -> list[Jour
             state = "paused"
         elif journey.id in switches.killed_journeys or switches.killed_all:
             state = "killed"
+        elif journey.id in canaries:
+            state = "canary"
         counts = [overview.enrollments.get((journey.id, status), 0) for status in ("running", "parked")]
-        rows.append(JourneyRow(journey.id, journey.title, journey.version, state, counts[0], counts[1]))
+        known = (journey.id, journey.title, journey.version, state)
+        rows.append(JourneyRow(*known, counts[0], counts[1], waiting[journey.id]))
     return rows
 
 

@@ -124,6 +124,8 @@ _OPERATORS: Final[Mapping[str, tuple[str, str]]] = {
     "paused": ("paused", "已暂停"),
     "stopped": ("stopped", "已停止"),
     "killed": ("killed", "已切断"),
+    "canary": ("canary", "灰度发布"),
+    "held": ("{count} held", "{count} 人等待"),
     "running": ("Running", "进行中"),
     "parked_count": ("Parked", "已搁置"),
     "customers": ("Customers", "客户"),

@@ -100,11 +100,25 @@ def _breakers(store: Store, project: Project) -> Iterator[Trouble]:
 
 def safety_troubles(store: Store, real_at: datetime) -> Iterator[Trouble]:
     """What the breakers hold back: quotas of the day, and journeys that let in too many. Raises StoreBusy."""
-    yield from _quotas(store, real_at)
+    yield from quota_troubles(store, real_at)
     yield from _overruns(store)
+    yield from _canaries(store)
 
 
-def _quotas(store: Store, real_at: datetime) -> Iterator[Trouble]:
+def _canaries(store: Store) -> Iterator[Trouble]:
+    for canary in store.switches().canaries:
+        if canary.state == "stopped" and canary.why:
+            name = canary.journey
+            what = f"the canary of {name} is stopped, and all others wait or go the old way: {canary.why}"
+            then = (
+                f"mend it and deploy, or deploy the files of before; `orchestrator canary {name} --release` lets all "
+                f"go; `orchestrator pause {name}` holds those who are on their way, too"
+            )
+            yield Trouble(f"canary:{name}", what, f"`orchestrator canary {name}`; the status page", then)
+
+
+def quota_troubles(store: Store, real_at: datetime) -> Iterator[Trouble]:
+    """Quotas of the day that are used up, of providers and of receivers' domains. Raises StoreBusy."""
     for name, until_at in store.marks(USED_UP).items():
         provider, _, quota = name.removeprefix(USED_UP).rpartition(":")
         if real_at < until_at and quota.isdigit():
@@ -112,7 +126,11 @@ def _quotas(store: Store, real_at: datetime) -> Iterator[Trouble]:
                 f"the ramp of {provider} has not begun, and it gets nothing today")  # fmt: skip
             what = f"{many}: what it cannot take waits until {until_at:%Y-%m-%d %H:%M} UTC"
             then = "if the provider takes more, raise `daily` or the ramp in the channel's URL; it holds from tomorrow"
-            yield Trouble(f"quota:{provider}", what, "the channel's URL; the provider's own console", then)
+            where = "the channel's URL; the provider's own console"
+            if "@" in provider:  # the mailboxes of a domain
+                then = "if its operator takes more, raise it in `channels: email: domains`; it holds from tomorrow"
+                where = "journeys/project.yaml; what the operator's postmaster tools say of your domain"
+            yield Trouble(f"quota:{provider}", what, where, then)
 
 
 def _overruns(store: Store) -> Iterator[Trouble]:

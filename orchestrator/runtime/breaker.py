@@ -27,5 +27,5 @@ def count_render_error(store: Store, row: Message) -> bool:
     if errors < MOST_RENDER_ERRORS or row.journey in switches.paused:
         return False
     store.mark(f"{TRIPPED}{row.journey}", row.decided_at)
-    store.set_switches(replace(switches, paused=switches.paused | {row.journey}))
+    store.change_switches(lambda known: replace(known, paused=known.paused | {row.journey}))
     return True

@@ -87,7 +87,10 @@ def typed(name: str, text: str, kind: str) -> Any:
 def traits_of_spec(spec: CustomerSpec, now: datetime | None = None) -> dict[str, Any]:
     """What a mapping's profile says of a customer, as traits. `now`: when created, where nothing else says so."""
     traits: dict[str, Any] = dict(spec.attributes)
-    traits.update((name, value) for name in _TEXTS if (value := getattr(spec, name)) is not None)
+    for name in _TEXTS:
+        value = getattr(spec, name)
+        if value is not None:
+            traits[name] = value
     if now is not None or spec.created_at is not None:
         traits["created_at"] = spec.created_at or now
     if spec.tags:

@@ -71,6 +71,8 @@ class QuotaGate:
         self._held = self._left = 0
         self._asked_at: float | None = None
         self._told = False
+        self._away = False
+        """What is left could not be asked; that is not to say that nothing is."""
         self._number = 0
         self._lock = threading.Lock()
 
@@ -100,6 +102,8 @@ class QuotaGate:
     def come_again(self, now: float) -> float:
         """In how many seconds a message shall try again: on the next day, where nothing is left of this one."""
         with self._lock:
+            if self._away:
+                return ASKED_EVERY
             day = self._day
             empty = day is not None and self._held + self._left <= 0
             self._number += 1
@@ -143,13 +147,14 @@ class QuotaGate:
         assert day is not None
         short = want > 0
         self._asked_at = now
+        self._away = False
         if day.quota > 0:
             try:
                 bucket = f"{USED_UP}{self._name}:{day.name}"
                 # Without a rate nothing is ever added, and the instant decides nothing.
                 quota = self._store.take_quota(bucket, 0.0, day.quota, want, day.starts_at)
             except StoreBusy as error:
-                self._left = 0
+                self._left, self._away = 0, True
                 log.warning("nothing goes by %s while its quota cannot be asked: %s", self._name, error)
                 return
             self._held += quota.granted

@@ -9,21 +9,24 @@ id it is sent again with it; a promotional one is settled `unknown`; others are 
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
 
 from orchestrator.channels.protocol import Answer, Attachment, Channel, Outgoing, outgoing
+from orchestrator.core.canary import Canary
 from orchestrator.core.claim import Claimed, check_claim
 from orchestrator.core.ledger import Message
 from orchestrator.core.transition import Transition
 from orchestrator.runtime.breaker import count_render_error
+from orchestrator.runtime.canary import count_lines, running_by_journey
 from orchestrator.runtime.gates import HAND_OVER_WITHIN, Gates
-from orchestrator.runtime.hand_over import HandOver, Ready
+from orchestrator.runtime.hand_over import HandOver, Ready, ready_of
 from orchestrator.runtime.provider_fields import provider_fields
 from orchestrator.runtime.recording import settle, settle_owed
-from orchestrator.runtime.retrying import given_up, retry_at
+from orchestrator.runtime.retrying import FIRST_RETRY, LONGEST_RETRY, given_up, retry_at
 from orchestrator.runtime.settlements import Rendered, Settler, line_of_row, said_at
 from orchestrator.runtime.spending import tariffs_of, total
 from orchestrator.runtime.tracing import span
@@ -37,6 +40,7 @@ LOOKED_AT_EVERY: Final = 5.0
 """Seconds for which a message that was claimed already waits for money: somebody may lift the limit."""
 MICROS: Final = 1_000_000
 """Parts of a unit of money in which it is counted."""
+log = logging.getLogger(__name__)
 _AGAIN: Final = "nobody knows whether it was handed over when the process ended"
 
 RenderErrors = type[Exception] | tuple[type[Exception], ...]
@@ -143,6 +147,8 @@ class _Delivery:
         self._groups: dict[str, list[Claimed]] = {}
         self._addresses: dict[str, set[str]] = {}
         self._tariffs = tariffs_of(self.project)
+        self._canaries: Mapping[str, Canary] = {}
+        self._domains = gates.domains if gates is not None and self.project.domain_limits else None
         self._limited = gates is not None and self.project.settings.spend_limit is not None
 
     def elapsed(self) -> float:
@@ -198,20 +204,29 @@ class _Delivery:
             self._settle([self._shut_out(claimed, name) for claimed in group])
             return
         switches, suppressions = self.store.switches(), self.store.suppressions()
+        if switches.canaries:
+            self._canaries = running_by_journey(switches)
         project, salt, now = self.project, self.store.salt, self.now
         settlements: list[Settlement] = []
         ready: list[Ready] = []
         for claimed in group:
-            verdict = check_claim(claimed, project, switches, suppressions, salt, now)
+            try:
+                verdict = check_claim(claimed, project, switches, suppressions, salt, now)
+            except Exception as error:  # what is wrong with one message or profile must not stop all others
+                settlements.append(self._unchecked(claimed, error))
+                continue
             if claimed.uncertain and _not_again(claimed, channel, verdict.action):
                 settlements.append(self._unknown(claimed))
             elif self._limited and verdict.action == "send" and (wait := self._money_wait(claimed)):
                 settlements.append(self._given_back(claimed, wait))
+            elif verdict.action == "send" and (pause := self._domain_wait(claimed)) is not None:
+                settlements.append(self._given_back(claimed, pause))
             elif verdict.action == "send":
                 prepared = self._prepare(claimed, again=claimed.uncertain and not channel.idempotent)
                 if isinstance(prepared, Ready):
                     ready.append(prepared)
                 else:
+                    self._without_place(claimed)
                     settlements.append(prepared)
             elif verdict.action == "suppress":
                 assert verdict.reason is not None
@@ -231,18 +246,35 @@ class _Delivery:
 
     # --- one message -----------------------------------------------------------------------------------------------
 
+    def _unchecked(self, claimed: Claimed, error: Exception) -> Settlement:
+        """Nobody can say whether it may go: it stays where it is, and is looked at again, ever more rarely."""
+        row = claimed.row
+        log.error("the message %s cannot be checked before its hand-over", row.id, exc_info=error)
+        self.counts[4] += 1
+        self.untried += 1
+        self.answers[f"sends:{row.channel}:unchecked"] += 1
+        words = f"{type(error).__name__}: {error}"[:500]
+        wait = min(FIRST_RETRY * 2 ** min(claimed.fence, 10), LONGEST_RETRY)
+        return self.settler.unchecked(claimed, words, self.real_at() + wait)
+
     def _prepare(self, claimed: Claimed, again: bool) -> Ready | Settlement:
         row = claimed.row
         try:
             rendered = self.renderer.render(row)
             dressed = self._dress(row, rendered) if self._dress is not None else None
-        except self.errors as error:
+        except StoreBusy:
+            raise
+        except Exception as error:  # whatever one message's template or values find must not stop all others
+            words = str(error)
+            if not isinstance(error, self.errors):
+                words = f"{type(error).__name__}: {error}"[:500]
+                log.exception("the message %s cannot be rendered", row.id)
             self.counts[3] += 1
             if claimed.uncertain:
                 return self.settler.answered(claimed, None, Answer("unknown", _AGAIN))
             self.answers["suppressed:render_error"] += 1
             tripped = {"tripped": "the journey is paused"} if count_render_error(self.store, row) else {}
-            return self.settler.suppressed(claimed, "render_error", {"error": str(error), **tripped})
+            return self.settler.suppressed(claimed, "render_error", {"error": words, **tripped})
         url = None
         if self.unsubscribe_url is not None and row.channel == "email" and row.klass != "transactional":
             url = self.unsubscribe_url(row)
@@ -273,14 +305,16 @@ class _Delivery:
                 mark,
             )
         )
-        return Ready(claimed, rendered, out, again)
+        return ready_of((claimed, rendered, out, again))
 
     def _unknown(self, claimed: Claimed) -> Settlement:
         """It may have gone, and is not sent again."""
         self.counts[0] += 1
         try:
             rendered: Rendered | None = self.renderer.render(claimed.row)
-        except self.errors:
+        except StoreBusy:
+            raise
+        except Exception:
             rendered = None
         return self.settler.answered(claimed, rendered, Answer("unknown", _AGAIN))
 
@@ -311,6 +345,8 @@ class _Delivery:
             return [self._settlement(name, channel, *each) for each in self._hand_over(channel, ready)]
         gate = gates.gate(name)
         admitted = gate.take(len(ready), gates.clock())
+        for each in ready[admitted:]:
+            self._without_place(each.claimed)
         settlements = [self._shut_out(each.claimed, name) for each in ready[admitted:]]
         if not admitted:
             return settlements
@@ -338,6 +374,16 @@ class _Delivery:
             return 0.0
         return min(gates.waits_for_money(), LOOKED_AT_EVERY)
 
+    def _domain_wait(self, claimed: Claimed) -> float | None:
+        """For how many seconds a message waits because its receiver's operator gets no more just now; None: it goes."""
+        domains, gates = self._domains, self.gates
+        return domains.wait(claimed.row, gates.clock()) if domains is not None and gates is not None else None
+
+    def _without_place(self, claimed: Claimed) -> None:
+        """A message that had its place among those to its receiver's operator does not go now."""
+        if self._domains is not None and self.gates is not None:
+            self._domains.give_back(claimed.row, self.gates.clock())
+
     # --- afterwards ------------------------------------------------------------------------------------------------
 
     def _settlement(self, name: str, channel: Channel, each: Ready, answer: Answer | None) -> Settlement:
@@ -364,6 +410,9 @@ class _Delivery:
         return self.settler.refused_for_now(claimed, answer, at, each.again)
 
     def _settle(self, settlements: list[Settlement]) -> None:
+        if self._canaries:
+            for settlement in settlements:
+                count_lines(settlement.transitions, self._canaries, self.answers)
         settle(self.store, settlements, self.now, self.gates)
 
 

@@ -126,6 +126,9 @@ def _groups(
         if journey != name:
             continue
         old = programs.get((journey, version))
+        if not step:  # held before its first step: it goes on in what is live then
+            yield Group(journey, version, "its start", count, "stay")
+            continue
         shown = (shown_step(old, step) or step) if old is not None and step in old.by_id else step
         if old is None and version != versions[1]:
             yield Group(journey, version, shown, count, "unknown")
@@ -252,8 +255,8 @@ def _contents(loaded: LoadedProject) -> dict[tuple[str, str], Any]:
     found.update((("attribute", name), spec) for name, spec in project.attributes.items())
     found.update((("event", name), spec) for name, spec in project.events.items())
     others = (
-        "timezone", "locale", "country", "currency", "brand", "quiet", "quiet_plan", "packs", "holdout", "caps",
-        "channels", "settings",
+        "timezone", "locale", "country", "currency", "brand", "quiet", "quiet_plan", "packs", "pack_changes", "holdout",
+        "caps", "channels", "settings",
     )  # fmt: skip
     found.update((("setting", name), getattr(project, name)) for name in others)
     return found

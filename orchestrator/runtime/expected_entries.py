@@ -112,7 +112,7 @@ def trip(store: Store, expectation: Expectation) -> None:
     store.mark(f"{OVERRUN}{journey}:{number}", expectation.since)
     switches = store.switches()
     if journey not in switches.paused | switches.stopped:
-        store.set_switches(replace(switches, paused=switches.paused | {journey}))
+        store.change_switches(lambda known: replace(known, paused=known.paused | {journey}))
     store.mark(f"{EXPECTED}{journey}:{number}", FINE)
     log.error("%s is paused: more than %d customers came in, %d were expected", journey, expectation.bound, number)
 

@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 from typing import Final
 
 from orchestrator.channels.circuit import CircuitState
-from orchestrator.channels.daily_plan import plan_of
+from orchestrator.channels.daily_plan import DailyPlan, plan_of
 from orchestrator.channels.failover import failover_of
 from orchestrator.channels.gate import Gate, ProviderGate
 from orchestrator.channels.protocol import Answer, Channel
 from orchestrator.runtime.daily_quota import QuotaGate
+from orchestrator.runtime.domain_gates import DomainGates
 from orchestrator.runtime.shared_gates import Instants, SharedGate, SharedState
 from orchestrator.runtime.spending import SPENDING, Spending
 from orchestrator.stores.protocol import Settlement, Store
@@ -103,6 +104,8 @@ class Gates:
         self._state = SharedState(store, clock, real_now) if store is not None and store.shared else None
         self.spending = Spending(store, self._instants) if store is not None else None
         """The breaker of money; None: in a simulation."""
+        self.domains = DomainGates(store, self._gate) if store is not None else None
+        """Bounds on mail by the receiver's domain; None: in a simulation."""
         self._pace = FIRST_PACE
         self._lock = threading.Lock()
         self._owed: list[tuple[Sequence[Settlement], datetime]] = []
@@ -128,7 +131,10 @@ class Gates:
         return FailoverGate(gates)
 
     def _gate_of(self, name: str, channel: Channel) -> ProviderGate:
-        rate, plan, state = channel.rate, plan_of(channel), self._state
+        return self._gate(name, channel.rate, plan_of(channel))
+
+    def _gate(self, name: str, rate: float | None, plan: DailyPlan | None) -> ProviderGate:
+        state = self._state
         gate: ProviderGate = Gate(name, rate) if state is None else SharedGate(name, rate, state)
         store = self._store
         if plan is None or store is None:

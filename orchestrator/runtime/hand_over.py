@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from orchestrator.channels.protocol import Answer, Channel, Outgoing
@@ -21,6 +22,10 @@ class Ready(NamedTuple):
     rendered: Rendered
     out: Outgoing
     again: bool = False
+
+
+ready_of: Callable[[tuple[Claimed, Rendered, Outgoing, bool]], Ready] = partial(tuple.__new__, Ready)
+"""From all fields in their order, without the calls that naming the class takes."""
 
 
 class HandOver:

@@ -7,29 +7,40 @@ turn, and needs no customer who is known by the address. What a provider says tw
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Final, NamedTuple
+from datetime import datetime, timedelta
+from typing import Final, Literal, NamedTuple
 
 from orchestrator.channels.hooks.protocol import Told
-from orchestrator.core.addresses import stored_address
+from orchestrator.core.addresses import BY_NUMBER, stored_address
 from orchestrator.core.changes import STOPPED
 from orchestrator.core.inbox import Body, ConsentChanged, Receipt
 from orchestrator.core.ledger import Message
 from orchestrator.core.reply_words import Intent, intent_of
+from orchestrator.core.suppression import hashed_entry
 from orchestrator.runtime.bounces import note_delivered, note_soft_bounce
 from orchestrator.runtime.ingest import Told as Arriving
 from orchestrator.runtime.ingest import ingest_once
-from orchestrator.stores.protocol import ANSWERED_ON, RefusedItem, Store
+from orchestrator.runtime.reply_parts import joined
+from orchestrator.stores.protocol import ANSWERED_ON, RefusedItem, Store, StoreBusy
 
 FIGURE: Final = "hooks:"
 UNKNOWN: Final = "unknown_message"
+CHOSEN: Final = "chosen:"
+"""Before the names of marks, then the hash of an address: when the newest STOP or START from it was said."""
 LONGEST_KEPT: Final = 2_000
+COUNTED: Final = ":counted"
+"""Behind the id of a soft bounce that was added up, whether or not anybody heard of it yet."""
+OLDEST: Final = timedelta(days=365)
+"""What a provider says was said before is taken as being so old."""
 _CAUSES: Final[Mapping[str, str]] = {"bounce": "bounced", "complaint": "complained"}
-_ALONE: Final = frozenset({"reply", "soft_bounce"})
-"""Whether one of these is news decides what else is done; all others come in together."""
+_ACTED_ON: Final = frozenset({"reply", "soft_bounce", "bounce", "complaint", "unsubscribe"})
+"""What is done only once, whether or not anybody's inbox hears of it."""
 _RECEIPTS: Final = frozenset({"delivered", "failed", "open", "click", "bounce", "complaint"})
+
+log = logging.getLogger(__name__)
 
 
 class Drawn(NamedTuple):
@@ -43,40 +54,49 @@ class Drawn(NamedTuple):
 
 class _About(NamedTuple):
     """One thing that was said, with whom it is about: our message where it is known, the customer, the address in the
-    form that suppression compares."""
+    form that suppression compares. `said_at` is journey time; where the provider names none, when it came."""
 
     told: Told
     row: Message | None
     customer: str | None
     address: str | None
+    said_at: datetime
     intent: Intent | None = None
 
 
-def take_told(store: Store, provider: str, told: Sequence[Told], now: datetime) -> Drawn:
-    """Draw the consequences of what a provider said; `now` is journey time. Raises StoreBusy: then it has to say it
-    again, and nothing is done twice."""
-    abouts = [_about(store, one) for one in told]
-    counts: Counter[str] = Counter(about.told.kind for about in abouts)
-    # Of several replies from one address the last one counts.
-    last = {(a.told.channel, a.address): a.intent for a in abouts if a.intent in ("stop", "start")}
-    _suppress(store, abouts, {place for place, intent in last.items() if intent == "stop"}, now)
+def take_told(
+    store: Store, provider: str, told: Sequence[Told], now: datetime, real_at: datetime | None = None
+) -> Drawn:
+    """Draw the consequences of what a provider said; `now` is journey time, `real_at` the instant that it is by the
+    provider's clock. Raises StoreBusy: then it has to say it again, and what was not done is done.
+
+    What has to be done comes before the id is known: nothing is lost where the database goes away in between, and a
+    soft bounce may then count twice, and no more than one of a request.
+    """
+    told = list(joined(store, provider, told, now))
+    counts: Counter[str] = Counter(one.kind for one in told)
+    ids = {_id(provider, one) for one in told}
+    known = store.known_ids(ids | {f"{id}{COUNTED}" for id in ids}, now)
+    news_of = {one.event_id: one for one in reversed(told) if _id(provider, one) not in known}
+    abouts = [_about(store, one, now, real_at) for one in reversed(news_of.values())]
+    abouts.sort(key=lambda about: about.said_at)  # a request may hold what was said in any order
+    _suppress(store, abouts, now)
+    _obey_choices(store, abouts, now)
     unknown = [about.told for about in abouts if about.told.message_id is not None and about.row is None]
     if unknown:
         counts[UNKNOWN] += len(unknown)
         store.keep_refused([RefusedItem(now, f"hooks/{provider}", UNKNOWN, _kept(one)) for one in unknown])
-    helps = []
-    news = _arrive_together(store, provider, [about for about in abouts if about.told.kind not in _ALONE], now)
     for about in abouts:
-        if about.told.kind not in _ALONE:
-            continue
-        fresh = _arrive(store, provider, about, now)
-        place = (about.told.channel, about.address)
-        if fresh and about.intent == "start" and about.address is not None and last[place] == "start":
-            store.unsuppress([(about.told.channel, about.address, STOPPED)])
-        news = news or (fresh and about.customer is not None)
-        if fresh and about.intent == "help" and about.address is not None:
-            helps.append((about.told.channel, about.address))
-    store.count({f"{FIGURE}{provider}:{kind}": count for kind, count in counts.items()})
+        if about.address is not None and about.told.kind == "delivered":
+            note_delivered(store, about.told.channel, about.address)
+        elif about.address is not None and about.told.kind == "soft_bounce":
+            counted = f"{_id(provider, about.told)}{COUNTED}"
+            if counted not in known:
+                note_soft_bounce(store, about.told.channel, about.address, now)
+                store.keep_ids([counted], now)
+    news = _arrive(store, provider, abouts, now)
+    helps = [(a.told.channel, a.address) for a in abouts if a.intent == "help" and a.address is not None]
+    _count(store, provider, counts)
     return Drawn(counts, news, tuple(dict.fromkeys(helps)))
 
 
@@ -90,15 +110,48 @@ def obey(store: Store, customer: str, channel: str, row: Message | None, text: s
     known = card.customer if card is not None else None
     written = row.to if row is not None else known.phone if known is not None else None
     address = stored_address(channel, written, known.country if known is not None else None) if written else None
-    if address is None:
+    if address is not None:
+        _choose(store, channel, address.normal, intent, now, now, dated=False)
+
+
+def _obey_choices(store: Store, abouts: Sequence[_About], now: datetime) -> None:
+    """STOP and START: of several from one address the last one counts."""
+    last = {(a.told.channel, a.address): (choice, a) for a in abouts if (choice := _choice(a)) is not None}
+    for (channel, address), (choice, about) in last.items():
+        if address is not None:
+            _choose(store, channel, address, choice, about.said_at, now, dated=about.told.at is not None)
+
+
+def _choice(about: _About) -> Literal["stop", "start"] | None:
+    if about.told.kind == "unsubscribe" and about.told.channel in BY_NUMBER:
+        return "stop"
+    return about.intent if about.intent == "stop" or about.intent == "start" else None
+
+
+def _choose(
+    store: Store, channel: str, address: str, choice: Intent, said_at: datetime, now: datetime, dated: bool
+) -> None:
+    """Obey a STOP or START unless something newer was said from this address, which may have come before it.
+
+    `dated`: the provider says when it was said, by a clock of seconds perhaps: at one instant, STOP stands.
+    """
+    name = CHOSEN + "".join(hashed_entry(store.salt, channel, address))
+    newest = store.mark(name)
+    if newest is not None and (said_at < newest or (choice == "start" and dated and said_at == newest)):
         return
-    if intent == "stop":
-        store.suppress([(channel, address.normal, STOPPED)], now)
+    if choice == "stop":  # written down first, so that a START under way at the same time finds it afterwards
+        store.mark(name, said_at)
+        store.suppress([(channel, address, STOPPED)], now)
+        return
+    store.unsuppress([(channel, address, STOPPED)])
+    found = store.mark(name)
+    if found is not None and found > said_at:
+        store.suppress([(channel, address, STOPPED)], now)
     else:
-        store.unsuppress([(channel, address.normal, STOPPED)])
+        store.mark(name, said_at)
 
 
-def _about(store: Store, told: Told) -> _About:
+def _about(store: Store, told: Told, now: datetime, real_at: datetime | None) -> _About:
     found = store.ledger(told.message_id) if told.message_id is not None else None
     row = found.row if found is not None and found.row.channel == told.channel else None
     written = row.to if row is not None and told.kind != "reply" else told.address
@@ -106,59 +159,52 @@ def _about(store: Store, told: Told) -> _About:
     if written is not None:
         address = stored_address(told.channel, written, None)
         normal = address.normal if address is not None else None
+    age = timedelta(0) if told.at is None else (real_at or now) - told.at
+    said_at = now - min(max(age, timedelta(0)), OLDEST)
     customer = row.customer_id if row is not None else None
     if customer is None and normal is not None and told.channel in ANSWERED_ON:
         customer = store.addressee(told.channel, normal)
     if told.kind != "reply":
-        return _About(told, row, customer, normal)
+        return _About(told, row, customer, normal, said_at)
     if row is None and customer is not None:
         row = store.message(customer, told.channel, None)
     intent = intent_of(told.text or "") if told.channel in ANSWERED_ON else None
-    return _About(told, row, customer, normal, intent)
+    return _About(told, row, customer, normal, said_at, intent)
 
 
-def _suppress(store: Store, abouts: Iterable[_About], stopped: Iterable[tuple[str, str | None]], now: datetime) -> None:
-    """Everything that nothing may be sent to any more, in one transaction. `stopped` wrote STOP."""
-    entries = {(channel, address, STOPPED): None for channel, address in stopped if address is not None}
-    for told, row, _, address, _ in abouts:
+def _suppress(store: Store, abouts: Iterable[_About], now: datetime) -> None:
+    """Addresses that are given up, or that complain, in one transaction."""
+    entries: dict[tuple[str, str, str], None] = {}
+    for about in abouts:
+        told, row, address = about.told, about.row, about.address
         if address is None:
             continue
         if told.kind in _CAUSES:
             entries[told.channel, address, _CAUSES[told.kind]] = None
-        elif told.kind == "unsubscribe" and told.channel in ANSWERED_ON:
-            entries[told.channel, address, STOPPED] = None
-        elif told.kind == "unsubscribe" and (row is None or row.klass == "transactional"):
-            entries[told.channel, address, "opted_out"] = None
+        elif told.kind == "unsubscribe" and told.channel not in BY_NUMBER:
+            if row is None or row.klass == "transactional":
+                entries[told.channel, address, "opted_out"] = None
     if entries:
         store.suppress([*entries], now)
 
 
-def _arrive_together(store: Store, provider: str, abouts: Sequence[_About], now: datetime) -> bool:
-    """Tell the customers' inboxes, in one transaction. Returns whether anything was news."""
-    coming = [(about, item) for about in abouts if (item := _item(provider, about)) is not None]
-    accepted = 0
+def _arrive(store: Store, provider: str, abouts: Sequence[_About], now: datetime) -> bool:
+    """Tell the customers' inboxes, in one transaction, and know from now on what was said. Returns whether anything was
+    news."""
+    coming = [(about.told, item) for about in abouts if (item := _item(provider, about)) is not None]
+    accepted, refused = 0, []
     if coming:
         done = ingest_once(store, [item for _, item in coming], now)
         accepted = done.accepted
-        _keep_refused(store, provider, [(coming[place][0].told, why) for place, why in done.refused], now)
-    delivered = {(about.told.channel, about.address) for about in abouts if about.told.kind == "delivered"}
-    for channel, address in delivered:
-        if address is not None:
-            note_delivered(store, channel, address)
+        refused = [(coming[place][0], why) for place, why in done.refused]
+    arrived = {told.event_id for told, _ in coming} - {told.event_id for told, _ in refused}
+    rest = [a.told for a in abouts if a.told.event_id not in arrived and a.told.kind in _ACTED_ON]
+    try:
+        _keep_refused(store, provider, refused, now)
+        store.keep_ids([_id(provider, told) for told in rest], now)
+    except StoreBusy as error:  # everything is done, and the provider does not have to say it again
+        log.warning("what %s said twice may be done twice: %s", provider, error)
     return accepted > 0
-
-
-def _arrive(store: Store, provider: str, about: _About, now: datetime) -> bool:
-    """Tell the customer's inbox, and do what is done only once. Returns whether it was news."""
-    told, _, _, address, _ = about
-    item, fresh = _item(provider, about), True
-    if item is not None:
-        done = ingest_once(store, [item], now)
-        fresh = done.accepted > 0
-        _keep_refused(store, provider, [(told, why) for _, why in done.refused], now)
-    if told.kind == "soft_bounce" and fresh and address is not None:
-        note_soft_bounce(store, told.channel, address, now)
-    return fresh
 
 
 def _item(provider: str, about: _About) -> Arriving | None:
@@ -166,7 +212,19 @@ def _item(provider: str, about: _About) -> Arriving | None:
     body = _body(about)
     if body is None or about.customer is None:
         return None
-    return Arriving(about.customer, body, f"hook:{provider}:{about.told.event_id}")
+    return Arriving(about.customer, body, _id(provider, about.told))
+
+
+def _id(provider: str, told: Told) -> str:
+    return f"hook:{provider}:{told.event_id}"
+
+
+def _count(store: Store, provider: str, counts: Mapping[str, int]) -> None:
+    """A figure is not worth a repetition."""
+    try:
+        store.count({f"{FIGURE}{provider}:{kind}": count for kind, count in counts.items()})
+    except StoreBusy as error:
+        log.warning("what %s said was not counted: %s", provider, error)
 
 
 def _keep_refused(store: Store, provider: str, refused: Sequence[tuple[Told, str]], now: datetime) -> None:
@@ -179,12 +237,12 @@ def _body(about: _About) -> Body | None:
     told, row = about.told, about.row
     id = row.id if row is not None else None
     if told.kind == "reply":
-        return Receipt("reply", told.channel, id, told.text or "")
+        return Receipt("reply", told.channel, id, told.text or "", at=about.said_at if told.at is not None else None)
     if told.kind == "soft_bounce":
         return Receipt("failed", told.channel, id, told.reason)
     if told.kind == "unsubscribe":
-        if row is None or row.klass == "transactional" or told.channel in ANSWERED_ON:
-            return None
+        if row is None or row.klass == "transactional" or told.channel in BY_NUMBER:
+            return Receipt("unsubscribe", told.channel, id, at=about.said_at if told.at is not None else None)
         return ConsentChanged(row.topic, row.channel, "out")
     if told.kind in _RECEIPTS:
         text = told.reason if told.kind in ("failed", "bounce", "complaint") else None

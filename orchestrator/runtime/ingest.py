@@ -75,9 +75,10 @@ def ingest_once(store: Store, items: Iterable[Incoming | Told | tuple[str, Body]
     arrivals: list[Arrival] = []
     refused: list[tuple[int, str]] = []
     violations: list[tuple[str, str]] = []
+    project = store.index.project
     for position, item in enumerate(items):
         if isinstance(item, Incoming):
-            arrival = _event(store.index.project, item, now, violations)
+            arrival = _event(project, item, now, violations)
             if isinstance(arrival, str):
                 refused.append((position, arrival))
             else:

@@ -18,6 +18,7 @@ from typing import Final
 
 from orchestrator.channels.protocol import Caller, Channel
 from orchestrator.core.changes import Changes
+from orchestrator.runtime.canary import CanaryWatch, canary_once
 from orchestrator.runtime.clock import JourneyClock
 from orchestrator.runtime.delivery import MessageRenderer, UnsubscribeUrl, deliver_once, hold_line
 from orchestrator.runtime.expected_entries import EntryWatch
@@ -32,6 +33,7 @@ from orchestrator.runtime.sweep import next_sweep_at, sweep_once
 from orchestrator.runtime.task_notices import TaskNotices
 from orchestrator.runtime.turns import UNKNOWN_VERSION, Live, TurnCounts, turn_once
 from orchestrator.stores.protocol import Store, StoreBusy
+from orchestrator.stores.sealing import CLOSED
 from orchestrator.templating.failure import RenderError
 
 CLASSES: Final = ("transactional", "service", "promotional")
@@ -94,6 +96,8 @@ class Engine:
     """What staff have to hear of tasks."""
     entry_watch: EntryWatch = field(init=False)
     """Counts whom journeys let in of which somebody said how many to expect."""
+    canary_watch: CanaryWatch = field(init=False)
+    """Counts what becomes of the messages of canaries."""
     _swept_at: float = 0.0
     _took_up_at: float = 0.0
 
@@ -101,6 +105,7 @@ class Engine:
         self.gates = Gates(self.channels, store=self.store, real_now=self.real_now)
         self.figures = Figures(self.lateness)
         self.entry_watch = EntryWatch(self.store)
+        self.canary_watch = CanaryWatch(self.store, self.figures.add)
 
     @property
     def patience(self) -> timedelta:
@@ -166,6 +171,7 @@ class Engine:
         self.limits_hit.decided(changes, self.store.index.project)
         self.task_notices.decided(changes, self.store.index.project)
         self.entry_watch.decided(changes)
+        self.canary_watch.decided(changes)
 
     def sweep_once(self) -> int:
         """A sweep writes down how far it came: only when an occurrence is due, and now and then."""
@@ -227,13 +233,15 @@ class Engine:
         """One pass of housekeeping."""
         self._take_up_once()
         self.figures.flush(self.store)
-        return housekeep_once(self.store, self.clock, self.real_now())
+        told = canary_once(self.store, self.now())
+        return told + housekeep_once(self.store, self.clock, self.real_now())
 
     def _take_up_once(self) -> None:
-        """Try again who was left alone because of a version that was not known: it may be by now."""
+        """Try again who was left alone because of a version, or a key, that was not known: it may be by now."""
         if monotonic() - self._took_up_at >= TAKE_UP_EVERY and not self.hopeless():
             self._took_up_at = monotonic()
-            self.store.take_up(UNKNOWN_VERSION, TAKEN_UP_AT_ONCE, self.now())
+            for reason in (UNKNOWN_VERSION, CLOSED):
+                self.store.take_up(reason, TAKEN_UP_AT_ONCE, self.now())
 
 
 @dataclass

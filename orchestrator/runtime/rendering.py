@@ -11,7 +11,7 @@ from orchestrator.channels.protocol import Attachment
 from orchestrator.core.ledger import ATTACHMENTS, Message
 from orchestrator.core.links import Short, click_token, short_token, token
 from orchestrator.core.program import SURVEY_SCALES, Survey
-from orchestrator.core.project import Project, Tracking, Utm
+from orchestrator.core.project import Project, Topic, Tracking, Utm
 from orchestrator.core.verp import verp_mark
 from orchestrator.templating.assets import served_from
 from orchestrator.templating.attaching import (
@@ -79,10 +79,14 @@ class _Live(NamedTuple):
 class LedgerRenderer:
     """Renders rows written for the templates of any library it was given; the newest stands for the brand.
 
-    `base_url` is where this installation's public pages answer; `secret` signs the links to them.
+    `base_url` is where this installation's public pages answer; `secret` signs the links to them, and, where mail can
+    bounce (`bounces`), the addresses that it bounces to.
     """
 
-    def __init__(self, library: TemplateLibrary, project: Project, base_url: str, secret: bytes) -> None:
+    def __init__(
+        self, library: TemplateLibrary, project: Project, base_url: str, secret: bytes, *, bounces: bool = True
+    ) -> None:
+        self._bounces = bounces
         self._base_url = base_url.rstrip("/")
         self._secret = secret
         self._variants: dict[str, TemplateVariant] = {}
@@ -152,7 +156,7 @@ class LedgerRenderer:
             text = with_short_links(text, self._base_url, lambda number: short_token(self._secret, row.id, number))
         if row.channel != "email":
             return Dressed(text, html)
-        files = self._files(live, row, rendered)
+        files = self._files(live, row, rendered) if rendered.fields or ATTACHMENTS in row.values else []
         if html is not None and (IMAGES, INLINE) in rendered.fields:
             variant = (live.plans.get((row.template_hash, row.klass)) or self._plan(live, row)).code.variant
             html, pictures = with_inline_pictures(html, variant.assets, served_from(self._base_url))
@@ -161,8 +165,8 @@ class LedgerRenderer:
             html = with_tracked_links(html, self._base_url, lambda url: click_token(self._secret, row.id, url))
         if html is not None and opens:
             html = with_pixel(html, f"{self._base_url}/o/{quote(token(self._secret, 'open', row.id))}.gif")
-        attachments = [Attachment(*file) for file in files]
-        return Dressed(text, html, attachments, verp_mark(self._secret, row.id))
+        attachments = [Attachment(*file) for file in files] if files else ()
+        return Dressed(text, html, attachments, verp_mark(self._secret, row.id) if self._bounces else None)
 
     def _files(self, live: _Live, row: Message, rendered: Rendered) -> list[File]:
         """What the template and the step attach. Raises RenderError."""
@@ -242,6 +246,20 @@ def _tags(utm: Utm, channel: str, journey: str, step: str) -> UtmTags:
         "utm_content": utm.content or step,
     }
     return UtmTags(tuple(named.items()), utm.domains)
+
+
+def html_as_sent(html: str | None, project: Project, topic: Topic | None, journey: str | None, url: str) -> str | None:
+    """The HTML of an email with all that is added to it on its way, for a message that does not exist: as long as it
+    will be, over an installation at `url`."""
+    tracking, id, secret = project.tracking, "0123456789abcdef.a_message.1", b"sample"
+    if html is not None and tracking.utm is not None:
+        tags = _tags(tracking.utm, "email", journey or "journey", "a_message")
+        html = rewritten_html(html, lambda link: link if is_own_page(link, url) else tagged(link, tags))
+    if html is None or (topic is not None and not topic.tracking):
+        return html
+    if tracking.clicks:
+        html = with_tracked_links(html, url, lambda link: click_token(secret, id, link))
+    return with_pixel(html, f"{url}/o/{quote(token(secret, 'open', id))}.gif") if tracking.opens else html
 
 
 def survey_links(url: str, kind: str | None) -> list[dict[str, Any]]:

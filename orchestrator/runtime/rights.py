@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from orchestrator.core.inbox import ConsentChanged
+from orchestrator.core.suppression import HASHED, hashed_entry
 from orchestrator.core.time.iso import format_instant
 from orchestrator.errors import UsageError
 from orchestrator.stores.erasing import ERASED, hash_of
@@ -29,6 +31,7 @@ PAGE: Final = 5_000
 OVERLAP: Final = timedelta(minutes=10)
 """Real time that every look goes back: far longer than any transaction that writes a right may last."""
 CURRENT_EVERY: Final = timedelta(minutes=1)
+OLDEST: Final = datetime.min.replace(tzinfo=UTC)
 _KINDS: Final = {
     "opted_out": ("customer", "topic", "channel"),
     "opted_in": ("customer", "topic", "channel"),
@@ -116,8 +119,8 @@ class RightsFile:
 
 
 class Replayed(NamedTuple):
-    """What a replay did. `opted_out`: choices that are closed now; `erased`: erasures that stand, of which `again`
-    customers had come back with the backup; `current_at`: until when the file is known to be whole."""
+    """What a replay did. `opted_out`: choices that are closed now; `erased`: people who were erased, of whom `again`
+    had come back with the backup; `current_at`: until when the file is known to be whole."""
 
     lines: int = 0
     opted_out: int = 0
@@ -136,15 +139,16 @@ def replay_rights(
     real_at: datetime | None = None,
     actor: str = "rights replay",
 ) -> Replayed:
-    """Do everything again that lines of a file say (from an instant on). Nothing is ever opened by it.
+    """Do everything again that lines of a file say (from an instant on). Nothing is ever opened by it, and whoever came
+    only after an erasure is left alone. Of what somebody chose before it, nothing is done again.
 
     `now` is journey time; `real_at` the actual instant (default `now`), for the certificates of those who are erased
     again. What is deployed has to be known to the store. A last line that is not whole is left out; raises UsageError
     for any other that cannot be read, before anything is done.
     """
-    last: dict[tuple[str, str, str], str] = {}
+    last: dict[tuple[str, str, str], tuple[str, datetime]] = {}
     suppressed: dict[tuple[str, str, str], None] = {}
-    erased: dict[str, None] = {}
+    erased: dict[str, datetime] = {}
     count, current_at = 0, None
     for place, said in _said(lines, name):
         at = instant_of(said["at"], place)
@@ -158,11 +162,16 @@ def replay_rights(
             case "suppressed":
                 suppressed[said["channel"], said["address"], said["cause"]] = None
             case "erased":
-                erased[said["customer"]] = None
-            case _:
-                last[said["customer"], said["topic"], said["channel"]] = kind
-    outs = [choice for choice, kind in last.items() if kind == "opted_out"]
-    entries = list(suppressed)
+                hash = _hash_of(store, said["customer"])
+                erased[hash] = max(at, erased.get(hash, at))
+            case _ if not _is_hashed(said["customer"]):  # else it was nobody's any more
+                last[said["customer"], said["topic"], said["channel"]] = kind, at
+    outs = [
+        choice
+        for choice, (kind, at) in last.items()
+        if kind == "opted_out" and not (erased and at <= erased.get(_hash_of(store, choice[0]), OLDEST))
+    ]
+    entries = _entries(store, suppressed)
     for begin in range(0, len(outs), PAGE):
         store.ingest([
             Arrival(customer, now, ConsentChanged(topic, channel, "out"))
@@ -171,15 +180,27 @@ def replay_rights(
     for begin in range(0, len(entries), PAGE):
         store.suppress(entries[begin : begin + PAGE], now)
     # Last, because an opt-out of somebody who is not there makes a row of its own.
-    hashes = [_hash_of(store, customer) for customer in erased]
-    found = store.erased(hashes, now, real_at or now) if hashes else {}
+    found = store.erased(erased, now, real_at or now) if erased else {}
     for customer in found.values():
         store.erase(customer, now, real_at or now, actor)
     return Replayed(count, len(outs), len(entries), len(erased), len(found), current_at)
 
 
+_is_hashed: Final = re.compile(rf"{ERASED}[0-9a-f]{{32}}").fullmatch
+
+
 def _hash_of(store: Store, customer: str) -> str:
-    return customer.removeprefix(ERASED) if customer.startswith(ERASED) else hash_of(store.salt, customer)
+    return customer.removeprefix(ERASED) if _is_hashed(customer) else hash_of(store.salt, customer)
+
+
+def _entries(store: Store, suppressed: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Entries of the suppression list, those hashed that became so when their person was erased."""
+    hidden = {(channel, address) for channel, address, _ in suppressed if channel.startswith(HASHED)}
+    entries: dict[tuple[str, str, str], None] = {}
+    for channel, address, cause in suppressed:
+        place = hashed_entry(store.salt, channel, address) if hidden else None
+        entries[(*place, cause) if place in hidden else (channel, address, cause)] = None
+    return list(entries)
 
 
 def instant_of(text: Any, place: str) -> datetime:

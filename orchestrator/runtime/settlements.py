@@ -67,6 +67,16 @@ class Settler:
             row.id, row.customer_id, "queued", fence=claimed.fence, retry_at=retry_at, uncertain=claimed.uncertain
         )
 
+    def unchecked(self, claimed: Claimed, error: str, retry_at: datetime) -> Settlement:
+        """The claim's checks failed: it stays in the queue until a real instant. The journal hears of the first time,
+        and then ever more rarely."""
+        row = claimed.row
+        lines = []
+        if claimed.fence & (claimed.fence - 1) == 0:  # of the claims 1, 2, 4, 8...
+            data = {"channel": row.channel, "reason": "check_failed"}
+            lines.append(line_of_row(row, said_at(row, self._now), "retried", data, 0, {"error": error}))
+        return self.given_back(claimed, retry_at)._replace(transitions=lines)
+
     def refused_for_now(self, claimed: Claimed, answer: Answer, retry_at: datetime, again: bool = False) -> Settlement:
         """The provider refused it for now, or its answer was lost and it knows our id. `again`: it may have gone
         before, which stays so. The journal hears of the first time only: a day has many."""

@@ -50,7 +50,7 @@ class Tariff(NamedTuple):
         each = self.amount
         if self.countries:
             each = self.countries.get(country_of(message.to) or "", each)
-        return each * segments(message.text).segments if self.by_segment else each
+        return each * segments(message.text, message.to).segments if self.by_segment else each
 
 
 def tariffs_of(project: Project) -> dict[str, Tariff]:

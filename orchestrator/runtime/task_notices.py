@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from orchestrator.core.changes import Changes
 from orchestrator.core.project import Project
-from orchestrator.stores.protocol import Store
+from orchestrator.stores.protocol import Store, StoreBusy
 
 MOST_WAITING: Final = 1_000
 """Tasks of one chat that wait to be told; of more, the number alone is told."""
@@ -118,11 +118,18 @@ class TaskNotices:
         with self._lock:
             waiting = self._waiting[name]
             named = [waiting.popleft() for _ in range(min(MOST_LINES, len(waiting)))]
+        try:
+            titled = [_titled(store, told) for told in named]
+        except StoreBusy:
+            with self._lock:
+                waiting.extendleft(reversed(named))
+            raise
+        with self._lock:
             more, self._more[name] = len(waiting) + self._more.get(name, 0), 0
             left = list(waiting)
             if more:  # what is told as a number is told
                 waiting.clear()
-        lines = [line_of(_titled(store, told), customer_url) for told in named]
+        lines = [line_of(told, customer_url) for told in titled]
         text = "\n".join([f"[{brand}] tasks", *lines, *([f"... and {more:,} more"] if more else [])])
         refused = chat.write(_id(name, named), text)
         if refused is None:

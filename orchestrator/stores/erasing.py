@@ -11,7 +11,6 @@ One text of SQL for both databases; `Run` puts in what differs.
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -22,22 +21,24 @@ from orchestrator.core.addresses import address_of
 from orchestrator.core.customer import Customer
 from orchestrator.core.ledger import Coupon, Message, Task
 from orchestrator.core.state import dumps, from_json, loads, to_json
+from orchestrator.core.suppression import HASHED as HASHED_CHANNEL
 from orchestrator.core.suppression import hashed_entry
 from orchestrator.core.time.iso import format_instant
 from orchestrator.core.transition import Transition
 from orchestrator.stores.instants import micros
+from orchestrator.stores.naming import Named, mentions, names
 from orchestrator.stores.records import MESSAGE, NO_STATE, customer_of, message_of, message_row
+from orchestrator.stores.sealed_rows import CONTENT, PROOF, TASK, TOLD
+from orchestrator.stores.sealing import HASHED, Sealer, shown
 
 ERASED: Final = "erased:"
 """Before the hash of an id, wherever one stands in place of the id."""
+SOFT: Final = "soft:"
+"""Before the names, in `tallies`, of addresses that bounce softly."""
 GONE: Final = "suppressed"
 """The cause by which an erased person's addresses stay suppressed: nothing may be sent there, whatever its class."""
-_ADDRESSES: Final = ("email", "sms")
-_KEPT: Final = frozenset({
-    "reason", "channel", "status", "topic", "template", "branch", "split", "variant", "trigger", "offer", "queue",
-    "edge", "name", "until", "due_at", "from_version", "to_version",
-})  # fmt: skip
-"""What the journal's lines go on saying: nothing that a person said or is."""
+ADDRESSES: Final = ("email", "sms", "whatsapp")
+"""Channels by whose addresses a person is known elsewhere, too."""
 _DELETED: Final = ("events", "inbox", "entries", "requests", "identifiers", "consents", "dead_letters")
 """Tables all of whose rows of the customer go."""
 _MINE: Final = "WHERE shard = ? AND customer = ?"
@@ -110,13 +111,13 @@ def _content(certificate: Certificate) -> dict[str, Any]:
 
 def addresses_of(customer: Customer) -> list[tuple[str, str]]:
     """(channel, normal form) of the addresses that stay suppressed."""
-    found = [(channel, address_of(customer, channel)[0]) for channel in _ADDRESSES]
+    found = [(channel, address_of(customer, channel)[0]) for channel in ADDRESSES]
     return [(channel, address.normal) for channel, address in found if address is not None]
 
 
 def said_no_more(data: Mapping[str, Any]) -> dict[str, Any]:
     """What a line of the journal goes on saying."""
-    return {name: value for name, value in data.items() if name in _KEPT}
+    return {name: value for name, value in data.items() if name in TOLD}
 
 
 def nobodys_lines(lines: Iterable[Transition], customer: str, hash: str) -> list[Transition]:
@@ -152,13 +153,6 @@ def proof_hashed(proof: Mapping[str, Any]) -> dict[str, str]:
     return {"sha256": sha256(json.dumps(proof, sort_keys=True, default=str).encode()).hexdigest()}
 
 
-def names(terms: Iterable[str | None]) -> Callable[[str], bool]:
-    """Whether a text names somebody: by an id or an address that stands alone in it, not as a part of another word."""
-    known = [re.escape(term) for term in terms if term]
-    found = re.compile(rf"(?<![\w@+-])(?:{'|'.join(known)})(?![\w@+-])", re.IGNORECASE) if known else None
-    return lambda text: found is not None and found.search(text) is not None
-
-
 # --- rows ---------------------------------------------------------------------------------------------------------
 
 
@@ -171,7 +165,14 @@ class Erased(NamedTuple):
 
 
 def erase_rows(
-    run: Run, salt: str, customer: str, now: datetime, real_at: datetime, actor: str, extra: Sequence[str] = ()
+    run: Run,
+    sealer: Sealer,
+    salt: str,
+    customer: str,
+    now: datetime,
+    real_at: datetime,
+    actor: str,
+    extra: Sequence[str] = (),
 ) -> Erased | None:
     """Erase a customer, in a transaction that holds everybody else off its rows; None: there is no such customer.
 
@@ -183,27 +184,34 @@ def erase_rows(
     if found is None:
         return None
     key: Key = (found[0], found[1])
-    profile = customer_of(customer, found[2], found[3], None)
+    profile = customer_of(sealer, customer, found[2], found[3], None)
     hash = hash_of(salt, customer)
     tables: dict[str, Counter[str]] = {}
 
     def count(table: str, what: str, rows: int) -> None:
         tables.setdefault(table, Counter())[what] += max(rows, 0)
 
-    recounted = _messages(run, key, count)
+    recounted = _messages(run, sealer, key, count)
     _stories(run, key, now, count)
-    _effects(run, key, now, count)
-    count("consent_log", "anonymised", _proofs(run, key))
+    _effects(run, sealer, key, now, count)
+    count("consent_log", "anonymised", _proofs(run, sealer, key))
     for table in (*_DELETED, *extra):
         count(table, "deleted", run(f"DELETE FROM {table} {_MINE}", *key).rowcount)
-    tokens = names([customer, profile.email, profile.phone])
-    _elsewhere(run, customer, hash, tokens, count)
+    named = names([customer], profile.email, profile.phone, profile.country)
+    _elsewhere(run, sealer, customer, hash, named, count)
+    _beside(run, customer, count)
     run("DELETE FROM forwarding WHERE into_shard = ? AND into_customer = ?", *key)
     count("rights", "anonymised", run(f"UPDATE rights SET external_id = ? {_MINE}", ERASED + hash, *key).rowcount)
     count("customers", "deleted", run("DELETE FROM customers WHERE shard = ? AND id = ?", *key).rowcount)
     addresses = addresses_of(profile)
     for channel, normal in addresses:
-        count("suppressions", "anonymised", _keep_suppressed(run, salt, channel, normal, micros(now), micros(real_at)))
+        count(
+            "suppressions",
+            "anonymised",
+            _keep_suppressed(run, sealer, salt, channel, normal, micros(now), micros(real_at)),
+        )
+        for mark in sealer.marks("".join(hashed_entry(salt, channel, normal)).removeprefix(HASHED_CHANNEL)):
+            count("tallies", "deleted", run("DELETE FROM tallies WHERE name = ?", SOFT + mark).rowcount)
     last = run("SELECT value FROM meta WHERE name = 'erased'").fetchone()
     certificate = certified(
         hash, real_at, actor, tables, [channel for channel, _ in addresses], last[0] if last is not None else None
@@ -212,12 +220,12 @@ def erase_rows(
     return Erased(certificate, recounted)
 
 
-def _messages(run: Run, key: Key, count: Callable[[str, str, int], None]) -> Counter[tuple[str, str]]:
+def _messages(run: Run, sealer: Sealer, key: Key, count: Callable[[str, str, int], None]) -> Counter[tuple[str, str]]:
     recounted: Counter[tuple[str, str]] = Counter()
     count("outbox", "deleted", run(f"DELETE FROM outbox {_MINE}", *key).rowcount)
     rows = run(f"SELECT m.status, {MESSAGE} FROM messages AS m WHERE m.shard = ? AND m.customer = ?", *key).fetchall()
     for status, *columns in rows:
-        row = message_of(*columns)
+        row = message_of(sealer, *columns)
         text = message_row(nobodys_message(row))
         after = "suppressed" if status == "queued" else status
         if after != status:
@@ -256,7 +264,7 @@ def _stories(run: Run, key: Key, now: datetime, count: Callable[[str, str, int],
     count("enrollments", "anonymised", run(blank, NO_STATE, *key).rowcount)
 
 
-def _effects(run: Run, key: Key, now: datetime, count: Callable[[str, str, int], None]) -> None:
+def _effects(run: Run, sealer: Sealer, key: Key, now: datetime, count: Callable[[str, str, int], None]) -> None:
     """Coupons and tasks: that they were given stays, to whom goes."""
     coupons = run(f"SELECT id, row FROM coupons {_MINE}", *key).fetchall()
     for id, text in coupons:
@@ -265,27 +273,31 @@ def _effects(run: Run, key: Key, now: datetime, count: Callable[[str, str, int],
     count("coupons", "anonymised", len(coupons))
     tasks = run(f"SELECT id, row FROM tasks {_MINE}", *key).fetchall()
     for id, text in tasks:
-        task = nobodys_task(from_json(Task, text), now)
+        task = nobodys_task(from_json(Task, sealer.open(f"{TASK}:{key[1]}", text)), now)
         closed_at = micros(task.closed_at) if task.closed_at is not None else None
         run(f"UPDATE tasks SET row = ?, closed_at = ? {_MINE} AND id = ?", to_json(task), closed_at, *key, id)
     count("tasks", "anonymised", len(tasks))
 
 
-def _proofs(run: Run, key: Key) -> int:
+def _proofs(run: Run, sealer: Sealer, key: Key) -> int:
     rows = run(f"SELECT seq, proof FROM consent_log {_MINE}", *key).fetchall()
     for seq, proof in rows:
         if proof is not None:
-            text = dumps(proof_hashed(loads(proof)))
+            text = dumps(proof_hashed(loads(sealer.open(f"{PROOF}:{key[1]}", proof))))
             run(f"UPDATE consent_log SET proof = ? {_MINE} AND seq = ?", text, *key, seq)
     return len(rows)
 
 
-def _keep_suppressed(run: Run, salt: str, channel: str, normal: str, at: int, real: int) -> int:
+def _keep_suppressed(run: Run, sealer: Sealer, salt: str, channel: str, normal: str, at: int, real: int) -> int:
     """Nothing may ever be sent to an address again, and nobody can read in the list which one it was."""
-    entry = hashed_entry(salt, channel, normal)
-    known = run("SELECT cause, at FROM suppressions WHERE channel = ? AND address = ?", channel, normal).fetchall()
-    run("DELETE FROM suppressions WHERE channel = ? AND address = ?", channel, normal)
-    run("UPDATE rights SET channel = ?, address = ? WHERE channel = ? AND address = ?", *entry, channel, normal)
+    hashed_as = hashed_entry(salt, channel, normal)
+    entry = (hashed_as[0], sealer.mark(hashed_as[1]))
+    known = []
+    for mark in sealer.marks(normal):
+        place = (channel, mark)
+        known += run("SELECT cause, at FROM suppressions WHERE channel = ? AND address = ?", *place).fetchall()
+        run("DELETE FROM suppressions WHERE channel = ? AND address = ?", *place)
+        run("UPDATE rights SET channel = ?, address = ? WHERE channel = ? AND address = ?", *entry, *place)
     for cause, since in dict([(GONE, at), *known]).items():
         new = run(
             "INSERT INTO suppressions (channel, address, cause, at) VALUES (?, ?, ?, ?) "
@@ -301,15 +313,43 @@ def _keep_suppressed(run: Run, salt: str, channel: str, normal: str, at: int, re
 
 
 def _elsewhere(
-    run: Run, customer: str, hash: str, named: Callable[[str], bool], count: Callable[[str, str, int], None]
+    run: Run,
+    sealer: Sealer,
+    customer: str,
+    hash: str,
+    named: Named,
+    count: Callable[[str, str, int], None],
 ) -> None:
     """Rows that belong to nobody and name the person: what was refused, answers to calls, what operators did."""
-    for table, column, text in (("refused", "id", "content"), ("replies", "url", "url")):
-        for id, said in run(f"SELECT {column}, {text} FROM {table}").fetchall():
-            if named(said):
-                count(table, "deleted", run(f"DELETE FROM {table} WHERE {column} = ?", id).rowcount)
-    changed = run("UPDATE audit SET detail = ? WHERE detail = ?", ERASED + hash, customer).rowcount
-    count("audit", "anonymised", changed)
+    for id, said in run("SELECT id, content FROM refused").fetchall():
+        if named(shown(sealer, CONTENT, said)):
+            count("refused", "deleted", run("DELETE FROM refused WHERE id = ?", id).rowcount)
+    mentioned = mentions(customer, named)
+    for (url,) in run("SELECT url FROM replies").fetchall():
+        if url.startswith(HASHED) or mentioned(sealer.unmark(url)):  # a hash may be anybody's, and this is only a cache
+            count("replies", "deleted", run("DELETE FROM replies WHERE url = ?", url).rowcount)
+    for id, said in run("SELECT id, detail FROM audit WHERE detail <> ''").fetchall():
+        if said == customer or named(said):
+            count("audit", "anonymised", run("UPDATE audit SET detail = ? WHERE id = ?", ERASED + hash, id).rowcount)
+
+
+def _beside(run: Run, customer: str, count: Callable[[str, str, int], None]) -> None:
+    """Where the id stands as the engine's own place in something: in the turns of suspects, and in a fan-out, which
+    goes on behind whoever comes before it."""
+    for id, text in run("SELECT id, customers FROM attempts").fetchall():
+        said = json.loads(text)
+        lists = [said, *said] if isinstance(said, list) else []
+        among = [one for one in lists if isinstance(one, list) and customer in one]
+        for one in among:
+            one[:] = [other for other in one if other != customer]
+        if all(among):  # somebody is left in each, or it names nobody
+            done = run("UPDATE attempts SET customers = ? WHERE id = ?", json.dumps(said), id) if among else None
+        else:
+            done = run("DELETE FROM attempts WHERE id = ?", id)
+        count("attempts", "anonymised", done.rowcount if done is not None else 0)
+    before = "(SELECT max(c.external_id) FROM customers AS c WHERE c.external_id < ?)"
+    changed = run(f"UPDATE fanout SET cursor = {before} WHERE cursor = ?", customer, customer).rowcount
+    count("fanout", "anonymised", changed)
 
 
 def _seal(run: Run, key: Key, certificate: Certificate, now: datetime) -> None:
@@ -353,14 +393,21 @@ def buried(run: Run, salt: str, customers: Collection[tuple[str, int]], keep: in
     return kept_out
 
 
-def hashed(run: Run, salt: str, hashes: Collection[str]) -> dict[str, str]:
-    """The ids, of those that are known, behind these hashes: every id is looked at."""
-    wanted, found = set(hashes), {}
+def erased_elsewhere(run: Run, salt: str, hashes: Mapping[str, datetime], ahead: timedelta) -> dict[str, str]:
+    """See Store.erased: every id is looked at. `ahead`: of journey time, before real time."""
+    wanted: dict[str, datetime] = {}
+    for hash, at in hashes.items():
+        known = run("SELECT erased_at FROM erasures WHERE hash = ?", hash).fetchone()
+        if known is None or known[0] < micros(at):
+            wanted[hash] = at
+    found = {}
     if wanted:
-        for (customer,) in run("SELECT external_id FROM customers"):
+        for customer, known_from in run("SELECT external_id, known_from FROM customers"):
             hash = hash_of(salt, customer)
-            if hash in wanted:
+            if hash in wanted and known_from <= micros(wanted[hash] + ahead):
                 found[hash] = customer
+    for hash in sorted(wanted.keys() - found.keys()):
+        bury(run, {hash: NOBODY}, micros(wanted[hash] + ahead), micros(wanted[hash]))
     return found
 
 

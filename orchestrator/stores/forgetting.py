@@ -1,13 +1,42 @@
-"""What retention must not forget: events that some expression counts without end."""
+"""How long rows are kept, and what must not be forgotten: events that some expression counts without end."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
+from datetime import datetime
+from typing import NamedTuple
 
 from orchestrator.core.expression.expr import Expr
 from orchestrator.core.index import Index
 from orchestrator.core.program import Journey
+from orchestrator.stores.instants import micros
+
+
+class Forgotten(NamedTuple):
+    """What is older than this (microseconds) may go. Of messages and refused items, None: none goes for its age."""
+
+    events: int
+    transitions: int
+    enrollments: int
+    messages: int | None
+    refused: int | None
+
+
+def forgotten(index: Index, now: datetime) -> Forgotten:
+    """The bounds at an instant. Messages that some condition asks for without end are never too old."""
+    kept, history = index.project.retention, index.project.settings.history
+    messages = kept.messages
+    if messages is not None:
+        asked_for = index.messages_asked_for()
+        messages = None if asked_for is None else max(messages, asked_for)
+    return Forgotten(
+        micros(now - (kept.events or history)),
+        micros(now - (kept.journal or history)),
+        micros(now - (kept.passages or history)),
+        None if messages is None else micros(now - messages),
+        None if kept.refused is None else micros(now - kept.refused),
+    )
 
 
 def kept_events(index: Index, versions: Iterable[Journey]) -> set[str]:

@@ -4,14 +4,14 @@ process."""
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush, nlargest
 from itertools import chain, islice
 from typing import Any
 
 from orchestrator.core.changes import Changes, CustomerChanges
-from orchestrator.core.claim import Claimed
+from orchestrator.core.claim import Claimed, claimed_of
 from orchestrator.core.consent import closed_by
 from orchestrator.core.customer import Customer
 from orchestrator.core.enrollment import Enrollment
@@ -21,9 +21,10 @@ from orchestrator.core.inbox import (
     Body,
     Deployed,
     Event,
-    Item,
     JourneyOperated,
+    Occurred,
     ScheduleFired,
+    item_of,
 )
 from orchestrator.core.index import Index
 from orchestrator.core.ledger import UNSENT, Message, Request, Task
@@ -174,7 +175,7 @@ class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRi
                     dropped += 1
                     continue
                 record = self._create(arrival.customer, arrival.received_at)
-            if outs := closed_by(body):
+            if type(body) is not Occurred and (outs := closed_by(body)):
                 chosen = dict.fromkeys(outs, "out")
                 self._choose(arrival.customer, record.customer.consents, chosen, arrival.received_at)
                 record.customer = record.customer.copy()
@@ -184,6 +185,18 @@ class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRi
         if arrivals:
             self._forget_ids(arrivals[-1].received_at)
         return Ingested(accepted, duplicates, tuple(conflicts), dropped)
+
+    def known_ids(self, ids: Collection[str], now: datetime) -> frozenset[str]:
+        """Ids that came lately."""
+        window = self.index.project.settings.dedupe
+        found = {id: self._seen[id] for id in ids if id in self._seen}
+        return frozenset(id for id, arrival in found.items() if now - arrival.received_at <= window)
+
+    def keep_ids(self, ids: Collection[str], now: datetime) -> None:
+        """Know ids that went to nobody."""
+        for id in ids:
+            self._seen[id] = Arrival("", now, Occurred(Event("", now, {}, id)), id)
+            self._seen_in_order.append(self._seen[id])
 
     def _forget_ids(self, now: datetime) -> None:
         """Drop ids that came longer ago than `dedupe`, and are new again."""
@@ -213,7 +226,7 @@ class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRi
 
     def _put(self, record: CustomerRecord, at: datetime, body: Body) -> None:
         self._seq += 1
-        record.inbox.append(Item(self._seq, at, body))
+        record.inbox.append(item_of((self._seq, at, body)))
         if record.parked is None:
             self._get_ready(record)
 
@@ -309,7 +322,9 @@ class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRi
             self._save_customer(record, change)
 
     def _save_customer(self, record: CustomerRecord, change: CustomerChanges) -> None:
-        if change.consumed:
+        if len(change.consumed) == len(record.inbox):  # as nearly always
+            record.inbox = []
+        elif change.consumed:
             taken = set(change.consumed)
             record.inbox = [item for item in record.inbox if item.seq not in taken]
         if change.customer is not None:
@@ -329,7 +344,8 @@ class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRi
                     self._ended_by[e.id] = e.reason
                 if self._is_over(e, e.ended_at or e.entered_at):
                     self._drop(record, e)
-        record.entries.update(change.entries)
+        if change.entries:
+            record.entries.update(change.entries)
         for event in change.events:
             record.history.add(event)
         for row in change.messages:
@@ -338,7 +354,8 @@ class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRi
             self._outbox.add(message)
         for mark in change.marks:
             self._mark_message(record, mark.message_id, mark.mark, mark.at)
-        self._outbox.requests.update((request.id, request) for request in change.requests)
+        for request in change.requests:
+            self._outbox.requests[request.id] = request
         for coupon in change.coupons:
             if coupon.status == "released":
                 self._pools.release(coupon.offer, coupon.amount)
@@ -409,15 +426,9 @@ class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRi
 
     def _claimed(self, queued: Queued) -> Claimed:
         row = queued.row
-        return Claimed(
-            row,
-            self._records[row.customer_id].customer,
-            self._ended_by.get(row.enrollment_id),
-            queued.fence,
-            queued.begun,
-            queued.uncertain,
-            queued.first_tried_at,
-        )
+        customer, ended_by = self._records[row.customer_id].customer, self._ended_by.get(row.enrollment_id)
+        told = (queued.fence, queued.begun, queued.uncertain, queued.first_tried_at)
+        return claimed_of((row, customer, ended_by, *told))
 
     def begin_hand_over(self, claimed: Sequence[Claimed], real_at: datetime) -> frozenset[str]:
         """Those that nobody else claimed since."""
@@ -455,7 +466,9 @@ class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRi
                 continue  # somebody else claimed it since, or it is done with
             self._outbox.claimed.pop(settled.message_id, None)
             record = self._records[settled.customer_id]
-            message = next(m for m in reversed(record.messages) if m.row.id == settled.message_id)
+            message = record.messages[-1]
+            if message.row.id != settled.message_id:
+                message = next(m for m in reversed(record.messages) if m.row.id == settled.message_id)
             self._journal.extend(settled.transitions)
             if settled.handed_over and message.row.throttled:
                 self._outbox.handed_over.setdefault(message.row.journey, deque()).append(now)
@@ -524,6 +537,11 @@ class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRi
         self._outbox.recall(lambda row: row.journey in switches.stopped or switches.killed(row.journey, row.channel))
         if thawed:
             self._outbox.thaw()
+
+    def change_switches(self, change: Callable[[Switches], Switches]) -> Switches:
+        """Throw what `change` makes of them."""
+        self.set_switches(change(self._switches))
+        return self._switches
 
     def operate(self, journey: str, action: Any, now: datetime) -> int:
         """Tell everyone in a journey; `resume` also takes up the parked customers."""

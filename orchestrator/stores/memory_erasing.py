@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from orchestrator.core.consent import Choice
-from orchestrator.core.suppression import hashed_entry
+from orchestrator.core.suppression import HASHED, hashed_entry
 from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage
 from orchestrator.stores import erasing
 from orchestrator.stores.erasing import Certificate, hash_of
 from orchestrator.stores.memory_outbox import MemoryOutbox
 from orchestrator.stores.memory_record import CustomerRecord
+from orchestrator.stores.naming import names
 from orchestrator.stores.protocol import RefusedItem, Right
 
 
@@ -33,12 +34,15 @@ class MemoryErasing:
     _ready: set[str]
     _zones: set[str] | None
     _dead: dict[str, Any]
+    _soft: dict[str, Any]
     _suppress: Any
     unsuppress: Any
 
     def __init__(self) -> None:
         super().__init__()
         self._erased: dict[str, datetime] = {}
+        self._erased_at: dict[str, datetime] = {}
+        """Erasures by the hash of the id: in journey time, and in real time."""
         self._last_digest: str | None = None
         self._nobodys: list[LoadedMessage] = []
         """What was sent to those who were erased."""
@@ -72,13 +76,19 @@ class MemoryErasing:
                 data = {"reason": "erased"}
                 line = Transition(now, id, seq, "exited", e.journey, e.version, None, e.step, data, e.id)
                 self._journal.append(line)
-        named = erasing.names([customer, record.customer.email, record.customer.phone])
+        c = record.customer
+        named = names([customer], c.email, c.phone, c.country)
         self._refused = [item for item in self._refused if not named(item.content)]
+        self._audit = [
+            (at, who, action, id if said == customer or named(said) else said)
+            for at, who, action, said in self._audit
+        ]  # fmt: skip
         self._addressees = {place: who for place, who in self._addressees.items() if who != customer}
         self._dead = {place: dead for place, dead in self._dead.items() if dead[0] != customer}
         self._rights = [r._replace(customer=id) if r.customer == customer else r for r in self._rights]
         addresses = erasing.addresses_of(record.customer)
         for channel, normal in addresses:
+            self._soft.pop("".join(hashed_entry(self.salt, channel, normal)).removeprefix(HASHED), None)
             self._hide(channel, normal, now)
         made = [channel for channel, _ in addresses]
         done = erasing.certified(hash, real_at, actor, tables, made, self._last_digest)
@@ -87,12 +97,19 @@ class MemoryErasing:
         self._audit.append((real_at, actor, "customer erase", done.digest))
         return done
 
-    def erased(self, hashes: Collection[str], now: datetime, real_at: datetime) -> Mapping[str, str]:
-        """Take nothing of these ids; whoever is known is told."""
-        known = {hash_of(self.salt, customer): customer for customer in self._records}
-        for hash in sorted(set(hashes) - known.keys()):
-            self._keep_out(hash, now, real_at)
-        return {hash: known[hash] for hash in hashes if hash in known}
+    def erased(self, hashes: Mapping[str, datetime], now: datetime, real_at: datetime) -> Mapping[str, str]:
+        """Who of these has to be erased again."""
+        known = {hash_of(self.salt, customer): record for customer, record in self._records.items()}
+        found = {}
+        for hash, at in sorted(hashes.items()):
+            if hash in self._erased_at and self._erased_at[hash] >= at:
+                continue
+            journey_at = at + (now - real_at)
+            if hash in known and known[hash].known_from <= journey_at:
+                found[hash] = known[hash].customer.id
+            else:
+                self._keep_out(hash, journey_at, at)
+        return found
 
     def _hide(self, channel: str, normal: str, now: datetime) -> None:
         """The address stays suppressed, and nobody can read which one it is."""
@@ -109,7 +126,7 @@ class MemoryErasing:
         ]
 
     def _keep_out(self, hash: str, now: datetime, real_at: datetime) -> None:
-        self._erased[hash] = now
+        self._erased[hash], self._erased_at[hash] = now, real_at
         self._rights.append(Right(len(self._rights) + 1, real_at, "erased", erasing.ERASED + hash))
 
     @staticmethod

@@ -25,11 +25,11 @@ def sends_of(
     for line in journal:
         if since <= line.at < until and line.type in ("message", "suppressed") and line.customer in lines:
             lines[line.customer].append(line)
-    found = [_sends(records[id], sorted(lines[id], key=lambda line: (line.at, line.seq)), until) for id in ids]
+    found = [_sends(records[id], sorted(lines[id], key=lambda line: (line.at, line.seq))) for id in ids]
     return SendsPage(found, ids[-1] if len(ids) == limit else None)
 
 
-def _sends(record: CustomerRecord, lines: Sequence[Transition], until: datetime) -> CustomerSends:
+def _sends(record: CustomerRecord, lines: Sequence[Transition]) -> CustomerSends:
     by_seq = {message.row.seq: message for message in record.messages}
     return CustomerSends(
         record.customer,
@@ -43,5 +43,5 @@ def _sends(record: CustomerRecord, lines: Sequence[Transition], until: datetime)
             for line in lines
             if line.type == "suppressed"
         ),
-        tuple(choice for choice in record.choices if choice.noted_at < until),
+        tuple(record.choices),
     )

@@ -11,14 +11,18 @@ from orchestrator.core.program import MessageClass
 from orchestrator.core.view import CustomerView, LoadedMessage
 from orchestrator.stores.instants import instant, instant_or_none
 from orchestrator.stores.records import message_of
+from orchestrator.stores.sealing import Sealer
 
 
-def loaded_message(status: str, opened_at: int | None, clicked_at: int | None, *columns: Any) -> LoadedMessage:
+def loaded_message(
+    sealer: Sealer, status: str, opened_at: int | None, clicked_at: int | None, *columns: Any
+) -> LoadedMessage:
     """A row of the ledger, whole, behind what became of it."""
-    return LoadedMessage(message_of(*columns), status, instant_or_none(opened_at), instant_or_none(clicked_at))
+    return LoadedMessage(message_of(sealer, *columns), status, instant_or_none(opened_at), instant_or_none(clicked_at))
 
 
 def counted_message(
+    sealer: Sealer,
     customer: str,
     id: str,
     journey: str,
@@ -38,8 +42,8 @@ def counted_message(
     """A message as caps and conditions count it: what they never ask for is left empty."""
     sent_at = instant(at)
     row = Message(
-        id, customer, enrollment, journey, "", "", step, 0, channel, topic, klass, template, "", None, to, {}, sent_at,
-        sent_at, seq,
+        id, customer, enrollment, journey, "", "", step, 0, channel, topic, klass, template, "", None,
+        sealer.unmark(to), {}, sent_at, sent_at, seq,
     )  # fmt: skip
     return LoadedMessage(row, status, instant_or_none(opened_at), instant_or_none(clicked_at))
 

@@ -13,6 +13,8 @@ from orchestrator.core.state import loads
 from orchestrator.core.suppression import hashed_entry
 from orchestrator.core.view import View
 from orchestrator.stores.instants import instant
+from orchestrator.stores.sealed_rows import EVENT, HIDDEN, opened
+from orchestrator.stores.sealing import Sealer, Unopened
 
 Place = tuple[str, str]
 """(channel, address), as the suppression list has it."""
@@ -31,15 +33,21 @@ class LoadedHistory:
         self._place = place
 
     def events(self, name: str) -> Sequence[PastEvent]:
-        """Events of this name, ascending by timestamp; never NotLoaded."""
-        return self._all.of(name).get(self._place, ())
+        """Events of this name, ascending by timestamp; never NotLoaded. Raises Unopened."""
+        found = self._all.of(name).get(self._place, ())
+        self._all.check(name, self._place)
+        return found
 
 
 class Histories:
-    """The pasts of the customers of one view, by name. `read`: the rows of a name, in any order."""
+    """The pasts of the customers of one view, by name. `read`: the rows of a name, in any order; `owners`: the internal
+    ids of the customers by their places."""
 
-    def __init__(self, read: Callable[[str], list[EventRow]]) -> None:
+    def __init__(self, read: Callable[[str], list[EventRow]], sealer: Sealer, owners: Sequence[int]) -> None:
         self._read = read
+        self._sealer = sealer
+        self._owners = owners
+        self._closed: dict[tuple[str, int], Unopened] = {}
         self._names: dict[str, dict[int, list[PastEvent]]] = {}
 
     def of(self, name: str) -> Mapping[int, list[PastEvent]]:
@@ -48,8 +56,20 @@ class Histories:
         if found is None:
             found = self._names[name] = {}
             for place, at, _, properties, id in sorted(self._read(name)):
-                found.setdefault(place, []).append(PastEvent(instant(at), name, loads(properties), id))
+                values = loads(properties)
+                if HIDDEN in values:
+                    try:
+                        values = opened(self._sealer, f"{EVENT}:{self._owners[place]}", values)
+                    except Unopened as error:
+                        self._closed[name, place] = error
+                found.setdefault(place, []).append(PastEvent(instant(at), name, values, id))
         return found
+
+    def check(self, name: str, place: int) -> None:
+        """Raises Unopened where something of this customer's past cannot be read: others are decided for."""
+        error = self._closed.get((name, place)) if self._closed else None
+        if error is not None:
+            raise error
 
 
 class Suppressions(Mapping[Place, frozenset[str]]):
@@ -108,3 +128,8 @@ def causes_of(
     for entry, cause in read(list(entries)) if entries else ():
         found[entries[entry]] |= {cause}
     return found
+
+
+def marked_places(sealer: Sealer, places: Iterable[Place]) -> dict[Place, Place]:
+    """Everything as which these may stand in the list, with whose it is."""
+    return {(place[0], address): place for place in places for address in sealer.marks(place[1])}

@@ -203,7 +203,7 @@ class Suppressed(NamedTuple):
     at: datetime
 
 
-ANSWERED_ON: Final = frozenset({"sms", "whatsapp"})
+ANSWERED_ON: Final = frozenset({"sms", "whatsapp", "wechat"})
 """Channels on which people write back from the address that was written to."""
 
 
@@ -258,6 +258,12 @@ class Store(Protocol):
 
     def ingest(self, arrivals: Sequence[Arrival]) -> Ingested:
         """Put arrivals into the inbox, each message id once; unknown customers are created. Opt-outs commit at once."""
+
+    def known_ids(self, ids: Collection[str], now: datetime) -> frozenset[str]:
+        """Which of these message ids came within `settings.dedupe`: an arrival of the same id would be left out."""
+
+    def keep_ids(self, ids: Collection[str], now: datetime) -> None:
+        """Know these message ids from now on, though they went to nobody's inbox."""
 
     def lay_history(self, customer: str, events: Iterable[Event]) -> None:
         """Join events to a customer's past; nobody enters anything by them."""
@@ -353,8 +359,12 @@ class Store(Protocol):
     def set_switches(self, switches: Switches) -> None:
         """Throw switches; effective at once."""
 
+    def change_switches(self, change: Callable[[Switches], Switches]) -> Switches:
+        """Throw what `change` makes of the switches, while nobody else throws any. Returns what is thrown now."""
+
     def operate(self, journey: str, action: str, now: datetime) -> int:
-        """Tell every customer in a journey that it was stopped or resumed. Returns how many.
+        """Tell every customer in a journey that it was stopped or resumed, or that a canary of it lets them go on
+        (`release`) or is taken back (`cancel`). Returns how many.
 
         `resume` also takes up every parked customer again: which journey it was that failed is not known.
         """
@@ -401,7 +411,7 @@ class Store(Protocol):
 
     def suppressed(self, after: tuple[str, str, str], limit: int) -> Sequence[Suppressed]:
         """The suppression list as it is kept, hashed entries included: at most `limit` entries after (channel, address,
-        cause), by code point; ("", "", "") is before all of them."""
+        cause), in an order of the store's own; ("", "", "") is before all of them."""
 
     def soften(self, name: str, at: datetime, half_life: timedelta, alive_at: datetime | None = None) -> float:
         """One soft bounce more for what has this name. Returns their weight, of which half is gone after `half_life`;
@@ -424,9 +434,13 @@ class Store(Protocol):
         """Erase a person, at once and everywhere: see orchestrator.stores.erasing for what is kept of whom. `now` is
         journey time, from which the id is taken no more for `settings.dedupe`. None: nobody has this id."""
 
-    def erased(self, hashes: Collection[str], now: datetime, real_at: datetime) -> Mapping[str, str]:
-        """Take nothing of the ids behind these hashes from now on (as after `erase`), and tell which of them are known:
-        id by hash. For a backup that was restored: whoever is known is to be erased again."""
+    def erased(self, hashes: Mapping[str, datetime], now: datetime, real_at: datetime) -> Mapping[str, str]:
+        """The ids behind these hashes were erased, each at an actual instant: tell which of them are known and have to
+        be erased again, id by hash. For a backup that was restored.
+
+        Nobody has to be erased again who was erased here at that instant or later, nor who came only afterwards. Of the
+        others nothing is taken for `settings.dedupe`, counted from the instant, as after `erase`.
+        """
 
     def oldest_due(self, now: datetime) -> Mapping[str, datetime]:
         """Since when the oldest thing that is due waits, by lane: `turn`, the classes of messages, `requests`. Lanes in
@@ -478,7 +492,7 @@ class Store(Protocol):
 
     def sends(self, since: datetime, until: datetime, after: str, limit: int) -> SendsPage:
         """What customers were sent and were not, from `since` to before `until` (journey time, of the hand-over), with
-        their choices up to then: the first `limit` customers whose ids come after `after` ("": all do)."""
+        all their choices, later ones too: the first `limit` customers whose ids come after `after` ("": all do)."""
 
     def refused(self, limit: int) -> Sequence[RefusedItem]:
         """What could not be taken, newest first."""

@@ -22,7 +22,9 @@ from orchestrator.core.enrollment import Enrollment, EntryRecord, LoopState, ent
 from orchestrator.core.inbox import Body, Event, Occurred
 from orchestrator.core.ledger import Message, message
 from orchestrator.core.state import body_from_json, body_to_json, dumps, loads
+from orchestrator.stores import sealed_rows
 from orchestrator.stores.instants import instant, instant_or_none, micros, micros_or_none
+from orchestrator.stores.sealing import SEALED, Sealer
 
 _text: Final = json.encoder.encode_basestring_ascii
 _new_customer: Final = partial(object.__new__, Customer)
@@ -50,19 +52,29 @@ _CUSTOMER_FIELDS: Final = len(loads(_CUSTOMER))
 _NO_SEGMENTS: Final[frozenset[str]] = frozenset()
 
 
-def state_of(c: Customer) -> str:
-    """A customer's record without its id, `created_at` and consents, which have columns or rows of their own."""
+def state_of(c: Customer, sealer: Sealer, private: frozenset[str]) -> str:
+    """A customer's record without its id, `created_at` and consents, which have columns or rows of their own.
+
+    `private`: names of the attributes that are sealed, with the addresses, where the store seals."""
+    attributes, email, phone = c.attributes, c.email, c.phone
+    if sealed_rows.HIDDEN in attributes:  # nobody's but the store's
+        attributes = {name: value for name, value in attributes.items() if name != sealed_rows.HIDDEN}
+    if sealer.seals:
+        hidden = sealed_rows.hidden_part(attributes, private)
+        if hidden or email is not None or phone is not None:
+            token = sealer.seal(f"{sealed_rows.STATE}:{c.id}", dumps((hidden, email, phone)))
+            attributes, email, phone = sealed_rows.without(attributes, hidden, token), None, None
     timers = [[*place, micros(timer.due_at), timer.data] for place, timer in c.timers.items()] if c.timers else ()
     return dumps(
         (
-            c.attributes, c.email, c.phone, c.timezone, c.locale, c.country, c.currency, c.tags, c.stage,
+            attributes, email, phone, c.timezone, c.locale, c.country, c.currency, c.tags, c.stage,
             sorted(c.segments) if c.segments else (), timers, c.fresh,
         )
     )  # fmt: skip
 
 
-def customer_of(id: str, created_at: int, state: str, consents: str | None) -> Customer:
-    """The record with its consents."""
+def customer_of(sealer: Sealer, id: str, created_at: int, state: str, consents: str | None) -> Customer:
+    """The record with its consents. Raises Unopened."""
     c = _new_customer()
     c.id = id
     c.created_at = instant(created_at)
@@ -73,6 +85,8 @@ def customer_of(id: str, created_at: int, state: str, consents: str | None) -> C
         c.attributes, c.email, c.phone, c.timezone, c.locale, c.country, c.currency, tags, c.stage, segments, timers,
         c.fresh,
     ) = values  # fmt: skip
+    if sealed_rows.HIDDEN in c.attributes:
+        _open_customer(c, sealer)
     c.tags = tuple(tags) if tags else ()
     c.segments = frozenset(segments) if segments else _NO_SEGMENTS
     c.timers = {(kind, name): Timer(instant(due_at), data) for kind, name, due_at, data in timers} if timers else {}
@@ -82,6 +96,14 @@ def customer_of(id: str, created_at: int, state: str, consents: str | None) -> C
         states, c.consent_dates = _choices(consents)
         c.consents = states.copy()
     return c
+
+
+def _open_customer(c: Customer, sealer: Sealer) -> None:
+    token = c.attributes[sealed_rows.HIDDEN]
+    if type(token) is str and token.startswith(SEALED):
+        hidden, c.email, c.phone = loads(sealer.open(f"{sealed_rows.STATE}:{c.id}", token))
+        del c.attributes[sealed_rows.HIDDEN]
+        c.attributes.update(hidden)
 
 
 def segments_of(state: str) -> list[str]:
@@ -138,16 +160,19 @@ CHOICE: Final = "shard, customer, seq, at, noted_at, topic, channel, state, sour
 """The columns of the consent ledger, for those who write and read it."""
 
 
-def choice_row(choice: Choice) -> tuple[Any, ...]:
-    """A row of the consent ledger behind (shard, customer, seq)."""
+def choice_row(choice: Choice, sealer: Sealer, owner: int) -> tuple[Any, ...]:
+    """A row of the consent ledger behind (shard, customer, seq). `owner`: the customer's internal id."""
     topic, channel, state, at, noted_at, source, wording, proof, expires_at, refused = choice
+    shown = None if proof is None else sealer.seal(f"{sealed_rows.PROOF}:{owner}", dumps(proof))
     return (
-        micros(at), micros(noted_at), topic, channel, state, source, wording, None if proof is None else dumps(proof),
-        micros_or_none(expires_at), refused,
+        micros(at), micros(noted_at), topic, channel, state, source, wording, shown, micros_or_none(expires_at),
+        refused,
     )  # fmt: skip
 
 
 def choice_of(
+    sealer: Sealer,
+    owner: int,
     at: int,
     noted_at: int,
     topic: str,
@@ -160,9 +185,10 @@ def choice_of(
     refused: str | None,
 ) -> Choice:
     """The row that `choice_row` wrote."""
+    shown = None if proof is None else loads(sealer.open(f"{sealed_rows.PROOF}:{owner}", proof))
     return Choice(
-        topic, channel, state, instant(at), instant(noted_at), source, wording, None if proof is None else loads(proof),
-        instant_or_none(expires_at), refused,
+        topic, channel, state, instant(at), instant(noted_at), source, wording, shown, instant_or_none(expires_at),
+        refused,
     )  # fmt: skip
 
 
@@ -183,9 +209,10 @@ NO_STATE: Final = _ENROLLMENT
 """The state of an enrollment that is nobody's any more."""
 
 
-def enrollment_state(e: Enrollment, properties_text: str | None = None) -> str:
-    """What no column holds. Of the entry, only its name and properties, where the rest follows from them.
-    `properties_text`: those of its entry, where they were written already.
+def enrollment_state(e: Enrollment, sealer: Sealer, properties_text: str | None = None) -> str:
+    """What no column holds; sealed as a whole, because it tells what a person did to enter, and what was answered. Of
+    the entry, only its name and properties, where the rest follows from them. `properties_text`: those of its entry,
+    where they were written already.
 
     Instants are counted from the entry: most of them are none or 0 then, and the others are short.
     """
@@ -208,10 +235,11 @@ def enrollment_state(e: Enrollment, properties_text: str | None = None) -> str:
         or e.ended_at is not None or e.converted_at is not None or e.look_at is not None or e.renamed
     ):  # fmt: skip
         rare = _rare(e)
-    return (
+    text = (
         f"[{_text(e.trigger)},{entry_text},{updated},{_or_null(e.standing)},{base},{until},{due},{first_due},"
         f"{data_text(e.visits)},{data_text(e.results)},{rare}]"
     )
+    return sealer.seal(f"{sealed_rows.ENROLLMENT}:{e.id}", text) if sealer.seals else text
 
 
 def _rare(e: Enrollment) -> str:
@@ -231,6 +259,7 @@ def _rare(e: Enrollment) -> str:
 
 
 def enrollment_of(
+    sealer: Sealer,
     customer: str,
     id: str,
     journey: str,
@@ -243,7 +272,9 @@ def enrollment_of(
     entered_at: int,
     state: str,
 ) -> Enrollment:
-    """The enrollment of this customer in a row."""
+    """The enrollment of this customer in a row. Raises Unopened."""
+    if state[0] == SEALED:
+        state = sealer.open(f"{sealed_rows.ENROLLMENT}:{id}", state)
     e = _new_enrollment()
     e.id = id
     e.customer_id = customer
@@ -339,6 +370,14 @@ _MESSAGE: Final = '["","","",0,"",null,{},null,null,null,null,null,null,"hold",f
 _MESSAGE_FIELDS: Final = len(loads(_MESSAGE))
 
 
+def message_columns(m: Message, sealer: Sealer) -> tuple[str, str]:
+    """`address` and `row` of a message. Where the store seals, the address stands as a mark, by which it is found, and
+    again with the sealed row."""
+    if not sealer.seals:
+        return m.to, message_row(m)
+    return sealer.mark(m.to), sealer.seal(f"{sealed_rows.MESSAGE}:{m.id}", f"{m.to}\n{message_row(m)}")
+
+
 def message_row(m: Message) -> str:
     """What no column holds of a message."""
     (
@@ -357,6 +396,7 @@ def message_row(m: Message) -> str:
 
 
 def message_of(
+    sealer: Sealer,
     id: str,
     enrollment: str,
     journey: str,
@@ -370,7 +410,9 @@ def message_of(
     seq: int,
     row: str,
 ) -> Message:
-    """The message in a row."""
+    """The message in a row. Raises Unopened."""
+    if row[0] == SEALED:
+        to, _, row = sealer.open(f"{sealed_rows.MESSAGE}:{id}", row).rpartition("\n")
     found = loads(row)
     if len(found) != _MESSAGE_FIELDS:
         found = _of_this_version(found, _MESSAGE)
@@ -431,8 +473,10 @@ def event_text(name: str, at: int, properties: str, id: str) -> str:
     return f"[{_text(name)},{at},{properties},{_text(id)}]"
 
 
-def body_of(text: str) -> Body:
-    """The body that was written by `body_text`."""
+def body_of(sealer: Sealer, owner: int, text: str) -> Body:
+    """The body that was written by `body_text`. `owner`: the customer's internal id. Raises Unopened."""
+    if text[0] == SEALED:
+        text = sealer.open(f"{sealed_rows.INBOX}:{owner}", text)
     if text[0] == "[":
         name, at, properties, id = loads(text)
         return Occurred(_event((name, instant(at), properties, id)))

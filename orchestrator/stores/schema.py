@@ -253,7 +253,7 @@ IDENTIFIERS = _keyed(
     _needed("shard", Integer),
     _needed("customer", _ID),
 )
-"""Whom an identifier means. Kind `external` is the brand's own id; `to_sms` and `to_whatsapp`: an address, and whom the
+"""Whom an identifier means. Kind `external` is the brand's own id; `to_sms` and its like: an address, and whom the
 last message was about that was handed over to it."""
 
 FORWARDING = _keyed(

@@ -10,6 +10,7 @@ from orchestrator.core.state import loads
 from orchestrator.stores.instants import instant
 from orchestrator.stores.protocol import SendsPage
 from orchestrator.stores.records import MESSAGE, choice_of, customer_of, message_of
+from orchestrator.stores.sealing import Sealer
 
 _PAGE: Final = "SELECT shard, id, external_id FROM customers WHERE external_id > ? ORDER BY external_id LIMIT ?"
 PEOPLE: Final = """
@@ -36,29 +37,29 @@ CHOICES: Final = f"""
 WITH page AS ({_PAGE})
 SELECT p.external_id, l.at, l.noted_at, l.topic, l.channel, l.state, l.source, NULL, NULL, l.expires_at, l.refused
 FROM page AS p JOIN consent_log AS l ON l.shard = p.shard AND l.customer = p.id
-WHERE l.noted_at < ? ORDER BY l.seq
+ORDER BY l.seq
 """
-"""Asked with (after, limit, until)."""
+"""Asked with (after, limit)."""
 
 Rows = Iterable[tuple[Any, ...]]
 
 
-def sends_page(people: Rows, contacts: Rows, withheld: Rows, choices: Rows, limit: int) -> SendsPage:
+def sends_page(sealer: Sealer, people: Rows, contacts: Rows, withheld: Rows, choices: Rows, limit: int) -> SendsPage:
     """The page of these rows."""
-    found = {row[0]: customer_of(*row) for row in people}
+    found = {row[0]: customer_of(sealer, *row) for row in people}
     sent: Mapping[str, list[Contact]] = {id: [] for id in found}
     kept: Mapping[str, list[Withheld]] = {id: [] for id in found}
     chosen: Mapping[str, list[Any]] = {id: [] for id in found}
     for id, at, status, *columns in contacts:
         if id in sent:
-            sent[id].append(Contact(message_of(*columns), instant(at), status))
+            sent[id].append(Contact(message_of(sealer, *columns), instant(at), status))
     for id, at, text in withheld:
         if id in kept:
             data = loads(text)
             kept[id].append(Withheld(instant(at), data.get("channel"), data.get("reason", "")))
     for id, *columns in choices:
         if id in chosen:
-            chosen[id].append(choice_of(*columns))
+            chosen[id].append(choice_of(sealer, 0, *columns))
     customers = tuple(
         CustomerSends(customer, tuple(sent[id]), tuple(kept[id]), tuple(chosen[id])) for id, customer in found.items()
     )

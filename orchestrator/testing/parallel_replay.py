@@ -34,17 +34,17 @@ PARTS: Final = 2
 LEAST_EVENTS: Final = 20_000
 """Events from which starting processes pays."""
 AT_ONCE: Final = 500
-"""Lines that are handed over together."""
+"""Customers at their instants whose lines are handed over together."""
 MOST_AHEAD: Final = 20_000
-"""Lines of one process that may wait here for those of the other."""
+"""The same of one process that may wait here for those of the other."""
 _PIPE_BYTES: Final = 1 << 20
 _FORK: Final = get_context("fork")
 """So that project and table are there without being sent."""
 _Pipe = tuple[Connection, Connection]
 """(to read from, to write to)"""
-_Placed = tuple[str, str, Any, tuple[str, str] | None]
-"""(instant as text that sorts, customer, the line or what was made of it, journey and version of a text that could not
-be rendered)"""
+_Placed = tuple[str, str, list[Any], tuple[str, str] | None]
+"""(instant as text that sorts, customer, the lines or what was made of them, journey and version of a text that could
+not be rendered). What happened to one customer at one instant stays together."""
 
 Line = dict[str, Any]
 Prepare = Callable[[Line], Any]
@@ -80,10 +80,12 @@ def replay_shared(
     progress: Progress | None,
     parts: int,
     prepare: Prepare | None = None,
+    alone: Run | None = None,
 ) -> Summary:
     """Replay the parts of a table in processes of their own. Lines, order and counts are those of `run` on all of it.
 
-    `emit` gets the lines, or what `prepare` makes of them. Only the reasons in `refused` stand part by part.
+    `emit` gets the lines, or what `prepare` makes of them. Only the reasons in `refused` stand part by part. `alone`:
+    in place of `run`, where all is replayed in this process after all.
     """
     joined = _Joined(emit, progress, len(table), parts)
     processes: list[ForkProcess] = []
@@ -99,7 +101,7 @@ def replay_shared(
             process.join()
         for reader, _ in pipes:
             reader.close()
-    return run(table, _without_first(joined.printed, prepared(emit, prepare)), progress)
+    return (alone or run)(table, _without_first(joined.printed, prepared(emit, prepare)), progress)
 
 
 def prepared(emit: Callable[[Any], None], prepare: Prepare | None) -> Emit:
@@ -162,14 +164,22 @@ def _replay_part(
         other.close()  # so that writing fails when nobody reads any more
     lines: list[_Placed] = []
     done = 0
+    at = said = whose = ""
 
     def emit(line: Line) -> None:
+        nonlocal at, said, whose
         failed = line["type"] == "suppressed" and line["reason"] == "render_error"
-        error = (line["journey"], line["version"]) if failed else None
-        # The instant without its Z, which would come after a fraction of a second.
-        lines.append((line["at"][:-1], line["customer"], line if prepare is None else prepare(line), error))
+        customer, made = line["customer"], line if prepare is None else prepare(line)
+        if not failed and customer == whose and line["at"] == said and lines:
+            lines[-1][2].append(made)
+            return
         if len(lines) >= AT_ONCE:
             send(None)
+        if line["at"] != said:
+            said = line["at"]
+            at = said[:-1]  # without its Z, which would come after a fraction of a second
+        whose = customer
+        lines.append((at, customer, [made], (line["journey"], line["version"]) if failed else None))
 
     def send(summary: bytes | None) -> None:
         writer.send_bytes(marshal.dumps((done, lines, summary)))
@@ -258,9 +268,11 @@ class _Joined:
         for _, _, _, error in ready:
             if error is not None:
                 self._count_render_error(error)
-        for _, _, line, _ in ready:
-            self.printed += 1
-            self._emit(line)
+        emit = self._emit
+        for _, _, lines, _ in ready:
+            for line in lines:
+                self.printed += 1
+                emit(line)
 
     def _count_render_error(self, journey: tuple[str, str]) -> None:
         """So many that the breaker pauses the journey would change what becomes of everyone in it."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from orchestrator.definitions.collector import seldom_collected
 from orchestrator.definitions.event_tables import ReplayEvent, ReplayTable
@@ -13,6 +14,9 @@ from orchestrator.records import dataclass
 from orchestrator.stores.protocol import Store
 from orchestrator.testing.parallel_replay import PARTS, Prepare, may_share, prepared, replay_shared
 from orchestrator.testing.simulation import Emit, Progress, Simulation, Summary, longest_after
+
+TOGETHER: Final = 100
+"""Messages that a provider is given together where no answer of it can matter to the next."""
 
 
 def simulate_events(
@@ -41,7 +45,10 @@ def simulate_events(
     replay = Replay(loaded, first_at, longest_after(last_at), with_values, forget_messages)
     with seldom_collected():
         if store is None and may_share(loaded.project, table):
-            return replay_shared(replay.run, table, emit, progress, PARTS, prepare)
+            # Who is a stranger to everybody else does not mind who is written to in the same breath. Only render errors
+            # that pause a journey would tell: after those the parts are given up, and all is replayed one by one.
+            part = replace(replay, width=TOGETHER)
+            return replay_shared(part.run, table, emit, progress, PARTS, prepare, alone=replay.run)
         return replay.run(table, prepared(emit, prepare), progress, store)
 
 
@@ -54,6 +61,7 @@ class Replay:
     until: datetime
     with_values: bool = False
     forget_messages: bool = True
+    width: int = 1
 
     def run(self, table: ReplayTable, emit: Emit, progress: Progress | None, store: Store | None = None) -> Summary:
         """Replay a table, or a part of one, in this process."""
@@ -64,6 +72,7 @@ class Replay:
             with_values=self.with_values,
             forget_messages=self.forget_messages,
             store=store,
+            width=self.width,
         )
         simulation.prepare((), ())
         play(simulation, table, self.until, progress)

@@ -22,7 +22,7 @@ from orchestrator.definitions.event_tables import ReplayEvent
 from orchestrator.definitions.load import LoadedProject
 from orchestrator.runtime.customer_table import traits_of_spec
 from orchestrator.runtime.delivery import deliver_once, hold_line
-from orchestrator.runtime.ingest import Incoming, ingest_once
+from orchestrator.runtime.ingest import Incoming, incoming, ingest_once
 from orchestrator.runtime.rendering import LedgerRenderer
 from orchestrator.runtime.requests import requests_once
 from orchestrator.runtime.sweep import next_sweep_at, start_schedules, sweep_once
@@ -73,7 +73,8 @@ class Summary:
 class Simulation:
     """One run: a store, its outside world, and the virtual clock. `emit` gets each line in the documented order.
 
-    `store`: another one than memory; it has its own salt and fixed draws then.
+    `store`: another one than memory; it has its own salt and fixed draws then. `width`: how many messages the providers
+    are given together.
     """
 
     def __init__(
@@ -90,10 +91,11 @@ class Simulation:
         forget_messages: bool = False,
         store: Store | None = None,
         outside: Outside | None = None,
+        width: int = 1,
     ) -> None:
         loaded.require_valid()
         self.now = start
-        self.sinks = {channel: SinkChannel() for channel in CHANNELS}
+        self.sinks = {channel: SinkChannel(width) for channel in CHANNELS}
         self._channels: Mapping[str, Channel] = dict(self.sinks)
         self.http = ScriptedHttp(fetch or {})
         self.summary = Summary(start, start)
@@ -103,7 +105,7 @@ class Simulation:
         self._loaded = loaded
         self._pending: list[Transition] = []
         self._stalled_until: datetime | None = None
-        self._renderer = LedgerRenderer(loaded.templates, loaded.project, BASE_URL, b"simulation")
+        self._renderer = LedgerRenderer(loaded.templates, loaded.project, BASE_URL, b"simulation", bounces=False)
         self._between: Callable[[datetime], None] | None = None
         if outside is not None:
             self._channels, self._renderer, self._between = outside
@@ -259,7 +261,7 @@ class Simulation:
                 self.summary.customers += 1
                 arrivals.append((event.customer, Identified(traits_of_spec(event.profile, self.now), silent=True)))
             self.summary.events += 1
-            arrivals.append(Incoming(event.customer, event.name, event.properties, self.now, event.message_id))
+            arrivals.append(incoming((event.customer, event.name, event.properties, self.now, event.message_id, False)))
         self.ingest(arrivals)
 
     def deploy(self, loaded: LoadedProject) -> None:

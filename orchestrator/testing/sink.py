@@ -20,13 +20,16 @@ _ANSWERS = {
 
 
 class SinkChannel:
-    """A provider that takes everything until told otherwise, one message after another, and knows no keys."""
+    """A provider that takes everything until told otherwise, and knows no keys.
+
+    `width`: how many messages it is given together; one after another unless nothing can come of an answer.
+    """
 
     idempotent = False
-    width = 1
     rate: float | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 1) -> None:
+        self.width = width
         self.outcome = "accept"
 
     def send(self, messages: Sequence[Outgoing]) -> Sequence[Answer]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from email.utils import getaddresses
 from pathlib import Path
@@ -10,10 +10,11 @@ from typing import Any, Final
 from urllib.parse import SplitResult, parse_qs
 
 from orchestrator.channels.checking import CheckFailed, Finding, Sender, check_public, check_sender
-from orchestrator.channels.configured import channel_of, own_parts
+from orchestrator.channels.configured import channel_of, own_parts, weights_of
 from orchestrator.channels.dkim import read_keys
 from orchestrator.channels.dns_records import Resolver
-from orchestrator.channels.provider_checks import ask_provider, can_ask
+from orchestrator.channels.provider_checks import ask_provider
+from orchestrator.channels.providers.adapter import ProviderChannel
 from orchestrator.core.provider_urls import provider_urls
 from orchestrator.errors import UsageError
 from orchestrator.settings import Settings
@@ -42,7 +43,9 @@ def check_channels(
     for name, setting in urls_of(settings).items():
         if only not in (None, name):
             continue
-        for url in provider_urls(setting):
+        urls = provider_urls(setting)
+        yield from _shares(name, urls)
+        for url in urls:
             try:
                 parts, _ = own_parts(url)
                 yield _provider(name, parts, project)
@@ -56,6 +59,22 @@ def check_channels(
     yield from check_public(settings.base_url, visit, now, leaves)
 
 
+def _shares(name: str, urls: Sequence[str]) -> Iterator[Finding]:
+    """How the messages of a channel are divided, where its providers have weights."""
+    try:
+        weights = [weight or 0 for weight in weights_of(urls)] if len(urls) > 1 else []
+    except UsageError as error:
+        yield Finding(name, "shares", "bad", str(error), "correct it")
+        return
+    total = sum(weights)
+    if total:
+        told = [
+            f"{url.partition(':')[0]} {f'{weight / total:.1%}' if weight else 'stands in'}"
+            for url, weight in zip(urls, weights, strict=True)
+        ]
+        yield Finding(name, "shares", "ok", f"messages are divided by a hash of their ids: {', '.join(told)}")
+
+
 def _provider(name: str, parts: SplitResult, project: Path) -> Finding:
     scheme = parts.scheme
     if scheme in _STAYS:
@@ -66,12 +85,14 @@ def _provider(name: str, parts: SplitResult, project: Path) -> Finding:
         if own is not None:
             answer = own()
             if answer.outcome == "accepted":
-                words = "the mail server lets us in" if scheme in _OWN_TLS else f"{scheme} knows our credentials"
+                words = "the mail server lets us in" if scheme in _OWN_TLS else answer.reason or f"{scheme} knows us"
                 return Finding(name, "provider", "ok", words)
             todo = "look at the user, the password and the host in the setting"
+            if scheme not in _OWN_TLS:
+                todo = "look at the keys and their ids in the setting"
             return Finding(name, "provider", "bad", answer.reason or answer.outcome, todo)
-        if can_ask(scheme):
-            return Finding(name, "provider", "ok", ask_provider(parts))
+        if isinstance(channel, ProviderChannel) and (found := ask_provider(channel, scheme)) is not None:
+            return Finding(name, "provider", "ok", found)
     except CheckFailed as error:
         return Finding(name, "provider", "warn" if error.warn else "bad", error.words, error.todo)
     finally:

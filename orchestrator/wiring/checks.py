@@ -11,14 +11,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from orchestrator.core.provider_urls import provider_urls
 from orchestrator.errors import OrchestratorError, Problem, UsageError
 from orchestrator.insights.profile_faults import unusable_fields
 from orchestrator.runtime.clock import JOURNEY_MARK, REAL_MARK, VIRTUAL_MARK
+from orchestrator.runtime.deployment import load_snapshot
 from orchestrator.runtime.engine_lock import EngineLock
 from orchestrator.settings import Settings, unknown_variables
 from orchestrator.stores.protocol import Store, StoreBusy
+from orchestrator.wiring.bounces import bounce_place
 from orchestrator.wiring.checks_processes import Finding, examine_broker, examine_processes, examine_server
 from orchestrator.wiring.checks_safety import examine_safety
+from orchestrator.wiring.checks_sealing import examine_retention, examine_sealing
 from orchestrator.wiring.databases import Database, database_of, open_database, pending_of
 from orchestrator.wiring.installation import real_clock, real_now, settings_of
 from orchestrator.wiring.outside import caller_of, reached, refuse_unreadable_chats
@@ -97,13 +101,21 @@ def _channels(settings: Settings, project: Path) -> Iterator[Finding]:
         seeds = len(settings.seed_addresses)
         words = f"test mode: messages reach the {seeds} seed addresses only; all others are rejected"
         yield Finding("channels", "note", words, "unset ORCHESTRATOR_TEST_MODE to send to customers")
-    for name, to in reached(settings, project).items():
-        if name in ("email", "sms"):
+    found = reached(settings, project)
+    for name, to in found.items():
+        if to.leaves:
+            for place, url in enumerate(provider_urls(to.url)):
+                words = "leaves by" if place == 0 else "leaves, too, by"
+                yield Finding("channels", "ok", f"{name} {words} {url}")
+        elif name in ("email", "sms"):
             variable = {"email": "ORCHESTRATOR_SMTP_URL", "sms": "ORCHESTRATOR_SMS_URL"}[name]
-            if to.leaves:
-                yield Finding("channels", "ok", f"{name} leaves by {to.url}")
-            else:
-                yield Finding("channels", "note", f"{name} stays on this machine ({to.url})", f"set {variable} to send")
+            yield Finding("channels", "note", f"{name} stays on this machine ({to.url})", f"set {variable} to send")
+    bounces = bounce_place(settings, project)
+    if bounces is not None:
+        yield Finding("channels", "ok", f"bounces are read from {bounces.shown}")
+    elif found["email"].leaves and found["email"].url.startswith("smtp"):
+        hint = "set ORCHESTRATOR_BOUNCE_URL, and send with ?bounces=bounces@..., so that dead addresses are given up"
+        yield Finding("channels", "note", "no mailbox of bounces is read", hint)
 
 
 def _disk(database: Database) -> Iterator[Finding]:
@@ -135,6 +147,7 @@ def _server(database: Database, settings: Settings) -> Iterator[Finding]:
             yield Finding("secret", "wrong", "ORCHESTRATOR_SECRET_KEY is not set", hint)
         yield from examine_server(store)
         yield from examine_processes(store, real_clock(store)(), settings.broker_url is not None)
+        yield from examine_sealing(store)
         yield from _contents(store)
     finally:
         store.close()
@@ -167,6 +180,7 @@ def _database(database: Database, settings: Settings) -> Iterator[Finding]:
             yield from _engine(store, path)
         else:
             yield from examine_processes(store, real_now(), True)
+        yield from examine_sealing(store)
         yield from _contents(store)
     finally:
         store.close()
@@ -198,7 +212,11 @@ def _engine(store: Store, path: Path) -> Iterator[Finding]:
 
 def _contents(store: Store) -> Iterator[Finding]:
     seen = store.overview()
-    if not store.snapshots():
+    snapshots = store.snapshots()
+    live = load_snapshot(snapshots[-1]).project if snapshots else None
+    if live is not None:
+        yield from examine_retention(live)
+    else:
         yield Finding("deployed", "wrong", "nothing is deployed", "run `orchestrator deploy`, or `orchestrator up`")
     now = store.mark(JOURNEY_MARK) or real_now()
     if seen.oldest_at is not None and now - seen.oldest_at > OLDEST_INBOX:
@@ -208,7 +226,7 @@ def _contents(store: Store) -> Iterator[Finding]:
     else:
         yield Finding("inbox", "ok", f"{seen.inbox} items wait for a turn, {seen.queued} messages for their hand-over")
     yield from _waiting(store, now)
-    yield from examine_safety(store, now, real_now())
+    yield from examine_safety(store, live, now, real_now())
     if seen.parked:
         names = ", ".join(f"{parked.customer} ({parked.reason})" for parked in seen.parked[:MOST_NAMED])
         hint = "`orchestrator why CUSTOMER` tells more; `orchestrator resume JOURNEY` tries them again"

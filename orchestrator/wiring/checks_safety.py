@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from orchestrator.core.circuit import CLOSED
+from orchestrator.core.project import Project
 from orchestrator.runtime.alarms import safety_troubles
+from orchestrator.runtime.canary import held
+from orchestrator.runtime.daily_quota import USED_UP, day_of
+from orchestrator.runtime.domain_gates import MAIL_TO, plan_of_limit
 from orchestrator.runtime.expected_entries import WATCHED_FOR, expectations
 from orchestrator.runtime.spending import SPENDING, paused_for
 from orchestrator.stores.protocol import Store
 from orchestrator.wiring.checks_processes import Finding
 
 
-def examine_safety(store: Store, now: datetime, real_at: datetime) -> Iterator[Finding]:
-    """Each breaker that has tripped, and what is watched. `now` is journey time."""
+def examine_safety(store: Store, live: Project | None, now: datetime, real_at: datetime) -> Iterator[Finding]:
+    """Each breaker that has tripped, and what is watched. `now` is journey time; `live` None: nothing is deployed."""
     record = store.circuits().get(SPENDING, CLOSED)
     wait = paused_for(record, real_at.timestamp())
     if wait:
@@ -22,7 +26,25 @@ def examine_safety(store: Store, now: datetime, real_at: datetime) -> Iterator[F
         yield Finding("spending", "wrong", words, "raise `settings: spend_limit`, or `orchestrator lift --spend`")
     for trouble in safety_troubles(store, real_at):
         yield Finding("safety", "wrong", trouble.what, trouble.then)
+    for canary in store.switches().canaries:
+        if canary.state == "on":
+            words = f"a canary of {canary.journey} runs until {canary.until_at:%Y-%m-%d %H:%M} UTC"
+            others = f"{canary.share * 100:.4g}% go first, {held(store)[canary.journey]:,} are held"
+            yield Finding("safety", "ok", f"{words}: {others}")
+    if live is not None:
+        yield from _domains(store, live, real_at)
     watched = [each for each in expectations(store) if now - each.since < WATCHED_FOR]
     if watched:
         named = ", ".join(f"{each.journey} ({each.bound:,})" for each in watched[:5])
         yield Finding("safety", "ok", f"entries are counted, and stopped beyond what was expected: {named}")
+
+
+def _domains(store: Store, project: Project, real_at: datetime) -> Iterator[Finding]:
+    """How much of today's mail to the mailboxes of one operator has gone."""
+    for limit in project.domain_limits:
+        plan = plan_of_limit(limit)
+        if plan is not None:
+            day = day_of(plan, real_at, project.timezone)
+            bucket = f"{USED_UP}{MAIL_TO}{limit.name}:{day.name}"
+            left = store.take_quota(bucket, 0.0, day.quota, 0, day.starts_at).left if day.quota else 0
+            yield Finding("safety", "ok", f"mail to {limit.name}: {day.quota - left:,} of {day.quota:,} today")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import unquote, urlsplit
 
+from orchestrator.core.data_keys import DataKeys
 from orchestrator.errors import UsageError
 from orchestrator.records import dataclass
-from orchestrator.settings import Settings, without_password
+from orchestrator.settings import Settings, read_settings, without_password
 from orchestrator.stores.protocol import Store
 
 MEMORY_URL: Final = "memory://"
@@ -31,6 +33,8 @@ class Database:
 
     path: Path | None = None
     url: str | None = None
+    keys: DataKeys | None = field(default=None, repr=False, compare=False)
+    """What personal data is sealed with; None: it stands as it is."""
 
     @property
     def exists(self) -> bool:
@@ -98,8 +102,13 @@ def database_at(url: str, option: str = "--database") -> Database:
 def database_of(settings: Settings, project: Path) -> Database:
     """The installation's database: the one of the settings, else a SQLite file below .orchestrator/ in the project."""
     if settings.database_url is None:
-        return Database(project / FOLDER / DEFAULT_FILE)
-    return database_at(settings.database_url, "the database")
+        return Database(project / FOLDER / DEFAULT_FILE, keys=settings.sealing_keys)
+    return with_keys(database_at(settings.database_url, "the database"), settings)
+
+
+def with_keys(database: Database, settings: Settings) -> Database:
+    """The database with the installation's data keys."""
+    return replace(database, keys=settings.sealing_keys)
 
 
 def make_folder(folder: Path) -> None:
@@ -181,7 +190,7 @@ def open_database(
         )
     from orchestrator.stores.sqlite.store import open_store
 
-    return open_store(database.path, salt=salt, forced=forced, durable=durable, drains=drains)
+    return open_store(database.path, salt=salt, forced=forced, durable=durable, drains=drains, keys=database.keys)
 
 
 def _open_postgres(
@@ -194,7 +203,7 @@ def _open_postgres(
         raise UsageError(f"{database} {what}; run `orchestrator db upgrade`", "database_old")
     from orchestrator.stores.postgres.store import open_store
 
-    return open_store(database.url, salt=salt, forced=forced, durable=durable, drains=drains)
+    return open_store(database.url, salt=salt, forced=forced, durable=durable, drains=drains, keys=database.keys)
 
 
 def make_durable(store: Store) -> None:
@@ -224,7 +233,7 @@ def simulation_store(url: str | None) -> Iterator[OpenStore | None]:
 
     An empty database is migrated first. One that holds something is used as it is: what it holds takes part.
     """
-    database = Database() if url is None else database_at(url, "--store")
+    database = Database() if url is None else with_keys(database_at(url, "--store"), read_settings())
     if database == Database():
         yield None
         return

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from orchestrator.definitions.load import LoadedProject
+from orchestrator.runtime.canary import carry_on
 from orchestrator.runtime.clock import JourneyClock, resumed
 from orchestrator.runtime.deployment import (
     Revived,
@@ -244,6 +245,8 @@ def start_engine(
     running = assemble(
         store, revived, loaded, settings, project, secret=secret, base_url=base_url, speed=speed, begin_at=begin_at
     )
+    if revived.snapshot is not None and revived.snapshot.digest != snapshot.digest:
+        carry_on(store, revived.older, loaded, running.engine.now())
     running.deployed_news = deploy(store, loaded, running.engine.now(), snapshot, real_now())
     running.watch(snapshot.digest)
     return running

@@ -18,12 +18,15 @@ from structlog.types import Processor
 
 Shape = Literal["json", "text"]
 
-_ADDRESS: Final = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
+_ADDRESS: Final = re.compile(r"(?<![^\s<>\"'(),;:])[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
+"""Begins where a word does, so that a long word without an @ is looked through once."""
 _NUMBER: Final = re.compile(r"(?<![\w.:-])\+?\d(?:[ ()./-]?\d){8,14}(?![\w.:-])")
 """What looks like a telephone number: nine to fifteen digits. Ids and hashes are words of letters and digits."""
 _ROW: Final = re.compile(r"\b(?:DETAIL|CONTEXT|STATEMENT|QUERY):.*", re.DOTALL)
 """PostgreSQL repeats the row that it would not take."""
 _SHOWN: Final = "[removed]"
+_SAY_URLS: Final = ("httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "hpack")
+"""Libraries that tell of every call with its whole address, which holds secrets, tokens of devices, and names."""
 _PLAIN: Final = frozenset({"level", "logger", "timestamp", "process", "pid"})
 _LONGEST: Final = 2_000
 """Characters of one text in a line; tracebacks may be longer."""
@@ -58,6 +61,8 @@ def configure_logs(process: str, shape: str, verbose: bool, stream: TextIO | Non
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO if verbose else logging.WARNING)
+    for name in _SAY_URLS:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class _Process:

@@ -15,10 +15,13 @@ from orchestrator.core.customer import Customer
 from orchestrator.core.state import loads
 from orchestrator.core.time.iso import format_instant
 from orchestrator.core.transition import jsonable
-from orchestrator.stores.erasing import names
+from orchestrator.stores.erasing import ADDRESSES
 from orchestrator.stores.instants import instant
+from orchestrator.stores.naming import names
 from orchestrator.stores.protocol import Store
 from orchestrator.stores.schema import METADATA
+from orchestrator.stores.sealed_rows import CONTENT, REASON, opened_row
+from orchestrator.stores.sealing import Sealer, shown
 
 _RECORDS: Final = frozenset({"state", "row", "body", "data", "details", "properties", "files", "proof"})
 """Columns that hold JSON."""
@@ -61,20 +64,21 @@ def everything_about(store: Store, customer: str) -> dict[str, Any] | None:
             names = ", ".join(f'"{column.name}"' for column in table.columns)
             question = f'SELECT {names} FROM "{table.name}" WHERE shard = ? AND customer = ? ORDER BY {order}'
             rows = _asked(connection, question, place)
-            found[table.name] = [_row(table, row) for row in rows]
-        found["refused"] = _naming(connection, card.customer)
+            found[table.name] = [_row(database.sealer, table, row, place[1]) for row in rows]
+        found["refused"] = _naming(connection, database.sealer, card.customer)
     found["suppressions"] = _suppressed(store, card.customer)
     return {name: what for name, what in found.items() if what}
 
 
-def _naming(connection: Any, customer: Customer) -> list[dict[str, Any]]:
+def _naming(connection: Any, sealer: Sealer, customer: Customer) -> list[dict[str, Any]]:
     """What came and could not be taken, as far as it names the person."""
-    theirs = names([customer.id, customer.email, customer.phone])
+    theirs = names([customer.id], customer.email, customer.phone, customer.country)
     rows = _asked(connection, "SELECT at, source, reason, content FROM refused ORDER BY id", ())
+    kept = [(at, source, reason, shown(sealer, CONTENT, content)) for at, source, reason, content in rows]
     return [
-        {"at": format_instant(instant(at)), "source": source, "reason": reason, "content": content}
-        for at, source, reason, content in rows
-        if theirs(content)
+        {"at": format_instant(instant(at)), "source": source, "reason": shown(sealer, REASON, reason), "content": said}
+        for at, source, reason, said in kept
+        if theirs(said)
     ]
 
 
@@ -115,10 +119,12 @@ def first_customers(store: Store, limit: int) -> Iterator[Customer]:
             yield card.customer
 
 
-def _row(table: Table, row: tuple[Any, ...]) -> dict[str, Any]:
+def _row(sealer: Sealer, table: Table, row: tuple[Any, ...], owner: int) -> dict[str, Any]:
+    kept = dict(zip(table.columns.keys(), row, strict=True))
+    kept = opened_row(sealer, table.name, kept, owner)
     return {
         column.name: _value(column, value)
-        for column, value in zip(table.columns, row, strict=True)
+        for column, value in zip(table.columns, kept.values(), strict=True)
         if value is not None and column.name not in _INTERNAL
     }
 
@@ -138,7 +144,7 @@ def _value(column: Column[Any], value: Any) -> Any:
 def _suppressed(store: Store, customer: Customer) -> list[dict[str, Any]]:
     causes = store.suppressions()
     found = []
-    for channel in ("email", "sms"):
+    for channel in ADDRESSES:
         address, _ = address_of(customer, channel)
         if address is not None:
             known = sorted(causes.get((channel, address.normal), ()))

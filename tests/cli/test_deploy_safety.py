@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from orchestrator.cli.deploy_safety import LONGEST_NUMBER, MOST_EXPECTED, read_expected
 from orchestrator.core.project import Approval
 from orchestrator.definitions.load import load_project
 from orchestrator.errors import UsageError
@@ -86,6 +89,8 @@ def test_what_is_expected_is_watched_from_the_deploy_on(cli: Any, deployed: Path
     [
         (["--expect", "many"], "expected a number of customers"),
         (["--expect", "0"], "expected a number of customers"),
+        (["--expect", "0000000000019999999999"], "expected a number of customers"),
+        (["--expect", "-5"], "expected a number of customers"),
         (["--expect", "welcom=5"], "did you mean welcome?"),
         (["--expect", "welcome=5", "--expect", "welcome=6"], "says twice"),
         (["--as", "a:b"], "without colons"),
@@ -180,6 +185,19 @@ def test_how_many_people_are_missing() -> None:
     assert people_missing(rule, "ana", ["li", "bo"]) == 0
     assert strictest([None, Approval(10, 2), Approval(50, 3)]) == Approval(10, 3)
     assert strictest([None]) is None
+
+
+@given(st.text("0123456789,_", max_size=30) | st.integers(0, 10**25).map(str) | st.integers(1, 6000).map("9".__mul__))
+def test_what_is_expected_is_a_bounded_number_or_refused(digits: str) -> None:
+    """Whatever is written, what is stored is what was said, and within the bound."""
+    plain = digits.replace(",", "").replace("_", "")
+    try:
+        found = read_expected([f"j={digits}"], ["j"])["j"]
+    except UsageError:
+        assert len(plain) > LONGEST_NUMBER or not plain or not 0 < int(plain) <= MOST_EXPECTED
+    else:
+        assert 0 < found <= MOST_EXPECTED
+        assert str(found) == plain.lstrip("0")
 
 
 def test_the_code_stands_for_files_and_numbers() -> None:

@@ -408,6 +408,17 @@ def test_the_doctor_tells_of_a_bad_setting_first(cli: Any, project: Path, monkey
     assert done.code == 1 and "ORCHESTRATOR_SMTP_URL is 'mail.example.com'" in done.out
 
 
+def test_the_doctor_names_each_provider_and_the_mailbox(cli: Any, project: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_SMTP_URL", "smtp://mail.example.com postmark://:TOKEN@")
+    monkeypatch.setenv("ORCHESTRATOR_WHATSAPP_URL", "whatsapp://:TOKEN@123")
+    alone = cli("doctor").out
+    for told in ("email leaves by smtp://mail", "email leaves, too, by postmark://:***@", "whatsapp leaves by what"):
+        assert told in alone
+    assert "no mailbox of bounces is read" in alone and "TOKEN" not in alone
+    monkeypatch.setenv("ORCHESTRATOR_BOUNCE_URL", "maildir:bounces")
+    assert "bounces are read from maildir:bounces" in cli("doctor").out
+
+
 def test_simulations_in_a_file_print_the_same_lines(cli: Any, project: Path) -> None:
     memory = cli("simulate", "--scenario", "scenarios/first.yaml", "--json")
     assert (

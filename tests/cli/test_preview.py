@@ -47,6 +47,24 @@ def test_sms_segments_are_counted(cli: Any, project: Path) -> None:
     assert "UCS-2" in chinese.out
 
 
+def test_segments_to_china_are_counted_as_china_does(cli: Any, project: Path) -> None:
+    Path("templates/sms/latin.txt").write_text("a" * 100, "utf-8")
+    Path("li.yaml").write_text("id: li\nphone: '+8613800000000'\n", "utf-8")
+    done = cli("preview", "sms/latin", "--customer", "li.yaml")
+    assert "2 segments" in done.out and "in UCS-2" in done.out, done.out + done.err
+
+
+def test_the_size_is_that_of_what_leaves_with_its_tracked_links(cli: Any, project: Path) -> None:
+    links = "".join(f'<p><a href="https://shop.example.com/{n}/{"x" * 60}">x</a></p>\n' for n in range(600))
+    Path("templates/email/many.html").write_text(f"---\nsubject: Hello\npreheader: Soon\n---\n{links}", "utf-8")
+    codes = [warning["code"] for warning in cli("preview", "email/many", "--json").json["warnings"]]
+    assert "clipped" not in codes
+    with Path("journeys/project.yaml").open("a") as file:
+        file.write("\ntracking: {clicks: true, opens: true}\n")
+    done = cli("preview", "email/many", "--json")
+    assert "clipped" in [warning["code"] for warning in done.json["warnings"]], done.out
+
+
 def test_html_alone(cli: Any, project: Path) -> None:
     done = cli("preview", "welcome", "--html")
     assert done.out.lstrip().startswith("<!") and "subject " not in done.out

@@ -25,6 +25,7 @@ brand: {name: Harbour, url: "https://example.com", address: "1 Harbour Road"}
 timezone: Europe/Lisbon
 topics: {promotions: {class: promotional}}
 quiet_hours: {from: "21:00", to: "08:00"}
+caps: [{max: 1, per: 1d, class: promotional}]
 channels: {email: {from: "Harbour <hello@example.com>"}}
 """
 JOURNEY = """\
@@ -77,6 +78,70 @@ def test_a_sound_month(books: Path, cli: RunCli) -> None:
         ("promotions", "email", "opt_in", 1)
     ]
     assert cli("proof", "--month", "2026-04", "--json", "--database", books).json["contacts"] == []
+
+
+@pytest.mark.parametrize(
+    ("doctoring", "kinds"),
+    [
+        (("UPDATE transitions SET at = at + 12 * 3600 * 1000000 WHERE type = 'message'",), {"quiet_hours"}),
+        (("UPDATE consent_log SET state = 'out'",), {"after_opt_out"}),
+        (("INSERT INTO suppressions VALUES ('email', 'u1@example.com', 'complained', 0)",), {"suppressed"}),
+        (("UPDATE consent_log SET state = 'pending'",), {"without_consent"}),
+        (("UPDATE consent_log SET at = at + 20 * 86400 * 1000000, noted_at = noted_at + 20 * 86400 * 1000000",),
+         {"without_consent"}),
+        (("UPDATE consent_log SET at = at + 40 * 86400 * 1000000, noted_at = noted_at + 40 * 86400 * 1000000",),
+         {"without_consent"}),  # the opt-in is next month's
+        (("UPDATE consent_log SET expires_at = noted_at + 1",), {"without_consent"}),
+        (("DELETE FROM consent_log", "DELETE FROM consents"), {"without_consent"}),
+    ],
+)  # fmt: skip
+def test_each_way_to_doctor_the_books_is_found_out(
+    books: Path, cli: RunCli, doctoring: tuple[str, ...], kinds: set[str]
+) -> None:
+    with sqlite3.connect(books) as c:
+        for statement in doctoring:
+            c.execute(statement)
+    done = cli("proof", "--month", "2026-03", "--json", "--database", books)
+    assert {kind for kind, number in json.loads(done.out)["violations"].items() if number} == kinds
+    assert done.code == 1
+
+
+def test_a_cap_that_was_not_kept_is_found_out(books: Path, cli: RunCli, tmp_path: Path) -> None:
+    """The second message of a day, of books whose first is brought into its window."""
+    store = open_database(database_at(str(books)))
+    deploy_from(tmp_path, store)
+    send(store, datetime(2026, 3, 12, 12, tzinfo=UTC))
+    store.close()
+    sound = cli("proof", "--month", "2026-03", "--json", "--database", books)
+    assert json.loads(sound.out)["violations"]["caps"] == 0
+    with sqlite3.connect(books) as c:
+        c.execute("UPDATE messages SET at = (SELECT max(at) FROM messages) - 3600 * 1000000 WHERE rowid = 1")
+    done = cli("proof", "--month", "2026-03", "--json", "--database", books)
+    assert {kind for kind, number in json.loads(done.out)["violations"].items() if number} == {"caps"}
+
+
+def test_what_is_left_out_of_a_pack_is_told(books: Path, cli: RunCli, tmp_path: Path) -> None:
+    project = tmp_path / "journeys/project.yaml"
+    kept = "compliance: {us: {leave_out: [texas, florida]}, eu: {codes: true}, ca: , cn: {unknown_country: none}}\n"
+    project.write_text(PROJECT + kept, encoding="utf-8")
+    store = open_database(database_at(str(books)))
+    deploy_from(tmp_path, store)
+    store.close()
+    done = cli("proof", "--month", "2026-03", "--json", "--database", books, "--html", tmp_path / "p.html")
+    data = json.loads(done.out)
+    assert data["packs"] == ["us", "eu", "ca", "cn"]
+    assert data["pack_changes"] == [
+        {"pack": "us", "left_out": ["florida", "texas"], "codes": False, "unknown_country": None},
+        {"pack": "eu", "left_out": [], "codes": True, "unknown_country": None},
+        {"pack": "cn", "left_out": [], "codes": False, "unknown_country": "none"},
+    ]
+    page, shown = (
+        (tmp_path / "p.html").read_text(encoding="utf-8"),
+        cli("proof", "--month", "2026-03", "--database", books),
+    )
+    for words in ("us (without the rules florida, texas)", "codes of practice", "not kept where the country is not"):
+        assert words in page
+        assert words in shown.out
 
 
 def test_doctored_books_are_found_out(books: Path, cli: RunCli) -> None:

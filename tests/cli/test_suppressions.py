@@ -6,7 +6,11 @@ import csv
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
+from orchestrator.cli.import_suppressions import Suppressions, inert
+from orchestrator.core.addresses import stored_address
 from orchestrator.core.suppression import hashed_entry
 from orchestrator.wiring.databases import database_at, open_database, upgrade_database
 from tests.cli.conftest import Run, RunCli
@@ -154,3 +158,23 @@ def test_what_is_exported_can_be_imported_elsewhere(call: Call, cli: RunCli, tmp
     assert causes(call) == {}
     assert call("import", "list.csv").code == 0
     assert causes(call) == before
+
+
+def _like(pattern: str, *channels: str) -> st.SearchStrategy[tuple[str, str]]:
+    return st.tuples(st.sampled_from(channels), st.from_regex(pattern, fullmatch=True))
+
+
+@given(
+    _like(r"['=+@-]{0,3}[a-z0-9'=+_-]{1,12}@[a-z]{1,8}\.com", "email")
+    | _like(r"\+3519[0-9]{8}", "sms", "whatsapp")
+    | _like(r"[@_.-]{0,2}[A-Za-z0-9_.@-]{1,20}", "wechat")
+)
+def test_what_is_exported_is_imported_as_it_was_and_computes_nothing(entry: tuple[str, str]) -> None:
+    channel, text = entry
+    address = stored_address(channel, text, None)
+    assume(address is not None)
+    assert address is not None
+    written = inert(channel, address.normal)
+    assert written[0] not in "=@-" and (written[0] != "+" or channel != "email")
+    row = {"channel": channel, "address": written, "cause": "complained"}
+    assert Suppressions(None).made_of(row) == [(channel, address.normal, "complained")]  # type: ignore[arg-type]

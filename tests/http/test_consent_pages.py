@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from orchestrator.core.consent import Choice
+from orchestrator.core.consent import EVERY_TOPIC, Choice
 from orchestrator.core.double_opt_in import GOOD_FOR
 from orchestrator.core.inbox import ConsentChanged, Identified
 from orchestrator.core.ledger import Message
@@ -70,6 +70,13 @@ def test_everything_closes_what_comes_later_until_a_box_is_ticked(
     site.run()
     assert not site.store.suppressions().get(("email", "u1@example.com"))
     assert boxes(client.get(link("u", row, "preferences")).text)["care.email"]
+    of_all = [choice for choice in log(site) if choice.topic == EVERY_TOPIC]
+    assert [(choice.channel, choice.state, choice.source) for choice in of_all] == [
+        ("email", "out", "page"), ("email", "in", "page"),
+    ]  # fmt: skip
+    assert of_all[0].proof == {"message": row.id}
+    one_click = [choice for choice in log(site) if choice.state == "out" and choice.channel == "email"]
+    assert len({choice.at for choice in one_click}) == 1 < len(one_click), "one opt-out, of several topics"
 
 
 def test_the_other_language_is_one_link_away_and_stays(
@@ -152,6 +159,35 @@ def test_a_link_that_asked_long_ago_is_worth_nothing(double: tuple[Installation,
     assert "30 days" in client.get(address).text and client.post(address).status_code == 404
     site.run()
     assert state(site) == "pending"
+
+
+@pytest.mark.parametrize("moved", ["mallory@example.org", None])
+def test_the_link_of_an_old_address_proves_nothing_of_the_one_of_today(
+    double: tuple[Installation, TestClient], moved: str | None
+) -> None:
+    site, client = double
+    row = asked(site)
+    ingest_once(site.store, [("u1", Identified({"email": moved}))], site.now)
+    site.run()
+    address = f"/u/confirm/{token(SECRET, 'confirm', row.id)}"
+    assert client.get(address).status_code == client.post(address).status_code == 404
+    site.run()
+    assert state(site) != "in"
+    page = client.get(link("u", row, "preferences")).text
+    client.post(link("u", row, "preferences"), data=posted(page, promotions_email=True))
+    site.run()
+    assert state(site) != "in", "nor do its boxes"
+    assert {choice.source for choice in log(site)} == {"form"}
+
+
+def test_another_spelling_of_the_address_is_the_same_mailbox(double: tuple[Installation, TestClient]) -> None:
+    site, client = double
+    row = asked(site)
+    ingest_once(site.store, [("u1", Identified({"email": "U1+offers@Example.com"}))], site.now)
+    site.run()
+    assert client.post(f"/u/confirm/{token(SECRET, 'confirm', row.id)}").status_code == 200
+    site.run()
+    assert state(site) == "in"
 
 
 def test_who_is_erased_meets_a_link_that_does_not_work(

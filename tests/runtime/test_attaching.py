@@ -110,6 +110,11 @@ def sent(event: str, properties: dict[str, Any], answer: Answer | None = None) -
     return post, renderer
 
 
+def test_a_day_that_no_calendar_holds_stops_its_message_alone() -> None:
+    post, _ = sent("booked", {"booking": "B", "check_in": "2026-07-01", "check_out": "9999-12-31"})
+    assert post.given == []
+
+
 def read(out: Outgoing) -> EmailMessage:
     message = message_from_bytes(build_mime(out).data, policy=default)
     assert isinstance(message, EmailMessage) and not message.defects

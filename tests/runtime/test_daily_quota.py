@@ -23,7 +23,7 @@ from orchestrator.runtime.gates import Gates
 from orchestrator.stores.memory import MemoryStore
 from orchestrator.stores.migrate import upgrade
 from orchestrator.stores.postgres.store import open_store as open_server
-from orchestrator.stores.protocol import Store
+from orchestrator.stores.protocol import Store, StoreBusy
 from orchestrator.stores.sqlite.store import open_store
 from tests.runtime.delivery_world import Machine, World
 from tests.runtime.delivery_world import Provider as Fake
@@ -180,6 +180,28 @@ def test_rows_wait_in_the_queue_and_the_second_provider_takes_what_is_over() -> 
         w.deliver()
         machine.seconds += 1
     assert set(w.statuses().values()) == {"sent"}
+
+
+def test_while_the_quota_cannot_be_asked_rows_wait_a_moment_and_not_a_day() -> None:
+    machine = Machine()
+    w = World(machine, Fake(machine, width=5), "promotions", None, 10)
+    planned = Fake(machine, width=5)
+    w.provider = PlannedChannel(planned, DailyPlan(100))  # type: ignore[assignment]
+    w.gates = Gates({"email": w.provider}, machine, machine.sleep, w.store, lambda: machine.at)
+    ask = w.store.take_quota
+
+    def away(*_: Any) -> Any:
+        raise StoreBusy("locked")
+
+    for call in (lambda: w.gates.room(5), lambda: w.gates.gate("email").take(5, machine.seconds), w.deliver):
+        w.store.take_quota = away  # type: ignore[method-assign]
+        call()  # type: ignore[no-untyped-call]
+        assert w.gates.gate("email").come_again(machine.seconds) <= 2.0
+        w.store.take_quota = ask  # type: ignore[method-assign]
+    for _ in range(10):
+        machine.seconds += 2
+        w.deliver()
+    assert len(planned.given) == 10
 
 
 def test_what_each_provider_said_is_counted() -> None:

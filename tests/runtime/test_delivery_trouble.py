@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,11 @@ from hypothesis import strategies as st
 
 from orchestrator.channels.protocol import Answer, Outgoing
 from orchestrator.core.claim import Claimed
+from orchestrator.core.customer import Customer
 from orchestrator.core.inbox import ConsentChanged
+from orchestrator.core.index import Index
+from orchestrator.core.quiet_plan import Placed, PlacedQuiet, PlacedTimes, Places, QuietPlan
+from orchestrator.core.time.quiet import QuietWindow
 from orchestrator.core.view import Switches
 from orchestrator.runtime.delivery import deliver_once
 from orchestrator.runtime.gates import Gates
@@ -65,6 +70,35 @@ def test_a_process_that_was_frozen_sends_nothing_when_it_wakes(world: Any) -> No
     w.deliver()
     assert w.provider.given == []
     assert set(w.statuses().values()) == {"queued"}
+
+
+@pytest.mark.parametrize("error", [OverflowError("too late"), KeyError("x"), RecursionError(), MemoryError("big")])
+@pytest.mark.parametrize("where", ["render", "dress"])
+def test_a_message_that_finds_a_bug_stops_no_other(world: Any, where: str, error: Exception) -> None:
+    w = world(4)
+    real = getattr(w.renderer, where)
+
+    def spoiled(row: Any, *rest: Any) -> Any:
+        if row.to.startswith("u1@"):
+            raise error
+        return real(row, *rest)
+
+    setattr(w.renderer, where, spoiled)
+    counts = w.deliver()
+    assert (counts.failed, sorted(w.provider.names)) == (1, ["u0", "u2", "u3"])
+    assert w.lines("suppressed") == [("u1", "suppressed", "render_error")]
+
+
+def test_a_busy_database_while_a_message_is_rendered_is_no_fault_of_the_message(world: Any) -> None:
+    w = world(1)
+
+    def busy(row: Any) -> Any:
+        raise StoreBusy("locked")
+
+    w.renderer.render = busy
+    with pytest.raises(StoreBusy):
+        w.deliver()
+    assert w.statuses() == {"u0": "queued"}
 
 
 def test_what_may_have_gone_goes_again_with_its_key(world: Any) -> None:
@@ -277,3 +311,44 @@ def test_nobody_gets_more_copies_than_the_class_allows_and_the_ledger_tells_no_l
                 assert copies == 0 or (idempotent and f"{name}@example.com" in unheard)
             case _:
                 raise AssertionError(status)
+
+
+# --- a message that nobody can check ----------------------------------------------------------------------------------
+
+
+class FaultyTimes(PlacedTimes):
+    """Rules that fail for one customer, as those of a table that is wrong would."""
+
+    def placed(self, customer: Customer, in_force: Any, own: Any, to: str | None = None) -> Placed:
+        if customer.id == "u1":
+            raise TypeError("no such calendar")
+        return super().placed(customer, in_force, own, to)
+
+
+class FaultyPlan(QuietPlan):
+    def times(self, klass: Any, channel: Any) -> PlacedTimes:
+        return FaultyTimes(self.rules, Places())
+
+
+@pytest.mark.parametrize("width", [1, 4])
+def test_a_message_that_cannot_be_checked_stays_and_stops_no_other(world: Any, width: int) -> None:
+    w = world(0, width=width)
+    rules = (PlacedQuiet("night", (QuietWindow(time(22), time(6)),)),)
+    loaded = w.store.index.project
+    w.store.deploy(Index(replace(loaded, quiet_plan=QuietPlan(rules, Places()))), START)
+    for name in ("u0", "u1", "u2"):
+        w.write(name)
+    w.store.deploy(Index(replace(loaded, quiet_plan=FaultyPlan(rules, Places()))), START)
+    now = START + timedelta(minutes=1)
+    assert w.deliver(now=now)[:5] == (2, 0, 0, 0, 1)
+    assert w.statuses() == {"u0": "sent", "u1": "queued", "u2": "sent"}
+    assert [(customer, reason) for customer, _, reason in w.lines("retried")] == [("u1", "check_failed")]
+    assert w.deliver(now=now)[:5] == (0, 0, 0, 0, 0), "not at once again"
+    for _ in range(6):
+        w.machine.seconds += 1_800
+        assert w.deliver(now=now)[:5] == (0, 0, 0, 0, 1)
+    assert len(w.lines("retried")) == 2, "the journal hears of it, and not each time"
+    w.store.deploy(Index(loaded), START)
+    w.machine.seconds += 3_600
+    assert w.deliver(now=now)[:5] == (1, 0, 0, 0, 0), "mended, it goes"
+    assert w.provider.names == ["u0", "u2", "u1"]

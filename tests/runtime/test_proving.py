@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from orchestrator.core.consent import Choice
+from orchestrator.core.consent import EVERY_TOPIC, Choice
 from orchestrator.core.customer import Customer
-from orchestrator.core.inbox import ConsentChanged, Identified
+from orchestrator.core.inbox import ConsentChanged, Identified, Receipt
 from orchestrator.core.ledger import Message
 from orchestrator.core.sends import Contact, CustomerSends
 from orchestrator.insights.proof import KINDS, Proof, Prover, Reached
 from orchestrator.insights.proof_page import proof_page
 from orchestrator.insights.proof_text import proof_data, proof_text
+from orchestrator.runtime.delivery import deliver_once
 from orchestrator.runtime.ingest import Incoming
 from orchestrator.runtime.proving import prove
+from orchestrator.runtime.rendering import LedgerRenderer
+from orchestrator.runtime.settlements import line_of_row
 from orchestrator.stores.memory import MemoryStore
+from orchestrator.stores.protocol import Settlement
 from tests.small_projects import project_of
+from tests.stores.driving import turns
 from tests.world import Engine, Happening, exactly
 
 SINCE, UNTIL = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
@@ -92,6 +100,79 @@ def test_the_books_of_the_engine_prove_clean(tmp_path: Path) -> None:
     assert sum(proof.sent.values()) == sum(proof.contacts.values())
 
 
+def hand_over(store: MemoryStore, at: datetime) -> int:
+    """Everything leaves, whatever the claim would say."""
+    claimed = store.claim_messages(at, 10)
+    for row in [one.row for one in claimed]:
+        line = line_of_row(row, at, "message", {"channel": row.channel})
+        store.settle_messages([Settlement(row.id, row.customer_id, "sent", [line], handed_over=True)], at)
+    return len(claimed)
+
+
+def test_an_engine_that_is_behind_proves_clean_and_one_that_does_not_ask_again_does_not(tmp_path: Path) -> None:
+    """Messages are decided; everything opts out; then they are handed over, with the claim's checks and without."""
+    loaded = project_of(tmp_path, {"j": JOURNEY}, project=RULES)
+    out_at, handed_at = START + timedelta(minutes=1), START + timedelta(minutes=31)
+    for careful in (True, False):
+        store = MemoryStore(keep_journal=True)
+        engine = Engine(store, loaded, START - timedelta(hours=2))
+        happenings = [person("ana"), go(START, "ana", 1)]
+        engine.arrive(happenings)
+        turns(store, START)  # decided, and not handed over
+        closing = [ConsentChanged("promotions", "sms", "out"), ConsentChanged("care", "email", "out")]
+        engine.arrive([Happening(out_at, "ana", body) for body in closing])
+        if careful:
+            renderer = LedgerRenderer(loaded.templates, loaded.project, "https://example.com", b"tests")
+            deliver_once(store, engine.channels, renderer, handed_at)
+        else:
+            assert hand_over(store, handed_at) == 3
+        turns(store, START + timedelta(hours=9))  # the turn that takes the opt-outs is late
+        proof = prove(store, SINCE, UNTIL)
+        assert proof.told_late == 0, "they were told at once"
+        if careful:
+            assert (proof.broken, proof.opt_outs, proof.latency_max) == (0, 2, 0)
+            assert sum(proof.contacts.values()) == 1
+        else:
+            assert proof.violations == only("after_opt_out", 2)
+            assert (proof.opt_outs, proof.latency_p50, proof.latency_max) == (2, 1800, 1800)
+        assert [(row.at, row.noted_at) for row in store.consent_log("ana") if row.state == "out"] == [
+            (out_at, out_at)
+        ] * 2
+
+
+# --- STOP, START, and nothing at all ----------------------------------------------------------------------------------
+
+
+def replied(text: str, at: datetime) -> Happening:
+    return Happening(at, "ana", Receipt("reply", "sms", None, text))
+
+
+def test_a_stop_that_was_taken_back_is_proved_all_the_same(tmp_path: Path) -> None:
+    """The suppression list has forgotten it; the ledger has not."""
+    store = MemoryStore(keep_journal=True)
+    engine = Engine(store, project_of(tmp_path, {"j": JOURNEY}, project=RULES), START - timedelta(hours=2))
+    stopped_at, started_at = START + timedelta(hours=1), START + timedelta(hours=5)
+    for happening in (
+        person("ana"),
+        go(START, "ana", 1),
+        replied("STOP", stopped_at),
+        go(START + timedelta(hours=3), "ana", 2),  # nobody looks at the list here
+        replied("Start", started_at),
+        go(START + timedelta(hours=26), "ana", 3),
+    ):
+        engine.arrive([happening])
+        turns(store, happening.at)
+        hand_over(store, happening.at)
+    rows = [row for row in store.consent_log("ana") if row.topic == EVERY_TOPIC]
+    assert [(row.channel, row.state, row.source, row.at) for row in rows] == [
+        ("sms", "out", "sms", stopped_at), ("sms", "in", "sms", started_at),
+    ]  # fmt: skip
+    proof = prove(store, SINCE, UNTIL)
+    assert proof.violations == only("after_opt_out")
+    assert [found.handed_at for found in proof.shown] == [START + timedelta(hours=3)]
+    assert (proof.opt_outs, proof.latency_max) == (1, 7200)
+
+
 def test_another_month_is_another_proof(tmp_path: Path) -> None:
     proof = prove(lived(tmp_path), UNTIL, UNTIL + timedelta(days=30))
     assert (proof.people, proof.contacts, proof.opt_outs, proof.broken) == (0, {}, 0, 0)
@@ -126,6 +207,7 @@ def choice(state: str, at: datetime, noted_at: datetime | None = None, **more: A
 
 
 OPTED_IN = choice("in", SINCE)
+PROMOTIONS = ("promotions", "sms")
 
 
 @pytest.fixture(scope="module")
@@ -237,19 +319,46 @@ def test_an_opt_out_that_was_told_late_counts_from_then(project: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "choices",
+    ("today", "choices"),
     [
-        (),
-        (choice("pending", SINCE),),
-        (choice("in", NOON + timedelta(hours=1)),),
-        (choice("in", SINCE, expires_at=NOON - timedelta(minutes=1)),),
-        (choice("in", SINCE, refused="opted_out"),),
+        ({}, ()),
+        ({PROMOTIONS: "pending"}, (choice("pending", SINCE),)),
+        ({PROMOTIONS: "in"}, (choice("in", NOON + timedelta(hours=1)),)),
+        ({PROMOTIONS: "in"}, (choice("in", UNTIL + timedelta(days=3)),)),  # the next month's opt-in
+        ({PROMOTIONS: "in"}, (choice("in", SINCE, expires_at=NOON - timedelta(minutes=1)),)),
+        ({PROMOTIONS: "in"}, (choice("pending", SINCE), choice("in", NOON + timedelta(hours=1), source="confirm"))),
     ],
 )
-def test_without_consent(project: Any, choices: tuple[Choice, ...]) -> None:
-    assert proved(project, CustomerSends(customer(), (contact(NOON),), (), choices)).violations == only(
-        "without_consent"
+def test_without_consent(project: Any, today: Mapping[Any, str], choices: tuple[Choice, ...]) -> None:
+    """The profile is what these choices have made of it by today, which proves nothing about then."""
+    sends = CustomerSends(customer(consents=dict(today)), (contact(NOON),), (), choices)
+    assert proved(project, sends).violations == only("without_consent")
+
+
+_CHANGES = st.lists(
+    st.tuples(st.integers(0, 30 * 24), st.sampled_from(["in", "out"]), st.integers(0, 30), st.booleans()), max_size=6
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(_CHANGES, st.integers(0, 30 * 24 * 60))
+def test_consent_is_what_was_last_chosen_before(project: Any, changes: list[Any], minute: int) -> None:
+    """Against a plain reading of the ledger: who had opted in when a message left, and who had opted out."""
+    changes = sorted(changes, key=lambda change: change[0])
+    choices = tuple(
+        choice(state, SINCE + timedelta(hours=hour), expires_at=SINCE + timedelta(hours=hour + days) if ends else None)
+        for hour, state, days, ends in changes
     )
+    at = SINCE + timedelta(minutes=minute, seconds=30)
+    known = [one for one in choices if one.at < at]
+    opted_out = bool(known) and known[-1].state == "out"
+    ins = list(takewhile(lambda one: one.state == "in", reversed(known)))
+    # What has an end cuts nothing short.
+    consented = any(one.expires_at is None or at < one.expires_at for one in ins)
+    today = {PROMOTIONS: choices[-1].state} if choices else {}
+    found = proved(project, CustomerSends(customer(consents=today), (contact(at),), (), choices)).violations
+    assert found["after_opt_out"] == opted_out
+    assert found["without_consent"] == (not opted_out and not consented)
 
 
 def test_consent_older_than_the_ledger_and_consent_with_an_end(project: Any) -> None:
@@ -276,6 +385,49 @@ def test_the_suppression_list(project: Any, cause: str, klass: str, number: int)
     assert proved(project, sends, causes=causes).violations == only("suppressed", number)
     since_then = {("sms", "+351912345678"): [(cause, NOON + timedelta(hours=1))]}
     assert proved(project, sends, causes=since_then).broken == 0
+
+
+def told_all(state: str, at: datetime, noted_at: datetime | None = None, **more: Any) -> Choice:
+    return choice(state, at, noted_at, **{"source": "sms", **more})._replace(topic=EVERY_TOPIC)
+
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("klass", "choices", "number"),
+    [
+        ("transactional", (told_all("out", NOON - MINUTE),), 1),
+        ("service", (told_all("out", NOON - MINUTE),), 1),
+        ("transactional", (told_all("out", NOON - MINUTE, source="page"),), 0),
+        ("service", (told_all("out", NOON - MINUTE, source="page"),), 1),
+        ("service", (told_all("out", NOON - 3 * MINUTE), told_all("in", NOON - MINUTE)), 0),
+        # The START was said later, and told first.
+        ("service", (told_all("in", NOON - 2 * MINUTE), told_all("out", NOON - 3 * MINUTE, NOON - MINUTE)), 0),
+        # It was told after the message had left.
+        ("service", (told_all("out", NOON - MINUTE, NOON + MINUTE),), 0),
+        # What was chosen on a page since; what somebody else says that was chosen.
+        ("promotional", (told_all("out", NOON - 3 * MINUTE), choice("in", NOON - MINUTE)), 0),
+        ("promotional", (told_all("out", NOON - 3 * MINUTE), choice("in", NOON - MINUTE, source="api")), 1),
+    ],
+)
+def test_nothing_at_all_on_a_channel(project: Any, klass: str, choices: tuple[Choice, ...], number: int) -> None:
+    sends = CustomerSends(customer(), (contact(NOON, klass=klass),), (), (OPTED_IN, *choices))
+    assert proved(project, sends).violations == only("after_opt_out", number)
+    other = CustomerSends(
+        customer(), (contact(NOON, klass="service", channel="email", to="u@example.com"),), (), choices
+    )
+    assert proved(project, other).violations["after_opt_out"] == 0, "another channel is another choice"
+
+
+def test_one_click_is_one_opt_out_however_many_topics_it_ends(project: Any) -> None:
+    topics = ("promotions", "care", "news", EVERY_TOPIC)
+    outs = tuple(choice("out", NOON)._replace(topic=topic) for topic in topics)
+    sms = choice("out", NOON)._replace(channel="email")
+    again = choice("out", NOON + timedelta(days=1))
+    last = contact(NOON - timedelta(seconds=2), NOON + timedelta(seconds=1), klass="service", topic="care")
+    proof = proved(project, CustomerSends(customer(), (last,), (), (OPTED_IN, *outs, sms, again)))
+    assert (proof.opt_outs, proof.latency_max, proof.broken) == (3, 1, 0)
 
 
 # --- how it is told ---------------------------------------------------------------------------------------------------

@@ -7,13 +7,18 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from orchestrator.core.inbox import ConsentChanged
 from orchestrator.errors import UsageError
-from orchestrator.runtime.rights import RightsFile, replay_rights
+from orchestrator.runtime.rights import RightsFile, line_of, replay_rights, rights_since
 from orchestrator.stores.memory import MemoryStore
 from orchestrator.stores.protocol import Store
 from tests.stores.driving import START, arrive, create, index_of, later, turns
+
+STEP = timedelta(days=40)
+"""Longer than an erased id is kept out."""
 
 
 @pytest.fixture
@@ -111,6 +116,77 @@ def test_whoever_was_erased_is_erased_again(store: Store, tmp_path: Path) -> Non
     assert backup.suppressions()["email", "ana@example.com"] == {"suppressed"}
     again = replay_rights(backup, lines, "file", later(60), None)
     assert (again.erased, again.again) == (1, 0)
+
+
+_DONE = st.lists(st.tuples(st.sampled_from(["come", "out", "erase"]), st.sampled_from(["a", "b", "c"])), max_size=9)
+
+
+def _live_through(done: list[tuple[str, str]]) -> MemoryStore:
+    """A store in which these things happened, one after the other, each when an erased id is free again."""
+    store = MemoryStore()
+    store.deploy(index_of(), START)
+    for number, (what, customer) in enumerate(done):
+        at = START + number * STEP
+        if what == "erase":
+            store.erase(customer, at, at, "operator")
+        else:
+            create(store, customer, at=at)
+            if what == "out":
+                arrive(store, customer, ConsentChanged("promotions", "email", "out"), at)
+                turns(store, at)
+    return store
+
+
+@settings(max_examples=100, deadline=None)
+@given(_DONE, st.data())
+def test_replaying_erases_those_of_the_backup_and_nobody_who_came_back(
+    done: list[tuple[str, str]], data: st.DataObject
+) -> None:
+    lines = [line_of(right) + "\n" for right in rights_since(_live_through(done), None)]
+    kept = data.draw(st.integers(0, len(done)))
+    backup = _live_through(done[:kept])
+    at = START + len(done) * STEP
+    expected = set()
+    for customer in "abc":
+        erased = [n for n, (what, who) in enumerate(done) if (what, who) == ("erase", customer)]
+        since = [what for n, (what, who) in enumerate(done) if who == customer and n > max(erased, default=-1)]
+        if backup.card(customer) is not None:
+            if all(n < kept for n in erased):
+                expected.add(customer)
+        elif "out" in since:
+            expected.add(customer)
+    again = sum(backup.card(customer) is not None and customer not in expected for customer in "abc")
+    assert replay_rights(backup, lines, "file", at, None).again == again
+    assert set(backup._records) == expected
+    turns(backup, at)
+    assert replay_rights(backup, lines, "file", at, None).again == 0
+    assert set(backup._records) == expected
+
+
+def test_choices_before_an_erasure_close_nothing_for_whoever_came_back(store: Store) -> None:
+    create(store, "u1")
+    out(store, "u1", 1)
+    before = [line_of(right) + "\n" for right in rights_since(store, None)]
+    store.erase("u1", later(5), later(5), "operator")
+    lines = [*before, *(line_of(right) + "\n" for right in rights_since(store, None))]
+    create(store, "u1", at=START + STEP)
+    assert replay_rights(store, lines, "file", START + STEP, None).again == 0
+    card = store.card("u1")
+    assert card is not None and card.customer is not None
+    assert card.customer.consents["promotions", "email"] == "in"
+
+
+def test_an_address_that_was_hashed_since_is_not_spelt_out_again(store: Store) -> None:
+    create(store, "u1", email="ana@example.com")
+    store.suppress([("email", "ana@example.com", "complained")], START)
+    before = [line_of(right) + "\n" for right in rights_since(store, None)]
+    store.erase("u1", later(5), later(5), "operator")
+    lines = [*before, *(line_of(right) + "\n" for right in rights_since(store, None))]
+    fresh = MemoryStore()
+    fresh.deploy(index_of(), START)
+    replay_rights(fresh, lines, "file", later(9), None)
+    assert fresh.suppressions()["email", "ana@example.com"] == {"complained", "suppressed"}
+    assert not any("ana" in entry.address for entry in fresh.suppressed(("", "", ""), 10))
 
 
 def test_a_line_may_name_whom_another_tool_erased(store: Store) -> None:

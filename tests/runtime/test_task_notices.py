@@ -12,6 +12,7 @@ from orchestrator.core.index import Index
 from orchestrator.runtime.task_notices import MOST_TRIES, NOTICE_EVERY, TaskNotices, customer_pages
 from orchestrator.runtime.turns import turn_once
 from orchestrator.stores.memory import MemoryStore
+from orchestrator.stores.protocol import StoreBusy
 from tests.small_projects import project_of
 from tests.stores.driving import START, arrive, create, event
 
@@ -99,6 +100,25 @@ def test_a_chat_that_is_away_holds_up_nothing_and_is_tried_again_under_the_same_
     desk.chat.refuses = None
     assert desk.tell(START + timedelta(seconds=60)) == 1
     assert desk.chat.told[0] == desk.chat.told[1]
+
+
+def test_while_the_database_is_away_nothing_is_forgotten(desk: Desk) -> None:
+    customers = [f"u{n}" for n in range(12)]
+    desk.come(*customers)
+    desk.tell()
+    desk.turn(START + timedelta(hours=2))
+    look_up = desk.store.open_task
+
+    def away(*_: Any) -> Any:
+        raise StoreBusy("locked")
+
+    desk.store.open_task = away  # type: ignore[method-assign]
+    with pytest.raises(StoreBusy):
+        desk.tell(START + timedelta(hours=2))
+    desk.store.open_task = look_up  # type: ignore[method-assign]
+    assert desk.tell(START + timedelta(hours=3)) == 1
+    text = desk.chat.told[-1][1]
+    assert text.count("overdue: Call Ana B.") == 10 and text.endswith("... and 2 more")
 
 
 def test_it_is_given_up_in_the_end(desk: Desk) -> None:

@@ -26,6 +26,7 @@ import pytest
 
 from orchestrator.stores.protocol import Store
 from tests.stores.contract_addressees import AddresseeContract
+from tests.stores.contract_canary import CanaryContract
 from tests.stores.contract_channels import ChannelContract
 from tests.stores.contract_consents import ConsentContract, ErasingContract
 from tests.stores.contract_dead_letters import DeadLetterContract
@@ -46,26 +47,8 @@ MakeStore = Callable[..., Store]
 """Called with a salt (default "0") and forced draws (default none)."""
 
 
-class StoreContract(
-    IngestContract,
-    TurnContract,
-    PoolContract,
-    DeliveryContract,
-    LeaseContract,
-    ChannelContract,
-    DeadLetterContract,
-    OperationContract,
-    DeploymentContract,
-    ReadingContract,
-    FiguresContract,
-    RightsContract,
-    SendsContract,
-    ConsentContract,
-    ErasingContract,
-    AddresseeContract,
-    SuppressionContract,
-):
-    """Everything that a store signs. See the module's docstring."""
+class Plugged:
+    """The stores that the contracts ask for."""
 
     @pytest.fixture
     def make_store(self) -> MakeStore:
@@ -83,6 +66,34 @@ class StoreContract(
         store = make_store()
         store.deploy(index_of(), START)
         return store
+
+
+class ContractOfTurns(Plugged, IngestContract, TurnContract, PoolContract):
+    """The part about what a turn takes, and what it takes from pools."""
+
+
+class StoreContract(
+    Plugged,
+    IngestContract,
+    TurnContract,
+    PoolContract,
+    DeliveryContract,
+    LeaseContract,
+    ChannelContract,
+    DeadLetterContract,
+    OperationContract,
+    DeploymentContract,
+    ReadingContract,
+    FiguresContract,
+    RightsContract,
+    SendsContract,
+    ConsentContract,
+    ErasingContract,
+    AddresseeContract,
+    SuppressionContract,
+    CanaryContract,
+):
+    """Everything that a store signs. See the module's docstring."""
 
     def test_salt_and_forced_draws_reach_the_view(self, make_store: MakeStore) -> None:
         forced: Mapping[str, str | bool] = {"holdout": True}

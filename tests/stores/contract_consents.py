@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from orchestrator.core.inbox import ConsentChanged, Identified
 from orchestrator.core.suppression import hashed_entry
+from orchestrator.runtime.bounces import note_soft_bounce
 from orchestrator.stores.erasing import digest_of, hash_of
+from orchestrator.stores.naming import mentions, names
 from orchestrator.stores.protocol import Arrival, RefusedItem, Settlement, Store
+from orchestrator.stores.schema import METADATA
 from tests.stores.driving import START, WAITS_AN_HOUR, WRITES, arrive, create, event, index_of, later, turns
 
 EVERYTHING = {
@@ -64,6 +68,27 @@ class ConsentContract:
         assert _customer(store).consent_dates == {("promotions", "email"): later(3)}
         turns(store, later(4))
         assert _customer(store).consent_dates == {("promotions", "email"): later(3)}
+
+    def test_an_end_leaves_a_row_and_is_told_once(self, store: Store) -> None:
+        hears = {"enter": {"event": "consent_changed", "where": "event.state == 'expired'"}, "steps": [{"wait": "1h"}]}
+        store.deploy(index_of({"hears": hears}), START)
+        choose(store, "in", 1, source="implied", expires_at=later(days=10))
+        assert store.next_due_at() == later(days=10)
+        turns(store, later(days=10))
+        assert _customer(store).consents == {("promotions", "email"): "expired"}
+        assert _customer(store).consent_dates == {("promotions", "email"): later(days=10)}
+        *_, row = store.consent_log("u1")
+        assert (row.state, row.at, row.noted_at) == ("expired", later(days=10), later(days=10))
+        assert store.overview().enrollments == {("hears", "running"): 1}
+        turns(store, later(days=11))
+        assert len(store.consent_log("u1")) == 2
+
+    def test_a_choice_that_is_out_before_its_end_stays_so(self, store: Store) -> None:
+        choose(store, "in", 1, expires_at=later(days=10))
+        choose(store, "out", 2)
+        assert store.next_due_at() is None
+        turns(store, later(days=10))
+        assert _customer(store).consents == {("promotions", "email"): "out"}
 
     def test_traits_open_nothing_that_is_out(self, store: Store) -> None:
         choose(store, "out", 1)
@@ -164,10 +189,11 @@ class ErasingContract:
         store.erase("u1", later(10), later(10), "operator")
         list_ = store.suppressions()
         assert list_["email", "u1@example.com"] == {"complained", "suppressed"}
-        assert list_["sms", "+351912345678"] == {"suppressed"}
+        assert list_["sms", "+351912345678"] == list_["whatsapp", "+351912345678"] == {"suppressed"}
         kept = {(entry.channel, entry.address) for entry in store.suppressed(("", "", ""), 10)}
         assert kept == {
             hashed_entry(store.salt, "email", "u1@example.com"), hashed_entry(store.salt, "sms", "+351912345678"),
+            hashed_entry(store.salt, "whatsapp", "+351912345678"),
         }  # fmt: skip
 
     def test_certificates_are_a_chain(self, store: Store) -> None:
@@ -183,17 +209,85 @@ class ErasingContract:
             assert digest_of(told) == told["digest"]
             assert digest_of({**told, "erased_by": "nobody"}) != told["digest"]
 
+    def test_no_row_of_any_table_names_the_person(self, store: Store) -> None:
+        """Whatever was written down of them, by whomever, in whatever notation."""
+        _live(store)
+        _leave_traces(store)
+        store.erase("u1", later(10), later(10), "operator")
+        for table, row in _everything_in(store):
+            assert not mentions("u1", NAMED)(row.replace(OTHERS, "")), (table, row)
+        kept = {item.content for item in store.refused(50)}
+        assert {'{"userId":"mary-u11"}', OTHERS} <= kept, "and nobody else's went along"
+
     def test_the_rights_tell_of_it_and_a_backup_forgets_again(self, store: Store) -> None:
         _live(store)
         store.erase("u1", later(10), later(10), "operator")
         told = [right for right in store.rights(None, 0, 100) if right.kind == "erased"]
         assert [right.customer for right in told] == [f"erased:{hash_of(store.salt, 'u1')}"]
         unknown, known = hash_of(store.salt, "u9"), hash_of(store.salt, "u2")
-        assert store.erased([unknown, known], later(20), later(20)) == {known: "u2"}
+        theirs = {unknown: later(20), known: later(20)}
+        assert store.erased(theirs, later(20), later(20)) == {known: "u2"}
         assert store.ingest([Arrival("u9", later(21), event(order="x"))]).dropped == 1
+
+    def test_who_came_after_an_erasure_need_not_be_erased_again(self, store: Store) -> None:
+        create(store, "u1", "u2", at=later(5))
+        hashes = {id: hash_of(store.salt, id) for id in ("u1", "u2", "u3")}
+        store.erase("u1", later(10), later(10), "operator")
+        back = later(10) + store.index.project.settings.dedupe * 2
+        create(store, "u1", at=back)
+
+        def again(**at: datetime) -> set[str]:
+            return set(store.erased({hashes[id]: when for id, when in at.items()}, back, back).values())
+
+        assert again(u1=later(10), u2=later(4), u3=later(4)) == set(), "an erasure that stands, and one of before"
+        assert again(u2=later(6)) == {"u2"} and again(u1=back) == {"u1"}
+        assert store.ingest([Arrival("u3", back, event(order="x"))]).accepted == 1, "it is long ago"
+        told = {right.customer: right.at for right in store.rights(None, 0, 100) if right.kind == "erased"}
+        assert told[f"erased:{hashes['u3']}"] == later(4)
+        assert back not in told.values()
 
     def test_whoever_is_not_there_cannot_be_erased(self, store: Store) -> None:
         assert store.erase("nobody", later(10), later(10), "operator") is None
+
+
+NAMED = names(["u1"], "u1@example.com", "+351912345678", None)
+OTHERS = '{"userId":"u7","properties":{"model":"u1","lines":["u1"]}}'
+
+
+def _leave_traces(store: Store) -> None:
+    """Rows that belong to nobody, and tell of u1."""
+    told = [
+        '{"user_id": "u1"}',
+        "to=u1%40example.com",
+        '{"phone": "00351 912 345 678"}',
+        '{"email": "U1+x@example.com"}',
+    ]
+    store.keep_refused([RefusedItem(later(4), "hooks/x", "unreadable", content) for content in (*told, OTHERS)])
+    for detail in ("u1", "email u1@example.com: complained", "whatsapp +351912345678: opted_out", "nobody"):
+        store.audit(later(4), "operator", "suppress", detail)
+    note_soft_bounce(store, "email", "u1@example.com", later(4))
+    store.suppress([("whatsapp", "+351912345678", "opted_out"), ("email", "u1@example.com", "complained")], later(4))
+    store.keep_reply("https://example.com/customers/u1", 200, {"name": "Mary"}, later(days=1))
+    if (database := getattr(store, "db", None)) is not None:
+        with database.write() as c:
+            suspects = '[[0], ["u1", "u2"]]' if hasattr(c, "pgconn") else '["u1", "u2"]'
+            c.execute(f"INSERT INTO attempts (begun_at, customers, tries) VALUES (0, '{suspects}', 0)")
+            c.execute("INSERT INTO fanout (name, at, body, cursor, reached, done) VALUES ('f', 0, '{}', 'u1', 1, 1)")
+
+
+def _everything_in(store: Store) -> Iterator[tuple[str, str]]:
+    """Every row of every table as text, where the store has tables; sealed texts opened as far as they are found."""
+    database = getattr(store, "db", None)
+    if database is None:
+        parts = {name: getattr(store, name) for name in ("_audit", "_soft", "_suppressions", "_rights", "_refused")}
+        yield from (
+            (name, repr(one)) for name, part in parts.items() for one in (part.items() if name == "_soft" else part)
+        )
+        return
+    with database.read() as c:
+        for table in METADATA.sorted_tables:
+            for row in c.execute(f'SELECT * FROM "{table.name}"').fetchall():
+                yield table.name, " ".join(f"{key.name}={value}" for key, value in zip(table.columns, row, strict=True))
 
 
 def _customer(store: Store):  # type: ignore[no-untyped-def]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from orchestrator.core.inbox import ConsentChanged, Event, Identified, Occurred
@@ -56,6 +58,20 @@ class IngestContract:
         arrive(store, "u1", event(id="m", n=1), START, "m")
         counts = store.ingest([Arrival("u1", later(1), event(id="m", at=later(1), n=1), "m")])
         assert (counts.duplicates, counts.conflicts) == (1, ())
+
+    def test_ids_are_known_as_long_as_they_are_not_taken_again(self, store: Store) -> None:
+        window = store.index.project.settings.dedupe
+        assert store.known_ids([], START) == frozenset()
+        store.keep_ids([], START)
+        store.keep_ids(["kept", "kept"], START)
+        store.keep_ids(["kept"], later(1))
+        arrive(store, "u1", event(id="m"), START, "m")
+        asked = ["m", "kept", "other", 'q"\\{}']
+        assert store.known_ids(asked, START) == {"m", "kept"}
+        assert store.known_ids(asked, START + window) == {"m", "kept"}
+        assert "m" not in store.known_ids(asked, START + window + timedelta(minutes=5))
+        assert store.ingest([Arrival("u2", later(2), event(id="kept"), "kept")]).duplicates == 1
+        assert store.card("u2") is None
 
     def test_a_message_id_may_come_again_after_the_window(self, store: Store) -> None:
         arrive(store, "u1", event(id="m"), START, "m")

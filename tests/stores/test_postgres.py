@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from orchestrator.stores.postgres.store import PostgresStore, open_store
+from tests.in_full import IN_FULL
 from tests.servers.postgres import clean_database
-from tests.stores.conformance import MakeStore, StoreContract
+from tests.stores.conformance import ContractOfTurns, MakeStore, StoreContract
 
 
 @pytest.fixture
@@ -34,7 +35,9 @@ class TestPostgresStore(StoreContract):
         return make_store
 
 
-class TestPostgresStoreOfASimulation(StoreContract):
+class TestPostgresStoreOfASimulation(StoreContract if IN_FULL else ContractOfTurns):
+    """Only turns are taken in another way than by processes that share the work."""
+
     @pytest.fixture
     def make_store(self, make_store: MakeStore) -> MakeStore:
         return lambda *args, **options: make_store(*args, **{"durable": False, **options})

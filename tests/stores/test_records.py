@@ -28,8 +28,11 @@ from orchestrator.stores.records import (
     message_row,
     state_of,
 )
+from orchestrator.stores.sealed_rows import HIDDEN
+from orchestrator.stores.sealing import PLAIN
 from tests.core.test_state import bodies, data, instants, maybe_at, maybe_name, names, same
 
+NONE = frozenset[str]()
 pairs = st.tuples(names, names)
 timers = st.dictionaries(pairs, st.builds(Timer, instants, data), max_size=2)
 
@@ -37,7 +40,7 @@ timers = st.dictionaries(pairs, st.builds(Timer, instants, data), max_size=2)
 @st.composite
 def customers(draw: st.DrawFn) -> Customer:
     customer = Customer(draw(names), draw(instants))
-    customer.attributes = draw(data)
+    customer.attributes = {name: value for name, value in draw(data).items() if name != HIDDEN}
     for name in ("email", "phone", "timezone", "locale", "country", "currency", "stage"):
         setattr(customer, name, draw(st.none() | names))
     customer.tags = tuple(draw(st.lists(names, max_size=3)))
@@ -74,8 +77,9 @@ def enrollments(draw: st.DrawFn) -> Enrollment:
 def row_of(e: Enrollment) -> Enrollment:
     """As a row of the table gives it back."""
     return enrollment_of(
+        PLAIN,
         e.customer_id, e.id, e.journey, e.version, e.key, e.status, e.reason, int(e.ended_by_rule), e.step,
-        micros(e.entered_at), enrollment_state(e),
+        micros(e.entered_at), enrollment_state(e, PLAIN),
     )  # fmt: skip
 
 
@@ -83,7 +87,7 @@ def row_of(e: Enrollment) -> Enrollment:
 def test_customers_come_back_the_same(customer: Customer) -> None:
     rows = "[" + ",".join(f'["{n}","c","in"]' for n in range(len(customer.consents))) + "]"
     customer.consents = {(str(n), "c"): "in" for n in range(len(customer.consents))}
-    found = customer_of(customer.id, micros(customer.created_at), state_of(customer), rows)
+    found = customer_of(PLAIN, customer.id, micros(customer.created_at), state_of(customer, PLAIN, NONE), rows)
     assert same(found, customer)
 
 
@@ -117,6 +121,7 @@ messages = st.builds(
 @given(messages)
 def test_messages_come_back_the_same(m: Message) -> None:
     found = message_of(
+        PLAIN,
         m.id, m.enrollment_id, m.journey, m.step, m.channel, m.topic, m.klass, m.template, m.to, micros(m.at), m.seq,
         message_row(m),
     )  # fmt: skip
@@ -139,27 +144,27 @@ def cut(text: str) -> Iterator[str]:
 
 def test_a_customer_of_an_older_version_has_defaults_for_what_it_did_not_know() -> None:
     CUSTOMER.stage = None
-    for text in cut(state_of(CUSTOMER)):
-        assert same(customer_of("u1", micros(AT), text, None), CUSTOMER)
+    for text in cut(state_of(CUSTOMER, PLAIN, NONE)):
+        assert same(customer_of(PLAIN, "u1", micros(AT), text, None), CUSTOMER)
 
 
 def test_an_enrollment_of_an_older_version_has_defaults_for_what_it_did_not_know() -> None:
     row = ("u1", "e", "j", "v", "k", "running", None, 0, None, micros(AT))
-    first, *older = reversed([*cut(enrollment_state(ENROLLMENT))])
-    assert same(enrollment_of(*row, first), ENROLLMENT)
+    first, *older = reversed([*cut(enrollment_state(ENROLLMENT, PLAIN))])
+    assert same(enrollment_of(PLAIN, *row, first), ENROLLMENT)
     for text in older[:-2]:  # without a trigger and an entry it is none
-        assert same(enrollment_of(*row, text), ENROLLMENT)
+        assert same(enrollment_of(PLAIN, *row, text), ENROLLMENT)
     ended = ENROLLMENT.copy()
     ended.held_out, ended.look_at = True, AT
-    *known, rare = loads(enrollment_state(ended))
+    *known, rare = loads(enrollment_state(ended, PLAIN))
     ended.look_at = None
-    assert same(enrollment_of(*row, dumps([*known, rare[:1]])), ended)
+    assert same(enrollment_of(PLAIN, *row, dumps([*known, rare[:1]])), ended)
 
 
 def test_a_message_of_an_older_version_has_defaults_for_what_it_did_not_know() -> None:
     row = ("m", "e", "j", "s", "email", "t", "service", "x", "to", micros(AT), 7)
     for text in [*cut(message_row(SENT))][7:]:
-        assert same(message_of(*row, text), SENT)
+        assert same(message_of(PLAIN, *row, text), SENT)
 
 
 def test_entries_of_an_older_version_are_read() -> None:
@@ -167,19 +172,19 @@ def test_entries_of_an_older_version_are_read() -> None:
 
 
 def test_what_a_newer_version_wrote_besides_is_left_out() -> None:
-    newer = dumps([*loads(state_of(CUSTOMER)), "more"])
-    assert same(customer_of("u1", micros(AT), newer, None), CUSTOMER)
+    newer = dumps([*loads(state_of(CUSTOMER, PLAIN, NONE)), "more"])
+    assert same(customer_of(PLAIN, "u1", micros(AT), newer, None), CUSTOMER)
 
 
 def test_defaults_are_not_shared_between_records() -> None:
-    one, other = customer_of("a", 0, "[]", None), customer_of("b", 0, "[]", None)
+    one, other = customer_of(PLAIN, "a", 0, "[]", None), customer_of(PLAIN, "b", 0, "[]", None)
     one.attributes["plan"] = "x"
     assert other.attributes == {}
 
 
 def test_choices_are_not_shared_between_customers() -> None:
     text = '[["t","email","in"]]'
-    one, other = (customer_of(id, 0, state_of(CUSTOMER), text) for id in "ab")
+    one, other = (customer_of(PLAIN, id, 0, state_of(CUSTOMER, PLAIN, NONE), text) for id in "ab")
     one.consents["t", "email"] = "out"
     assert other.consents == {("t", "email"): "in"}
 
@@ -189,7 +194,7 @@ def test_choices_are_not_shared_between_customers() -> None:
 
 @given(bodies)
 def test_bodies_come_back_the_same(body: Body) -> None:
-    assert same(body_of(body_text(body)), body)
+    assert same(body_of(PLAIN, 0, body_text(body)), body)
 
 
 @given(names, instants, bodies)

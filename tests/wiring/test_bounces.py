@@ -11,6 +11,7 @@ import pytest
 
 from orchestrator.channels.bounces.mailbox import MailboxFailed
 from orchestrator.core.inbox import Event, Identified, Occurred
+from orchestrator.core.verp import marked_id, verp_mark
 from orchestrator.runtime.bounces import BounceCounts
 from orchestrator.settings import read_settings
 from orchestrator.stores.protocol import Arrival
@@ -26,6 +27,7 @@ NEWS = {
     "steps": [{"email": "hello"}],
 }
 TO = "ana@example.com"
+SECRET = b"s" * 32
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
     upgrade_database(database)
     settings = read_settings(smtp_url="null:", bounce_url="maildir:mails?every=1")
     found = start_engine(
-        open_database(database), loaded, settings, root, secret=b"s" * 32, base_url="http://localhost:8000"
+        open_database(database), loaded, settings, root, secret=SECRET, base_url="http://localhost:8000"
     )
     yield found
     found.close()
@@ -62,7 +64,7 @@ def go(running: Running, order: str) -> str | None:
 def test_a_bounce_in_the_folder_stops_the_next_message(running: Running, tmp_path: Path) -> None:
     id = go(running, "1")
     assert id is not None
-    (tmp_path / "project" / "mails" / "new" / "1").write_bytes(dsn(to=TO, id=id))
+    (tmp_path / "project" / "mails" / "new" / "1").write_bytes(dsn(to=TO, id=marked_id(id, verp_mark(SECRET, id))))
     assert running.bounces.once() == BounceCounts(mails=1, hard=1)
     assert running.bounces.once() == BounceCounts(), "one look in a second, whoever looks"
     assert go(running, "2") is None
@@ -75,7 +77,7 @@ def test_the_thread_reads_by_itself_and_ends(running: Running, tmp_path: Path) -
     assert id is not None
     running.bounces.start()
     try:
-        (tmp_path / "project" / "mails" / "new" / "1").write_bytes(dsn(to=TO, id=id))
+        (tmp_path / "project" / "mails" / "new" / "1").write_bytes(dsn(to=TO, id=marked_id(id, verp_mark(SECRET, id))))
         until = time.monotonic() + 20
         while ("email", TO) not in running.store.suppressions() and time.monotonic() < until:
             time.sleep(0.05)

@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from pytest_httpserver import HTTPServer
 
 from orchestrator.channels.checking import Finding
+from orchestrator.channels.configured import FAMILIES, channel_of
+from orchestrator.channels.providers.adapter import ProviderChannel
 from orchestrator.settings import read_settings
 from orchestrator.wiring.channel_checks import check_channels
 from tests.channels.mail_server import HOST, mail_server
@@ -76,6 +79,92 @@ def test_a_provider_is_asked_without_sending(tmp_path: Path, httpserver: HTTPSer
     assert "KEY" not in str(found)
 
 
+LOOKS = [  # channel, URL, what is asked, an answer of somebody who knows us, one of somebody who does not
+    ("email", "ses://ID:SECRET@eu-west-1?", "GET", "/v2/email/account", {"SendingEnabled": True},
+     (403, {"__type": "UnrecognizedClientException", "message": "no such key"})),
+    ("email", "sendgrid://:KEY@?region=eu&", "GET", "/v3/scopes", {"scopes": ["mail.send"]}, (401, {})),
+    ("email", "mailgun://:KEY@mg.example.com?region=eu&", "GET", "/v3/domains/mg.example.com",
+     {"domain": {"state": "active"}}, (401, {})),
+    ("email", "postmark://:TOKEN@?", "GET", "/server", {"Name": "x"}, (401, {"ErrorCode": 10, "Message": "no"})),
+    ("email", "resend://:KEY@?", "GET", "/domains", {"data": []}, (400, {"name": "validation_error"})),
+    ("email", "brevo://:KEY@?", "GET", "/v3/account", {"email": "x"}, (401, {"code": "unauthorized"})),
+    ("email", "directmail://ID:SECRET@cn-hangzhou?", "POST", "/", {"RequestId": "x", "QuotaLevel": 1},
+     (404, {"Code": "InvalidAccessKeyId.NotFound", "Message": "no such key"})),
+    ("sms", "twilio://SK1:S@AC1?from=%2B15550100&", "GET", "/2010-04-01/Accounts/AC1/Messages.json", {"messages": []},
+     (401, {"code": 20003, "message": "Authenticate"})),
+    ("sms", "vonage://KEY:SECRET@?", "GET", "/account/get-balance", {"value": 1.0}, (401, {"error-code": "401"})),
+    ("sms", "aliyunsms://ID:SECRET@?", "POST", "/", {"Code": "OK", "SmsSignList": []},
+     (400, {"Code": "SignatureDoesNotMatch", "Message": "no"})),
+    ("sms", "tencentsms://ID:SECRET@1400006666?", "POST", "/", {"Response": {"DescribeSignListStatusSet": []}},
+     (200, {"Response": {"Error": {"Code": "AuthFailure.SecretIdNotFound", "Message": "no"}}})),
+    ("whatsapp", "whatsapp://:TOKEN@123456123?", "GET", "/v23.0/123456123", {"id": "123456123"},
+     (400, {"error": {"code": 190, "message": "token"}})),
+    ("wechat", "wechat://wx1:SECRET@?", "POST", "/cgi-bin/stable_token", {"access_token": "x", "expires_in": 7200},
+     (200, {"errcode": 40125, "errmsg": "invalid appsecret"})),
+    ("wechat", "wecom://ww1:SECRET@?agent=1&", "GET", "/cgi-bin/gettoken", {"errcode": 0, "access_token": "x"},
+     (200, {"errcode": 40001, "errmsg": "invalid credential"})),
+]  # fmt: skip
+"""Every provider with an API, but push (see its own tests) and gateways of the house, which promise nothing."""
+
+
+@pytest.mark.parametrize(("channel", "url", "method", "path", "good", "bad"), LOOKS, ids=lambda v: str(v)[:12])
+def test_every_provider_is_asked_whether_it_knows_us(
+    tmp_path: Path, httpserver: HTTPServer, channel: str, url: str, method: str, path: str, good: Any, bad: Any
+) -> None:
+    asked = httpserver.expect_request(path, method=method)
+    given: Any = {f"{'smtp' if channel == 'email' else channel}_url": f"{url}base={httpserver.url_for('').rstrip('/')}"}
+    for status, said, state in ((200, good, "ok"), (*bad, "bad")):
+        asked.respond_with_json(said, status)
+        expected = "warn" if status == 403 and "mail" in channel else state
+        found = of(findings(tmp_path, only=channel, **given), channel, "provider")
+        assert found.state == expected, found
+        assert "SECRET" not in str(found) and "KEY" not in str(found)
+    assert len(httpserver.log) == 2, "nothing else was asked"
+    assert all(request.method != "POST" or b"Send" not in request.get_data() for request, _ in httpserver.log)
+
+
+def test_every_scheme_with_an_api_is_looked_at() -> None:
+    looked = {url.partition(":")[0] for _, url, *_ in LOOKS}
+    assert looked | {"push", "http", "https"} == set(FAMILIES)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("sendgrid://:K@?region=eu", "api.eu.sendgrid.com"), ("sendgrid://:K@", "api.sendgrid.com"),
+        ("mailgun://:K@mg.example.com?region=eu", "api.eu.mailgun.net"), ("ses://I:S@cn-north-1", "amazonaws.com.cn"),
+    ],
+)  # fmt: skip
+def test_it_is_asked_where_messages_go(url: str, host: str, tmp_path: Path) -> None:
+    channel = channel_of(url, base_dir=tmp_path)
+    assert isinstance(channel, ProviderChannel)
+    call = channel.look()
+    assert call is not None and (urlsplit(call.url).hostname or "").endswith(host)
+    channel.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "said", "words"),
+    [
+        ("ses://I:S@eu-west-1?", "/v2/email/account", {"ProductionAccessEnabled": False}, "sandbox"),
+        ("sendgrid://:K@?", "/v3/scopes", {"scopes": ["alerts.read"]}, "may not send"),
+        ("mailgun://:K@mg.example.com?", "/v3/domains/mg.example.com", {"domain": {"state": "unverified"}}, "domain"),
+    ],
+)
+def test_an_account_that_may_not_send_is_told(
+    tmp_path: Path, httpserver: HTTPServer, url: str, path: str, said: Any, words: str
+) -> None:
+    httpserver.expect_request(path).respond_with_json(said)
+    found = findings(tmp_path, only="email", smtp_url=f"{url}base={httpserver.url_for('').rstrip('/')}")
+    assert of(found, "email", "provider").state == "bad" and words in of(found, "email", "provider").words
+
+
+def test_a_key_that_may_only_send_is_good_enough(tmp_path: Path, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/domains").respond_with_json({"name": "restricted_api_key", "message": "only"}, 401)
+    found = findings(tmp_path, only="email", smtp_url=f"resend://:K@?base={httpserver.url_for('').rstrip('/')}")
+    assert of(found, "email", "provider").state == "warn"
+
+
 def test_no_sender_and_no_mailbox_are_told(tmp_path: Path) -> None:
     found = findings(tmp_path, {}, smtp_url=f"smtp://{HOST}:1?connect_timeout=1", only="email")
     assert of(found, "email", "sender").state == "warn"
@@ -85,3 +174,11 @@ def test_no_sender_and_no_mailbox_are_told(tmp_path: Path) -> None:
     for name in ("new", "cur"):
         (tmp_path / "mails" / name).mkdir(parents=True)
     assert of(findings(tmp_path, bounce_url="maildir:mails"), "email", "bounces").state == "ok"
+
+
+def test_shares_of_several_providers_are_told(tmp_path: Path) -> None:
+    told = findings(tmp_path, smtp_url="null:?weight=70 file:out?weight=30 console:?weight=0")
+    [shares] = [found for found in told if found.what == "shares"]
+    assert shares.state == "ok" and shares.words.endswith("null 70.0%, file 30.0%, console stands in")
+    told = findings(tmp_path, smtp_url="null: console:")
+    assert not [found for found in told if found.what == "shares"]

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from pytest_httpserver import HTTPServer
 
+from orchestrator.channels.providers.wire import ProviderWire
 from orchestrator.core.inbox import ConsentChanged
 from orchestrator.http.probes import Kept
 from orchestrator.runtime.figures import FigureKeeper, Figures
@@ -212,6 +214,21 @@ def test_lines_are_json_where_nobody_sits_and_text_where_somebody_does() -> None
         logging.getLogger("orchestrator.x").exception("it failed")
     text = stream.getvalue()
     assert " ERROR orchestrator.x: it failed\n" in text and "ValueError: [removed]" in text
+
+
+@pytest.mark.usefixtures("_logs_as_before")
+@pytest.mark.parametrize("verbose", [False, True])
+def test_no_secret_of_a_providers_address_is_said(
+    httpserver: HTTPServer, verbose: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("werkzeug"), "disabled", True)  # what the other side says is its affair
+    httpserver.expect_request("/cgi-bin/gettoken").respond_with_json({"errcode": 0})
+    stream, wire = io.StringIO(), ProviderWire(1, 5)
+    configure_logs("worker", "text", verbose, stream)
+    wire.call("GET", httpserver.url_for("/cgi-bin/gettoken?corpsecret=SECRET"), {"Authorization": "SECRET"})
+    wire.close()
+    logging.getLogger("orchestrator.x").error("the last line")
+    assert "SECRET" not in stream.getvalue() and "the last line" in stream.getvalue()
 
 
 def test_providers_and_money_are_figures(two: tuple[Running, Running]) -> None:

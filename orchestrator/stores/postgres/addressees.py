@@ -43,5 +43,8 @@ class PostgresAddressees(PostgresBase):
     def addressee(self, channel: str, address: str) -> str | None:
         """Whom the last message was about."""
         with self.db.read() as c:
-            found = c.execute(_ADDRESSEE, (f"to_{channel}", address)).fetchone()
-        return found[0] if found is not None else None
+            for mark in self.db.sealer.marks(address):
+                found = c.execute(_ADDRESSEE, (f"to_{channel}", mark)).fetchone()
+                if found is not None:
+                    return str(found[0])
+        return None

@@ -18,6 +18,7 @@ from orchestrator.stores.postgres.choosing import Chosen
 from orchestrator.stores.postgres.database import Connection
 from orchestrator.stores.postgres.loading import EACH, keys_of
 from orchestrator.stores.records import MESSAGE
+from orchestrator.stores.sealing import sealer_of
 
 _MINE: Final = "ON m.shard = j.shard AND m.customer = j.id"
 _FATE: Final = "m.status, m.opened_at, m.clicked_at"
@@ -35,22 +36,23 @@ def load_messages(
     c: Connection, chosen: Sequence[Chosen], views: Sequence[CustomerView], index: Index, now: datetime
 ) -> None:
     """Fill in the messages of the customers of a view, ascending by their place in the journal."""
+    sealer = sealer_of(c)
     found: list[dict[str, LoadedMessage]] = [{} for _ in views]
     kept_for = index.messages_asked_for()
     if kept_for is None or kept_for > timedelta(0):
         since = _EVER if kept_for is None else micros(now - kept_for)
         for place, *columns in c.execute(COUNTED, (*keys_of(chosen), since)):
-            message = counted_message(chosen[place].external_id, *columns)
+            message = counted_message(sealer, chosen[place].external_id, *columns)
             found[place][message.row.id] = message
     whole, named = asked_for(views)
     if whole:
         for place, *columns in c.execute(WHOLE, keys_of([chosen[place] for place in whole])):
-            message = loaded_message(*columns)
+            message = loaded_message(sealer, *columns)
             found[whole[place]][message.row.id] = message
     if named:
         place_of = {customer.external_id: place for place, customer in enumerate(chosen)}
         for row in c.execute(NAMED, (texts(named),)):
-            message = loaded_message(*row)
+            message = loaded_message(sealer, *row)
             if message.row.customer_id in place_of:
                 found[place_of[message.row.customer_id]][message.row.id] = message
     give_messages(found, views)

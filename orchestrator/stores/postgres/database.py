@@ -23,6 +23,7 @@ from psycopg.types.numeric import Int8Dumper
 
 from orchestrator.stores.postgres.connections import Connections, alive
 from orchestrator.stores.protocol import StoreBusy
+from orchestrator.stores.sealing import PLAIN, Sealer
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -72,6 +73,7 @@ class Database:
         """Of a thread: `turn`, its connection for turns; `holding`; `writing`, the connection of its `write`."""
         self._turns: list[Connection] = []
         self._lock = threading.Lock()
+        self.sealer: Sealer = PLAIN
         self._pool = Connections(self._connect, most)
 
     # --- transactions -----------------------------------------------------------------------------------------------
@@ -168,6 +170,11 @@ class Database:
 
     # --- the rest ---------------------------------------------------------------------------------------------------
 
+    def seal_with(self, sealer: Sealer) -> None:
+        """What seals personal data from now on; before anybody else has the database."""
+        self.sealer = sealer
+        self._pool.drop()
+
     def make_durable(self) -> None:
         """From now on what is committed survives a power cut."""
         self.durable = True
@@ -234,6 +241,7 @@ class Database:
 
     def _connect(self) -> Connection:
         c = connected(self.url, SETTINGS if self.durable else {**SETTINGS, "synchronous_commit": "off"})
+        c.sealer = self.sealer  # type: ignore[attr-defined]
         c.prepare_threshold = 0
         c.prepared_max = _STATEMENTS
         # Else each number is as narrow as its value, and every width makes a statement of its own.

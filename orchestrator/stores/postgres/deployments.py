@@ -18,8 +18,11 @@ from orchestrator.stores.postgres.base import PostgresBase
 from orchestrator.stores.postgres.database import Connection
 from orchestrator.stores.postgres.fanout import begin_fan_out
 from orchestrator.stores.postgres.saving import columns
+from orchestrator.stores.postgres.switches import read_switches
 from orchestrator.stores.protocol import LATE_ADOPTION, Snapshot
 from orchestrator.stores.records import customer_of
+from orchestrator.stores.sealing import sealer_of
+from orchestrator.stores.switch_text import versions_before
 
 _ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtextextended('orchestrator deploy', 0))"
 _LIVE: Final = "live"
@@ -47,13 +50,16 @@ WHERE d.digest <> %(live)s AND (
         WHERE EXISTS (SELECT 1 FROM enrollments AS e
                       WHERE e.live = 1 AND e.journey = v.journey AND e.version = v.version))
     OR (SELECT min(n.deployed_at) FROM deployments AS n WHERE (n.deployed_at, n.id) > (d.deployed_at, d.id))
-       >= (SELECT min(at) FROM outbox) - %(late)s)
+       >= (SELECT min(at) FROM outbox) - %(late)s
+    OR d.id IN (SELECT v.deployment FROM versions AS v WHERE v.journey || ' ' || v.version = ANY(%(before)s::text[])))
 ORDER BY d.deployed_at, d.id
 """
-"""Whose enrollments are running, and whose templates a message may pin that is on its way: those that were live after
-the oldest one was decided, or shortly before, because processes hear of a deploy a little later."""
+"""Whose enrollments are running, whom customers enter beside a canary, and whose templates a message may pin that is
+on its way: those that were live after the oldest one was decided, or shortly before, because processes hear of a deploy
+a little later."""
 _IN_ZONE: Final = """
-SELECT shard, id, state FROM customers WHERE zone = %s AND (shard, id) > (%s, %s) ORDER BY shard, id LIMIT %s
+SELECT shard, id, external_id, state FROM customers
+WHERE zone = %s AND (shard, id) > (%s, %s) ORDER BY shard, id LIMIT %s
 """
 _MOVE: Final = """
 UPDATE customers SET zone = j.zone FROM unnest(%s::int[], %s::bigint[], %s::text[]) AS j (shard, id, zone)
@@ -96,7 +102,9 @@ class PostgresDeployments(PostgresBase):
         """The files of older deployments that someone is pinned to, then the live one."""
         with self.db.read() as c:
             live = _value(c, _LIVE) or ""
-            found = c.execute(_PINNED, {"live": live, "late": LATE_ADOPTION // _MICROSECOND}).fetchall()
+            before = texts(versions_before(read_switches(c)))
+            given = {"live": live, "late": LATE_ADOPTION // _MICROSECOND, "before": before}
+            found = c.execute(_PINNED, given).fetchall()
             found += c.execute("SELECT digest, files FROM deployments WHERE digest = %s", (live,)).fetchall()
         return [Snapshot(digest, unpacked(files)) for digest, files in found]
 
@@ -134,8 +142,8 @@ def _move_to_zone(c: Connection, project: Project) -> None:
     while before is not None:
         found = c.execute(_IN_ZONE, (before, *last, _AT_ONCE)).fetchall()
         moved = []
-        for shard, id, state in found:
-            who = customer_of("", 0, state, None)
+        for shard, id, external, state in found:
+            who = customer_of(sealer_of(c), external, 0, state, None)
             own = zone_in_force(None, who.timezone, who.phone, who.country, project.timezone).zone.key
             if own != before:
                 moved.append((shard, id, own))

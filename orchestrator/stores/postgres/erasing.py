@@ -1,20 +1,19 @@
 """The consent ledger, and erasing people, on PostgreSQL.
 
-Who erases a customer holds its shard, so that no turn is under way, and the row of its choices, which every claim of a
-message to it holds until its end: what was claimed before is handed over within seconds or not at all, as after an
-opt-out, and nothing is claimed afterwards.
+Who erases a customer holds its shard, so that no turn is under way and nothing is queued; then its rows of the queue,
+and then the row of its choices, in the order in which a claim takes them. A claim that is under way is waited for: what
+was claimed before is handed over within seconds or not at all, as after an opt-out, and nothing is claimed afterwards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from orchestrator.core.consent import Choice
 from orchestrator.stores import erasing
 from orchestrator.stores.erasing import Certificate, Run
-from orchestrator.stores.instants import micros
 from orchestrator.stores.postgres import tallies, timers
 from orchestrator.stores.postgres.base import PostgresBase
 from orchestrator.stores.postgres.database import Connection
@@ -22,6 +21,7 @@ from orchestrator.stores.postgres.inbox import internal_ids
 from orchestrator.stores.records import CHOICE, choice_of
 
 _LOG: Final = f"SELECT {CHOICE} FROM consent_log WHERE shard = %s AND customer = %s ORDER BY seq"
+_QUEUED: Final = "SELECT 1 FROM outbox WHERE shard = %s AND customer = %s ORDER BY seq FOR UPDATE"
 _LOCK: Final = "SELECT 1 FROM consents WHERE shard = %s AND customer = %s FOR UPDATE"
 _IN_FLIGHT: Final = """
 DELETE FROM in_flight WHERE seq IN (SELECT seq FROM outbox WHERE shard = %s AND customer = %s)
@@ -45,7 +45,7 @@ class PostgresErasing(PostgresBase):
         with self.db.read() as c:
             place = internal_ids(c, [customer]).get(customer)
             rows = c.execute(_LOG, place).fetchall() if place is not None else []
-        return [choice_of(*row[3:]) for row in rows]
+        return [choice_of(self.db.sealer, row[1], *row[3:]) for row in rows]
 
     def erase(self, customer: str, now: datetime, real_at: datetime, actor: str) -> Certificate | None:
         """Erase a person. Waits for the turn that decides for it, and for claims of its messages."""
@@ -54,9 +54,12 @@ class PostgresErasing(PostgresBase):
             if key is None:
                 return None
             timers.lock_shards(c, [key[0]])
+            c.execute(_QUEUED, key)
             c.execute(_LOCK, key)
             c.execute(_IN_FLIGHT, key)
-            done = erasing.erase_rows(run_on(c), self.salt, customer, now, real_at, actor, extra=("due",))
+            done = erasing.erase_rows(
+                run_on(c), self.db.sealer, self.salt, customer, now, real_at, actor, extra=("due",)
+            )
             if done is None:
                 return None
             tallies.count_messages(c, done.recounted)
@@ -65,11 +68,7 @@ class PostgresErasing(PostgresBase):
             self._drained[:] = erasing.nobodys_lines(self._drained, customer, done.certificate.customer)
         return done.certificate
 
-    def erased(self, hashes: Collection[str], now: datetime, real_at: datetime) -> Mapping[str, str]:
-        """Take nothing of these ids; whoever is known is told."""
+    def erased(self, hashes: Mapping[str, datetime], now: datetime, real_at: datetime) -> Mapping[str, str]:
+        """Who of these has to be erased again."""
         with self.db.write(apart=True) as c:
-            run = run_on(c)
-            found = erasing.hashed(run, self.salt, hashes)
-            unknown = dict.fromkeys(sorted(set(hashes) - found.keys()), erasing.NOBODY)
-            erasing.bury(run, unknown, micros(now), micros(real_at))
-        return found
+            return erasing.erased_elsewhere(run_on(c), self.salt, hashes, now - real_at)

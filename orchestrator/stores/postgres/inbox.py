@@ -7,6 +7,8 @@ from typing import Final
 
 from orchestrator.stores.postgres.arrays import ints, texts
 from orchestrator.stores.postgres.database import Connection
+from orchestrator.stores.sealed_rows import INBOX
+from orchestrator.stores.sealing import sealer_of
 
 PARKED: Final = """
 SELECT c.shard, c.id FROM unnest(%s::int[], %s::bigint[]) AS j (shard, id)
@@ -32,9 +34,11 @@ def put_items(c: Connection, rows: Iterable[tuple[int, int, int, str]]) -> None:
     rows = list(rows)
     if not rows:
         return
+    seal = sealer_of(c).seal
+    bodies = [seal(f"{INBOX}:{row[1]}", row[3]) for row in rows]
     shards, ids = ints(row[0] for row in rows), ints(row[1] for row in rows)
     c.execute(PARKED, (shards, ids))
-    c.execute(_PUT, (shards, ids, ints(row[2] for row in rows), texts([row[3] for row in rows])))
+    c.execute(_PUT, (shards, ids, ints(row[2] for row in rows), texts(bodies)))
 
 
 def internal_ids(c: Connection, external_ids: Sequence[str]) -> dict[str, tuple[int, int]]:

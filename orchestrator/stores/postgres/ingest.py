@@ -6,14 +6,13 @@ or a new customer, at once: the database's own keys decide, always in one order,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from orchestrator.core.customer import Customer
 from orchestrator.core.inbox import Event
-from orchestrator.core.state import dumps
 from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.stores.arriving import Batch, GroupCommit, Prepared, prepared
 from orchestrator.stores.erasing import buried
@@ -28,6 +27,8 @@ from orchestrator.stores.postgres.saving import EVENTS, SEQS_A_TURN, columns
 from orchestrator.stores.postgres.turns import PostgresTurns
 from orchestrator.stores.protocol import Arrival, Ingested
 from orchestrator.stores.records import state_of
+from orchestrator.stores.sealed_rows import INBOX, event_properties
+from orchestrator.stores.sealing import PLAIN
 from orchestrator.stores.shards import shard_of
 
 SEE: Final = """
@@ -41,6 +42,7 @@ RETURNING message_id
 SEEN: Final = """
 SELECT s.message_id, s.content FROM unnest(%s::text[]) AS j (message_id) JOIN seen AS s ON s.message_id = j.message_id
 """
+LATELY: Final = "SELECT message_id FROM seen WHERE message_id = ANY(%s::text[]) AND received_at >= %s"
 KNOWN: Final = """
 SELECT c.external_id, c.shard, c.id, (c.parked IS NOT NULL)::int
 FROM unnest(%s::text[]) AS j (external_id) JOIN customers AS c ON c.external_id = j.external_id
@@ -110,7 +112,12 @@ class PostgresIngest(PostgresTurns):
             dropped = [arrival.customer not in places for arrival in accepted]
             if any(dropped):
                 accepted = [arrival for arrival in accepted if arrival.customer in places]
-            rows = [(p.shard, p.id, a.customer, a.at, p.parked, a.body) for a in accepted for p in [places[a.customer]]]
+            seal = self.db.sealer.seal
+            rows = [
+                (p.shard, p.id, a.customer, a.at, p.parked, seal(f"{INBOX}:{p.id}", a.body))
+                for a in accepted
+                for p in [places[a.customer]]
+            ]
             copy_rows(c, _PUT, rows)
             self._opt_out(c, accepted, places)
         lost, shards, told = iter(dropped), iter([row[0] for row in rows]), []
@@ -173,7 +180,8 @@ class PostgresIngest(PostgresTurns):
         """Create customers, as far as nobody else does at the same time."""
         ids = [id for (id,) in c.execute(NUMBERS, (len(new),))]
         zone = zone_in_force(None, None, None, None, self.index.project.timezone).zone.key
-        state = state_of(Customer("", instant(0)))  # which says nothing of who it is, nor since when
+        nobody = Customer("", instant(0))  # whose state says nothing of who it is, nor since when
+        state = state_of(nobody, PLAIN, frozenset())
         rows = [(shard_of(id), id, external, first_at[external]) for id, external in zip(ids, new, strict=True)]
         made = c.execute(CREATE, (zone, state, *columns(rows, (ints, ints, texts, ints)))).fetchall()
         names = [("external", external, shard, id) for shard, id, external in made]
@@ -190,10 +198,27 @@ class PostgresIngest(PostgresTurns):
         if outs:
             consents.opt_out(c, outs)
 
+    def known_ids(self, ids: Collection[str], now: datetime) -> frozenset[str]:
+        """Ids that came lately."""
+        if not ids:
+            return frozenset()
+        since = micros(now - self.index.project.settings.dedupe)
+        with self.db.read() as c:
+            return frozenset(id for (id,) in c.execute(LATELY, (texts(list(ids)), since)).fetchall())
+
+    def keep_ids(self, ids: Collection[str], now: datetime) -> None:
+        """Know ids that went to nobody."""
+        if not ids:
+            return
+        rows = sorted(set(ids))
+        values = texts(rows), ints([micros(now)] * len(rows)), ints([0] * len(rows))
+        with self.db.write(apart=True) as c:
+            c.execute(SEE, (*values, self.index.project.settings.dedupe // _MICROSECOND))
+
     def lay_history(self, customer: str, events: Iterable[Event]) -> None:
         """Join events to the past. An id that stands there already, at the same instant, is not joined again, so that
         an import may be repeated."""
-        rows = [(event.name, micros(event.at), event.id, dumps(event.properties)) for event in events]
+        rows = [(event.name, micros(event.at), event.id, event.properties) for event in events]
         if not rows:
             return
         with self.db.write(apart=True) as c:
@@ -211,5 +236,6 @@ class PostgresIngest(PostgresTurns):
                 if event_id and (name, at, event_id) in known:
                     continue
                 known.add((name, at, event_id))
-                fresh.append((shard, id, name, at, base + n, event_id, properties))
+                text = event_properties(self.db.sealer, id, properties, self.index.project.personal)
+                fresh.append((shard, id, name, at, base + n, event_id, text))
             copy_rows(c, EVENTS, fresh)

@@ -10,11 +10,13 @@ from orchestrator.core.ledger import Coupon, Task
 from orchestrator.core.state import from_json
 from orchestrator.core.view import CustomerView, View
 from orchestrator.stores.instants import instant
-from orchestrator.stores.on_demand import EventRow, Histories, LoadedHistory, Place, Suppressions
+from orchestrator.stores.on_demand import EventRow, Histories, LoadedHistory, Place, Suppressions, marked_places
 from orchestrator.stores.postgres.arrays import ints, texts
 from orchestrator.stores.postgres.choosing import Chosen
 from orchestrator.stores.postgres.database import Connection, Database
 from orchestrator.stores.records import ENROLLMENT, body_of, customer_of, enrollment_of, entries_of
+from orchestrator.stores.sealed_rows import TASK
+from orchestrator.stores.sealing import sealer_of
 
 EACH: Final = "FROM unnest(%s::int[], %s::bigint[]) WITH ORDINALITY AS j (shard, id, n)"
 """The chosen customers; j.n - 1 is the customer's place in the view. Its values: `keys_of`."""
@@ -68,9 +70,10 @@ def keys_of(chosen: Sequence[Chosen]) -> Keys:
 
 def suppressed_among(c: Connection, places: Sequence[Place]) -> Iterator[tuple[Place, str]]:
     """The entries of the suppression list among some places."""
-    channels, addresses = zip(*places, strict=True)
+    marked = marked_places(sealer_of(c), places)
+    channels, addresses = zip(*marked, strict=True)
     for channel, address, cause in c.execute(SUPPRESSED, (texts(channels), texts(addresses))):
-        yield (channel, address), cause
+        yield marked[channel, address], cause
 
 
 def suppressions_of(db: Database, empty: bool, salt: str, view: View) -> Suppressions:
@@ -106,20 +109,24 @@ def load_customers(
         with db.read() as reading:
             return reading.execute(EVENTS, (*keys, name)).fetchall()
 
-    histories = Histories(read)
+    sealer = db.sealer
+    histories = Histories(read, sealer, [place.id for place in chosen])
     views: list[CustomerView] = []
     due: list[int | None] = []
     parked: list[bool] = []
     for place, (created_at, state, consents, due_at, is_parked) in enumerate(rows):
-        customer = customer_of(chosen[place].external_id, created_at, state, consents)
+        customer = customer_of(sealer, chosen[place].external_id, created_at, state, consents)
         views.append(CustomerView(customer, (), (), {}, LoadedHistory(histories, place)))
         due.append(due_at)
         parked.append(is_parked)
     for place, items in _grouped(c.execute(INBOX, keys).fetchall()):
-        views[place].inbox = [Item(seq, instant(at), body_of(body)) for _, seq, at, body in _in_order(items)]
+        owner = chosen[place].id
+        views[place].inbox = [
+            Item(seq, instant(at), body_of(sealer, owner, body)) for _, seq, at, body in _in_order(items)
+        ]
     for place, found in _grouped(c.execute(ENROLLMENTS, keys).fetchall()):
         external = chosen[place].external_id
-        views[place].enrollments = [enrollment_of(external, *columns) for _, _, *columns in _in_order(found)]
+        views[place].enrollments = [enrollment_of(sealer, external, *columns) for _, _, *columns in _in_order(found)]
     for place, found in _grouped(c.execute(ENTRIES, keys).fetchall()):
         views[place].entries = {(journey, key): entries_of(state) for _, journey, key, state in found}
     if before.any_coupons:
@@ -127,7 +134,8 @@ def load_customers(
             views[place].coupons = [from_json(Coupon, row) for _, _, row in _in_order(found)]
     if before.any_tasks:
         for place, found in _grouped(c.execute(TASKS, keys).fetchall()):
-            views[place].tasks = [from_json(Task, row) for _, _, row in _in_order(found)]
+            context = f"{TASK}:{chosen[place].id}"
+            views[place].tasks = [from_json(Task, sealer.open(context, row)) for _, _, row in _in_order(found)]
     return views, due, parked
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from json import dumps as json_text
 from typing import Any, Final
@@ -33,7 +33,11 @@ WHERE seq IN (
       AND (%s::int = 1 OR channel = ANY(%s::text[]) OR journey = ANY(%s::text[]))
     ORDER BY seq FOR UPDATE)
 """
-_ONE_AT_A_TIME: Final = "SELECT value FROM meta WHERE name = 'switches' FOR UPDATE"
+_ONE_AT_A_TIME: Final = (
+    "SELECT pg_advisory_xact_lock(hashtextextended('orchestrator switches', 0))",
+    "SELECT value FROM meta WHERE name = 'switches' FOR UPDATE",
+)
+"""The row may not be there yet."""
 PARKED: Final = "SELECT shard, id, external_id FROM customers WHERE parked IS NOT NULL ORDER BY shard, id"
 PARKED_FOR: Final = """
 SELECT shard, id, external_id FROM customers WHERE parked IS NOT NULL AND parked = %s ORDER BY parked_at, id LIMIT %s
@@ -85,9 +89,16 @@ class PostgresOperations(PostgresBase):
 
     def set_switches(self, switches: Switches) -> None:
         """Throw switches. What waits, and is stopped or killed now, is claimed and cancelled at once."""
+        self.change_switches(lambda known: switches)
+
+    def change_switches(self, change: Callable[[Switches], Switches]) -> Switches:
+        """Throw what `change` makes of them, while nobody else does."""
         with self.db.write() as c:
-            c.execute(_ONE_AT_A_TIME)
-            thawed = read_switches(c).paused - switches.paused
+            for lock in _ONE_AT_A_TIME:
+                c.execute(lock)
+            known = read_switches(c)
+            switches = change(known)
+            thawed = known.paused - switches.paused
             write_switches(c, switches)
             journeys = switches.stopped | switches.killed_journeys
             if switches.killed_all or switches.killed_channels or journeys:
@@ -95,6 +106,7 @@ class PostgresOperations(PostgresBase):
                 c.execute(_RECALL, (int(switches.killed_all), channels, arrays.texts(sorted(journeys))))
             if thawed:
                 c.execute(_THAW)
+        return switches
 
     def operate(self, journey: str, action: Any, now: datetime) -> int:
         """Tell everyone in a journey; `resume` also takes up the parked customers."""

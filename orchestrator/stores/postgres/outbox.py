@@ -8,7 +8,7 @@ or after the claim's end.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from orchestrator.stores.postgres.settlements import Leased, PostgresSettlements
 from orchestrator.stores.postgres.suppression_list import Causes, SuppressionList
 from orchestrator.stores.postgres.throttles import PostgresThrottles
 from orchestrator.stores.records import MESSAGE, customer_of, message_of
+from orchestrator.stores.sealing import Unopened
 
 LEASE: Final = timedelta(seconds=60)
 """Real time for which a claimed message is nobody else's."""
@@ -34,6 +35,9 @@ _QUEUE: Final = (
     "outbox (id, shard, customer, journey, channel, class, throttled, at, available_at, retry_at, frozen, told, fence, "
     "begun, uncertain)"
 )
+ASIDE: Final = timedelta(minutes=10)
+"""Real time after which a message that no key opens is looked at again."""
+PUT_ASIDE: Final = "UPDATE outbox SET frozen = 2, retry_at = %s, lease_until = NULL WHERE seq = ANY(%s::bigint[])"
 WAKE: Final = """
 UPDATE outbox SET frozen = 0 WHERE seq IN (
     SELECT seq FROM outbox WHERE frozen = 2 AND retry_at <= %(real)s ORDER BY retry_at LIMIT %(n)s
@@ -79,7 +83,8 @@ SELECT shard, customer, '[]' FROM unnest(%s::bigint[], %s::bigint[]) AS j (shard
 ON CONFLICT (shard, customer) DO NOTHING
 """
 DETAILS: Final = f"""
-SELECT c.id, c.external_id, c.created_at, c.state, k.state, CASE WHEN e.ended_by_rule <> 0 THEN e.reason END, {MESSAGE}
+SELECT j.n, c.id, c.external_id, c.created_at, c.state, k.state, CASE WHEN e.ended_by_rule <> 0 THEN e.reason END,
+    {MESSAGE}
 FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) WITH ORDINALITY AS j (shard, customer, id, n)
 CROSS JOIN LATERAL (
     SELECT * FROM messages AS m WHERE m.shard = j.shard AND m.customer = j.customer AND m.id = j.id OFFSET 0
@@ -91,7 +96,15 @@ LEFT JOIN LATERAL (
 ) AS e ON true
 ORDER BY j.n
 """
-"""OFFSET 0 keeps the planner from looking through all messages and enrollments of a customer for the one."""
+"""OFFSET 0 keeps the planner from looking through all messages and enrollments of a customer for the one. What is
+nobody's has no row."""
+_DROP: Final = """
+WITH gone AS (DELETE FROM outbox WHERE seq = ANY(%s::bigint[]) RETURNING shard, customer, id), landed AS (
+    DELETE FROM in_flight WHERE seq = ANY(%s::bigint[])
+)
+UPDATE messages AS m SET status = 'suppressed' FROM gone
+WHERE m.shard = gone.shard AND m.customer = gone.customer AND m.id = gone.id AND m.status = 'queued' RETURNING m.channel
+"""
 BEGIN: Final = """
 UPDATE outbox AS o SET begun = o.begun + 1, uncertain = 1, lease_until = %(until)s,
     first_tried_at = coalesce(o.first_tried_at, %(real)s)
@@ -157,24 +170,37 @@ class PostgresOutbox(PostgresThrottles, PostgresSettlements):
             _lock_consents(c, leased)
             shards, customers, ids = zip(*[(row[3], row[4], row[2]) for row in leased], strict=True)
             asked = (arrays.ints(shards), arrays.ints(customers), arrays.texts(ids))
-            claimed = self._claims(leased, c.execute(DETAILS, asked).fetchall())
+            rows = c.execute(DETAILS, asked).fetchall()
+            if len(rows) < len(leased):
+                _drop_nobodys(c, leased, {n for n, *_ in rows})
+            claimed, closed = self._claims(leased, rows)
+            if closed:
+                c.execute(PUT_ASIDE, (micros(real + ASIDE), arrays.ints(closed)))
             causes = self._causes_for(c, claimed)
         self._causes.know(causes)
         return claimed
 
-    def _claims(self, leased: Sequence[tuple[Any, ...]], rows: Sequence[tuple[Any, ...]]) -> list[Claimed]:
+    def _claims(
+        self, leased: Sequence[tuple[Any, ...]], rows: Sequence[tuple[Any, ...]]
+    ) -> tuple[list[Claimed], list[int]]:
+        """What was claimed, and the places in the queue of what no key opens."""
         customers: dict[int, Customer] = {}
-        found, leases = [], []
-        for lease, (id, external, created_at, state, consents, ended_by, *columns) in zip(leased, rows, strict=True):
-            _, seq, _, shard, _, _, fence, throttled, begun, uncertain, first_at = lease
-            customer = customers.get(id)
-            if customer is None:
-                customer = customers[id] = customer_of(external, created_at, state, consents)
-            m = message_of(*columns)
+        found, leases, closed = [], [], []
+        sealer = self.db.sealer
+        for n, id, external, created_at, state, consents, ended_by, *columns in rows:
+            _, seq, _, shard, _, _, fence, throttled, begun, uncertain, first_at = leased[n - 1]
+            try:
+                customer = customers.get(id)
+                if customer is None:
+                    customer = customers[id] = customer_of(sealer, external, created_at, state, consents)
+                m = message_of(sealer, *columns)
+            except Unopened:
+                closed.append(seq)
+                continue
             found.append(Claimed(m, customer, ended_by, fence, begun, uncertain == 1, instant_or_none(first_at)))
             leases.append(Leased(m.id, seq, shard, id, fence, throttled, m.journey, m.channel))
         self.remember(leases)
-        return found
+        return found, closed
 
     def _causes_for(self, c: Connection, claimed: Sequence[Claimed]) -> Mapping[tuple[str, str], frozenset[str]] | None:
         """What the suppression list says of the addresses of these, as the claim saw it; None: it is empty."""
@@ -227,6 +253,17 @@ def _lock_consents(c: Connection, leased: Sequence[tuple[Any, ...]]) -> None:
     if missing:
         c.execute(_NO_CHOICES, _pairs(missing))
         c.execute(CONSENTS, _pairs(missing))
+
+
+def _drop_nobodys(c: Connection, leased: Sequence[tuple[Any, ...]], known: Collection[int]) -> None:
+    """Messages whose customer is not there, which nothing of ours leaves behind: one of them must not hold up the
+    others. `known`: the places of all others among the leased, from 1."""
+    seqs = arrays.ints(sorted(lease[1] for n, lease in enumerate(leased, 1) if n not in known))
+    gone: Counter[tuple[str, str]] = Counter()
+    for (channel,) in c.execute(_DROP, (seqs, seqs)).fetchall():
+        gone[channel, "queued"] -= 1
+        gone[channel, "suppressed"] += 1
+    tallies.count_messages(c, gone)
 
 
 def _pairs(places: Sequence[tuple[int, int]]) -> tuple[str, str]:

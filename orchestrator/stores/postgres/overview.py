@@ -9,6 +9,8 @@ from orchestrator.stores.instants import instant, instant_or_none
 from orchestrator.stores.postgres import tallies
 from orchestrator.stores.postgres.database import Connection
 from orchestrator.stores.protocol import Overview, ParkedCustomer
+from orchestrator.stores.sealed_rows import DETAIL
+from orchestrator.stores.sealing import sealer_of, shown
 
 _CUSTOMERS: Final = "SELECT count(*) FROM customers"
 _INBOX: Final = "SELECT count(*), min(received_at) FROM inbox WHERE parked = 0"
@@ -31,7 +33,7 @@ _COUPONS: Final = "SELECT offer, status, count(*) FROM coupons GROUP BY offer, s
 _TASKS: Final = "SELECT queue, count(*) FROM tasks WHERE closed_at IS NULL GROUP BY queue"
 _REFUSED: Final = "SELECT count(*) FROM refused"
 _PARKED: Final = """
-SELECT c.external_id, c.parked, c.parked_detail, c.parked_at,
+SELECT c.external_id, c.id, c.parked, c.parked_detail, c.parked_at,
     (SELECT count(*) FROM inbox AS i WHERE i.shard = c.shard AND i.customer = c.id)
 FROM customers AS c WHERE c.parked IS NOT NULL ORDER BY c.parked_at, c.external_id
 """
@@ -56,8 +58,8 @@ def read_overview(c: Connection) -> Overview:
         tasks_open=dict(c.execute(_TASKS).fetchall()),
         refused=_row(c, _REFUSED)[0],
         parked=[
-            ParkedCustomer(customer, reason, detail or "", instant(at), waiting)
-            for customer, reason, detail, at, waiting in c.execute(_PARKED).fetchall()
+            ParkedCustomer(customer, reason, shown(sealer_of(c), f"{DETAIL}:{id}", detail), instant(at), waiting)
+            for customer, id, reason, detail, at, waiting in c.execute(_PARKED).fetchall()
         ],
     )
 

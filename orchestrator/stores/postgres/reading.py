@@ -11,6 +11,7 @@ from orchestrator.core.project import Offer
 from orchestrator.core.state import from_json, loads
 from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage
+from orchestrator.stores import sealed_rows
 from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.message_rows import loaded_message
 from orchestrator.stores.postgres.copying import copy_rows
@@ -19,6 +20,7 @@ from orchestrator.stores.postgres.inbox import internal_ids
 from orchestrator.stores.postgres.overview import count_left, count_parked, read_overview, read_standing
 from orchestrator.stores.protocol import CustomerCard, Overview, RefusedItem
 from orchestrator.stores.records import ENROLLMENT, MESSAGE, customer_of, enrollment_of, message_of
+from orchestrator.stores.sealing import Sealer, shown, told
 
 CONTENT: Final = 2_000
 """Characters of a refused item that are kept."""
@@ -55,14 +57,14 @@ class PostgresReading(PostgresDue):
         with self.db.read() as c:
             place = internal_ids(c, [customer]).get(customer)
             found = c.execute(_LATEST_OF, (*place, channel, step, step)).fetchone() if place is not None else None
-        return None if found is None else message_of(*found)
+        return None if found is None else message_of(self.db.sealer, *found)
 
     def open_task(self, customer: str, step: str | None) -> Task | None:
         """The latest open task of a customer."""
         with self.db.read() as c:
             place = internal_ids(c, [customer]).get(customer)
             found = c.execute(_OPEN_TASKS, place).fetchall() if place is not None else []
-        return next((task for task in _all(Task, found) if step in (None, task.step)), None)
+        return next((task for task in _tasks(self.db.sealer, place, found) if step in (None, task.step)), None)
 
     def card(self, customer: str) -> CustomerCard | None:
         """What people are shown."""
@@ -76,11 +78,14 @@ class PostgresReading(PostgresDue):
             return CustomerCard(
                 customer,
                 parked,
-                [loaded_message(*row) for row in c.execute(_MESSAGES, place).fetchall()],
-                _all(Coupon, c.execute(_COUPONS, place).fetchall()),
-                _all(Task, c.execute(_TASKS, place).fetchall()),
-                customer_of(customer, created_at, state, consents),
-                [enrollment_of(customer, *columns) for columns in c.execute(_ENROLLMENTS, place).fetchall()],
+                [loaded_message(self.db.sealer, *row) for row in c.execute(_MESSAGES, place).fetchall()],
+                [from_json(Coupon, row) for (row,) in c.execute(_COUPONS, place).fetchall()],
+                _tasks(self.db.sealer, place, c.execute(_TASKS, place).fetchall()),
+                customer_of(self.db.sealer, customer, created_at, state, consents),
+                [
+                    enrollment_of(self.db.sealer, customer, *columns)
+                    for columns in c.execute(_ENROLLMENTS, place).fetchall()
+                ],
             )
 
     def drain_journal(self) -> list[Transition]:
@@ -95,23 +100,25 @@ class PostgresReading(PostgresDue):
         with self.db.read() as c:
             place = internal_ids(c, [customer]).get(customer)
             rows = c.execute(_JOURNAL, place).fetchall() if place is not None else []
-        return [_transition(customer, *row) for row in rows]
+        return [] if place is None else [_transition(self.db.sealer, place[1], customer, *row) for row in rows]
 
     def ledger(self, message_id: str) -> LoadedMessage | None:
         """A message by its id."""
         with self.db.read() as c:
             found = c.execute(_BY_ID, (message_id,)).fetchone()
-        return None if found is None else loaded_message(*found)
+        return None if found is None else loaded_message(self.db.sealer, *found)
 
     def messages_under(self, prefix: str) -> Sequence[LoadedMessage]:
         """Along the index of ids."""
         with self.db.read() as c:
-            return [loaded_message(*row) for row in c.execute(_UNDER, (prefix, f"{prefix}\x7f")).fetchall()]
+            return [
+                loaded_message(self.db.sealer, *row) for row in c.execute(_UNDER, (prefix, f"{prefix}\x7f")).fetchall()
+            ]
 
     def latest_messages(self, limit: int) -> Sequence[LoadedMessage]:
         """The messages decided last."""
         with self.db.read() as c:
-            return [loaded_message(*row) for row in c.execute(_LATEST, (limit,)).fetchall()]
+            return [loaded_message(self.db.sealer, *row) for row in c.execute(_LATEST, (limit,)).fetchall()]
 
     def overview(self) -> Overview:
         """The figures of a status page."""
@@ -137,7 +144,16 @@ class PostgresReading(PostgresDue):
         """Keep what could not be taken, cut to what is shown."""
         if not items:
             return
-        rows = [(micros(at), source, reason, content[:CONTENT]) for at, source, reason, content in items]
+        seal = self.db.sealer.seal
+        rows = [
+            (
+                micros(at),
+                source,
+                seal(sealed_rows.REASON, told(reason)),
+                seal(sealed_rows.CONTENT, told(content[:CONTENT])),
+            )
+            for at, source, reason, content in items
+        ]
         with self.db.write() as c:
             copy_rows(c, "refused (at, source, reason, content)", rows)
 
@@ -147,7 +163,16 @@ class PostgresReading(PostgresDue):
             rows = c.execute(
                 "SELECT at, source, reason, content FROM refused ORDER BY id DESC LIMIT %s", (limit,)
             ).fetchall()
-        return [RefusedItem(instant(at), *rest) for at, *rest in rows]
+        sealer = self.db.sealer
+        return [
+            RefusedItem(
+                instant(at),
+                source,
+                shown(sealer, sealed_rows.REASON, reason),
+                shown(sealer, sealed_rows.CONTENT, content),
+            )
+            for at, source, reason, content in rows
+        ]
 
     def audit(self, at: datetime, actor: str, action: str, detail: str = "") -> None:
         """Write down what an operator did."""
@@ -158,11 +183,14 @@ class PostgresReading(PostgresDue):
             )
 
 
-def _all(kind: type[Any], rows: Sequence[tuple[str]]) -> list[Any]:
-    return [from_json(kind, text) for (text,) in rows]
+def _tasks(sealer: Sealer, place: tuple[int, int] | None, rows: Sequence[tuple[Any, ...]]) -> list[Task]:
+    context = f"{sealed_rows.TASK}:{place[1]}" if place is not None else ""
+    return [from_json(Task, sealer.open(context, text)) for (text,) in rows]
 
 
 def _transition(
+    sealer: Sealer,
+    owner: int,
     customer: str,
     at: int,
     seq: int,
@@ -175,7 +203,8 @@ def _transition(
     enrollment: str | None,
     details: str | None,
 ) -> Transition:
+    said = sealed_rows.opened(sealer, f"{sealed_rows.LINE}:{owner}", loads(data))
+    values = loads(sealer.open(f"{sealed_rows.DETAILS}:{owner}", details)) if details is not None else {}
     return Transition(
-        instant(at), customer, seq, type_, journey, version, key, step, loads(data), enrollment,
-        loads(details) if details is not None else {},
+        instant(at), customer, seq, type_, journey, version, key, step, said, enrollment, values,
     )  # fmt: skip

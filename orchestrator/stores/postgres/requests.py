@@ -16,6 +16,8 @@ from orchestrator.stores.postgres.base import PostgresBase
 from orchestrator.stores.postgres.copying import copy_rows
 from orchestrator.stores.postgres.database import Connection
 from orchestrator.stores.postgres.inbox import put_items
+from orchestrator.stores.sealed_rows import REPLY, REQUEST
+from orchestrator.stores.sealing import sealer_of
 
 LEASE: Final = timedelta(seconds=60)
 """Real time after which a call that nobody settled is made by another."""
@@ -28,11 +30,11 @@ WITH free AS (
     ORDER BY seq LIMIT %(n)s FOR UPDATE SKIP LOCKED
 )
 UPDATE requests AS r SET fence = r.fence + 1, lease_until = %(until)s FROM free WHERE r.seq = free.seq
-RETURNING r.seq, r.row
+RETURNING r.seq, r.row, r.id
 """
 """Settled calls are gone, so that those before the first free one are the few that are being made."""
 _OVER: Final = "DELETE FROM requests WHERE id = ANY(%s::text[]) RETURNING id, shard, customer"
-_CACHED: Final = "SELECT status, body FROM replies WHERE url = %s AND until_at > %s"
+_CACHED: Final = "SELECT status, body, url FROM replies WHERE url = %s AND until_at > %s"
 _KEEP: Final = """
 INSERT INTO replies (url, status, body, until_at) VALUES (%s, %s, %s, %s) ON CONFLICT (url) DO UPDATE
 SET status = excluded.status, body = excluded.body, until_at = excluded.until_at
@@ -41,7 +43,9 @@ SET status = excluded.status, body = excluded.body, until_at = excluded.until_at
 
 def queue_requests(c: Connection, requests: Sequence[Request], internal: Mapping[str, tuple[int, int]]) -> None:
     """New calls. `internal`: (shard, id) by the customer's external id."""
-    copy_rows(c, _QUEUE, [(r.id, *internal[r.customer_id], micros(r.at), 0, to_json(r)) for r in requests])
+    seal = sealer_of(c).seal
+    rows = [(r.id, *internal[r.customer_id], micros(r.at), 0, seal(f"{REQUEST}:{r.id}", to_json(r))) for r in requests]
+    copy_rows(c, _QUEUE, rows)
 
 
 class PostgresRequests(PostgresBase):
@@ -53,7 +57,8 @@ class PostgresRequests(PostgresBase):
         with self.db.write() as c:
             asked = {"real": micros(real), "until": micros(real + LEASE), "n": limit}
             found = c.execute(CLAIM, asked).fetchall()
-        return [from_json(Request, row) for _, row in sorted(found)]
+        open_ = self.db.sealer.open
+        return [from_json(Request, open_(f"{REQUEST}:{id}", row)) for _, row, id in sorted(found)]
 
     def settle_requests(self, replies: Sequence[tuple[Request, Body]], now: datetime) -> None:
         """Put the answers into the inbox; a call that somebody else settled is answered already."""
@@ -71,14 +76,18 @@ class PostgresRequests(PostgresBase):
 
     def cached_reply(self, url: str, now: datetime) -> tuple[int, Any] | None:
         """A fetched answer that has not run out."""
+        sealer = self.db.sealer
+        keys = sealer.marks(_key(url))
         with self.db.read() as c:
-            found = c.execute(_CACHED, (_key(url), micros(now))).fetchone()
-        return None if found is None else (found[0], loads(found[1]))
+            row = next(filter(None, (c.execute(_CACHED, (key, micros(now))).fetchone() for key in keys)), None)
+        return None if row is None else (row[0], loads(sealer.open(f"{REPLY}:{row[2]}", row[1])))
 
     def keep_reply(self, url: str, status: int, body: Any, until_at: datetime) -> None:
         """Remember a fetched answer, instead of an older one."""
+        key = self.db.sealer.mark(_key(url))
         with self.db.write() as c:
-            c.execute(_KEEP, (_key(url), status, dumps(body), micros(until_at)))
+            text = self.db.sealer.seal(f"{REPLY}:{key}", dumps(body))
+            c.execute(_KEEP, (key, status, text, micros(until_at)))
 
 
 def _key(url: str) -> str:

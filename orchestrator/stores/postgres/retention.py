@@ -1,8 +1,8 @@
 """What nothing can ask for any more goes, in small bites: each kind by a short transaction of its own.
 
-How long: events, the journal and stories that ended `settings.history`; ids of events `settings.dedupe`. Customers and
-the ledger of messages stay for good. An event that some expression counts without end is kept, and of every name a
-customer's first and last: `first` and `last` see everything.
+How long: see orchestrator.stores.forgetting; ids of events `settings.dedupe`. Customers and consents stay for good. An
+event that some expression counts without end is kept, and of every name a customer's first and last: `first` and `last`
+see everything.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from orchestrator.core.goals import goal_is_open
 from orchestrator.stores.erasing import SWEPT_AFTER, sweep
-from orchestrator.stores.forgetting import kept_events
+from orchestrator.stores.forgetting import forgotten, kept_events
 from orchestrator.stores.instants import micros
 from orchestrator.stores.postgres.arrays import ints, texts
 from orchestrator.stores.postgres.erasing import run_on
@@ -21,6 +21,7 @@ from orchestrator.stores.postgres.fanout import finish_fan_outs
 from orchestrator.stores.postgres.pools import DAILY
 from orchestrator.stores.postgres.throttles import PostgresThrottles
 from orchestrator.stores.records import ENROLLMENT, enrollment_of
+from orchestrator.stores.sealing import sealer_of
 
 REFUSED_KEPT: Final = 10_000
 """Refused items that are kept: the newest."""
@@ -53,6 +54,11 @@ LIMIT %(n)s
 ENROLLMENTS: Final = (
     f"SELECT t.ctid {_EACH} enrollments AS t {_MINE} WHERE t.live = 0 AND t.ended_at < %(before)s LIMIT %(n)s"
 )
+MESSAGES: Final = f"""
+SELECT t.ctid {_EACH} messages AS t {_MINE} AND t.at < %(before)s AND t.status <> 'queued' LIMIT %(n)s
+"""
+DEAD: Final = "SELECT ctid FROM dead_letters WHERE at < %s ORDER BY seq LIMIT %s"
+STALE: Final = "SELECT ctid FROM refused WHERE at < %s ORDER BY id LIMIT %s"
 OPEN: Final = f"""
 SELECT t.shard, t.customer, {ENROLLMENT} {_EACH} enrollments AS t {_MINE}
 WHERE t.live + 0 = 1 AND t.ended_at IS NOT NULL AND t.entered_at < %(entered_before)s
@@ -63,7 +69,6 @@ FROM unnest(%s::int[], %s::bigint[], %s::text[]) AS j (shard, customer, id)
 WHERE t.shard = j.shard AND t.customer = j.customer AND t.id = j.id AND t.ended_at IS NOT NULL
 """
 CUSTOMERS: Final = "SELECT shard, id FROM customers WHERE (shard, id) > (%s, %s) ORDER BY shard, id LIMIT %s"
-_OF_CUSTOMERS: Final = (("transitions", TRANSITIONS), ("events", EVENTS), ("enrollments", ENROLLMENTS))
 
 
 class PostgresRetention(PostgresThrottles):
@@ -88,6 +93,11 @@ class PostgresRetention(PostgresThrottles):
             + self._forget("rights", RIGHTS, (micros(now - settings.history), limit))
             + self._forget("fanout", FANOUT, (micros(now - settings.history), limit))
         )
+        bounds = forgotten(self.index, now)
+        if bounds.refused is not None:
+            count += self._forget("refused", STALE, (bounds.refused, limit))
+        if bounds.messages is not None:
+            count += self._forget("dead_letters", DEAD, (bounds.messages, limit))
         yesterday = (now - timedelta(days=2)).date().isoformat()  # whatever the project's zone
         for kind in ("offer", "entries"):
             prefix = f"{DAILY}{kind}:"
@@ -113,9 +123,16 @@ class PostgresRetention(PostgresThrottles):
         """Rows of the next customers. Where one kind is full, its customers are looked at again."""
         if self._rests_until is not None and self._rests_until - REST <= now < self._rests_until:
             return 0
-        before = micros(now - self.index.project.settings.history)
+        bounds = forgotten(self.index, now)
+        looked_for = {
+            "transitions": (TRANSITIONS, bounds.transitions),
+            "events": (EVENTS, bounds.events),
+            "enrollments": (ENROLLMENTS, bounds.enrollments),
+        }
+        if bounds.messages is not None:
+            looked_for["messages"] = (MESSAGES, bounds.messages)
         kept = texts(sorted(kept_events(self.index, self._versions.values())))
-        gone = {table: 0 for table, _ in _OF_CUSTOMERS} | {"closed": 0}
+        gone = dict.fromkeys(looked_for, 0) | {"closed": 0}
         for _ in range(SLICES):
             with self.db.read() as c:
                 places = c.execute(CUSTOMERS, (*self._looked_at, SLICE)).fetchall()
@@ -123,11 +140,11 @@ class PostgresRetention(PostgresThrottles):
                 asked = {
                     "shards": ints(shard for shard, _ in places),
                     "ids": ints(id for _, id in places),
-                    "before": before,
                     "kept": kept,
                 }
-                for table, which in _OF_CUSTOMERS:
-                    gone[table] += self._forget(table, which, {**asked, "n": limit - gone[table]})
+                for table, (which, before) in looked_for.items():
+                    given = {**asked, "before": before, "n": limit - gone[table]}
+                    gone[table] += self._forget(table, which, given)
                 gone["closed"] += self._close(asked, now)
             self._found_any = self._found_any or any(gone.values())
             if any(count >= limit for count in gone.values()):
@@ -150,7 +167,7 @@ class PostgresRetention(PostgresThrottles):
         over: list[tuple[Any, ...]] = []
         with self.db.write() as c:
             for shard, customer, *columns in c.execute(OPEN, {**asked, "entered_before": earliest}).fetchall():
-                e = enrollment_of("", *columns)
+                e = enrollment_of(sealer_of(c), "", *columns)
                 if e.standing != "reply" and not goal_is_open(goals.get((e.journey, e.version)), e, before, settings):
                     over.append((shard, customer, e.id))
             if over:

@@ -45,7 +45,11 @@ class PostgresRights(PostgresBase):
         """Opt-outs, their ends, and suppressions."""
         with self.db.read() as c:
             found = c.execute(SINCE, (after, micros(since) if since is not None else 0, limit)).fetchall()
-        return [Right(id, instant(at), *rest) for id, at, *rest in found]
+        open_ = self.db.sealer.unmark
+        return [
+            Right(id, instant(at), kind, who, topic, channel, None if address is None else open_(address), cause)
+            for id, at, kind, who, topic, channel, address, cause in found
+        ]
 
     def suppress(self, entries: Sequence[tuple[str, str, str]], now: datetime) -> None:
         """Put addresses on the suppression list."""
@@ -56,5 +60,6 @@ class PostgresRights(PostgresBase):
     def unsuppress(self, entries: Sequence[tuple[str, str, str]]) -> None:
         """Take causes off the suppression list. No right is written: whoever goes back to a backup is careful."""
         with self.db.write() as c:
-            for entry in sorted(set(entries)):
-                c.execute(_TAKEN_BACK, entry)
+            for channel, address, cause in sorted(set(entries)):
+                for mark in self.db.sealer.marks(address):
+                    c.execute(_TAKEN_BACK, (channel, mark, cause))

@@ -14,7 +14,6 @@ from orchestrator.core.goals import goal_is_open
 from orchestrator.core.ledger import Coupon, Message, Request, Task
 from orchestrator.core.program import Journey
 from orchestrator.core.project import Project
-from orchestrator.core.state import dumps
 from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.core.view import CustomerView
 from orchestrator.stores.instants import micros, micros_or_none
@@ -31,9 +30,11 @@ from orchestrator.stores.records import (
     chose_anew,
     enrollment_state,
     entries_state,
-    message_row,
+    message_columns,
     state_of,
 )
+from orchestrator.stores.sealed_rows import event_properties
+from orchestrator.stores.sealing import Sealer
 
 SEQS_A_TURN: Final = 100_000
 """Places that one customer may take in one turn, as in the journal."""
@@ -118,9 +119,12 @@ class Claimed:
 class Rows:
     """The rows of one save."""
 
-    def __init__(self, ordinal: int, versions: Mapping[tuple[str, str], Journey], project: Project) -> None:
+    def __init__(
+        self, ordinal: int, versions: Mapping[tuple[str, str], Journey], project: Project, sealer: Sealer
+    ) -> None:
         self._versions = versions
         self._project = project
+        self._sealer = sealer
         self._base = ordinal * SEQS_A_TURN
         self.turned: list[tuple[int, int, str, int]] = []
         self.moved: list[tuple[int, int, str]] = []
@@ -148,7 +152,7 @@ class Rows:
     def add(self, change: CustomerChanges, claimed: Claimed) -> None:
         """One customer's changes. Raises TypeError, ValueError or OverflowError for what no row can hold."""
         key = (claimed.shard, claimed.id)
-        self.transitions += writing.transition_rows(change.transitions, *key)
+        self.transitions += writing.transition_rows(change.transitions, self._sealer, *key)
         if change.parked is not None:
             self.parked.append((key, change.parked, change.detail or "", micros(change.transitions[-1].at)))
             return
@@ -167,10 +171,10 @@ class Rows:
             rows = self.entered_again if place in claimed.view.entries else self.entries
             rows.append((*key, *place, entries_state(record)))
         for n, past in enumerate(change.events):
-            properties = dumps(past.properties)
+            properties = event_properties(self._sealer, key[1], past.properties, self._project.personal)
             self.events.append((*key, past.name, micros(past.at), self._base + n, past.id, properties))
         for m in change.messages:
-            self.ledger.append(_ledger_row(m, key))
+            self.ledger.append(_ledger_row(m, key, self._sealer))
             self.messages.append((m, key))
         if change.marks:
             self.marks += [(mark.mark, micros(mark.at), (*key, mark.message_id)) for mark in change.marks]
@@ -181,7 +185,7 @@ class Rows:
         if change.tasks:
             self.tasks += [(task, *key, self._base + n) for n, task in enumerate(change.tasks)]
         for n, choice in enumerate(change.choices):
-            row = tuple([NULL if value is None else value for value in choice_row(choice)])
+            row = tuple([NULL if value is None else value for value in choice_row(choice, self._sealer, key[1])])
             self.choices.append((*key, self._base + n, *row))
         for order in change.suppress:
             self.suppressed.append((order.channel, order.address, order.cause, micros(order.at)))
@@ -200,7 +204,9 @@ class Rows:
         )  # fmt: skip
         if moved:
             self.moved.append((*key, self._zone(customer)))
-        self.turned.append((*key, state_of(customer), micros(customer.created_at)))
+        self.turned.append(
+            (*key, state_of(customer, self._sealer, self._project.personal), micros(customer.created_at))
+        )
         if chose_anew(before, customer):
             self.consents.append(consents.Change(*key, choices_by(before), choices_by(customer)))
 
@@ -210,7 +216,7 @@ class Rows:
     def _progress(self, e: Enrollment) -> tuple[Any, ...]:
         return (
             e.status, e.reason, e.ended_by_rule, e.step, micros_or_none(e.ended_at), micros_or_none(e.due_at),
-            self._live(e), enrollment_state(e),
+            self._live(e), enrollment_state(e, self._sealer),
         )  # fmt: skip
 
     def _entered(self, e: Enrollment, key: Key, seq: int) -> tuple[Any, ...]:
@@ -218,7 +224,7 @@ class Rows:
             *key, e.id, e.journey, e.version, e.key, e.status, NULL if e.reason is None else e.reason,
             int(e.ended_by_rule), NULL if e.step is None else e.step, micros(e.entered_at),
             NULL if e.ended_at is None else micros(e.ended_at), NULL if e.due_at is None else micros(e.due_at),
-            int(self._live(e)), seq, enrollment_state(e),
+            int(self._live(e)), seq, enrollment_state(e, self._sealer),
         )  # fmt: skip
 
     def _live(self, e: Enrollment) -> bool:
@@ -285,10 +291,14 @@ class Rows:
 
 
 def rows_of(
-    changes: Changes, claimed: Mapping[str, Claimed], versions: Mapping[tuple[str, str], Journey], project: Project
+    changes: Changes,
+    claimed: Mapping[str, Claimed],
+    versions: Mapping[tuple[str, str], Journey],
+    project: Project,
+    sealer: Sealer,
 ) -> Rows:
     """The rows of a turn. Messages and requests are queued in the order of their customers' ids, as in memory."""
-    rows = Rows(changes.ordinal, versions, project)
+    rows = Rows(changes.ordinal, versions, project, sealer)
     for change in changes.customers:
         rows.add(change, claimed[change.customer_id])
     return rows
@@ -299,10 +309,11 @@ def columns(rows: Sequence[tuple[Any, ...]], makers: Sequence[Any]) -> list[str]
     return [make(column) for make, column in zip(makers, zip(*rows, strict=True), strict=True)]
 
 
-def _ledger_row(m: Message, key: Key) -> tuple[Any, ...]:
+def _ledger_row(m: Message, key: Key, sealer: Sealer) -> tuple[Any, ...]:
+    address, row = message_columns(m, sealer)
     return (
-        *key, m.id, m.journey, m.enrollment_id, m.step, m.channel, m.topic, m.klass, m.template, m.to, micros(m.at),
-        m.seq, "queued", message_row(m),
+        *key, m.id, m.journey, m.enrollment_id, m.step, m.channel, m.topic, m.klass, m.template, address, micros(m.at),
+        m.seq, "queued", row,
     )  # fmt: skip
 
 

@@ -24,9 +24,10 @@ class PostgresSends(PostgresBase):
         page, window = (after, limit), (micros(since), micros(until))
         with self.db.read() as c:
             return sent_pages.sends_page(
+                self.db.sealer,
                 c.execute(_PEOPLE, page).fetchall(),
                 c.execute(_CONTACTS, page + window).fetchall(),
                 c.execute(_WITHHELD, page + window).fetchall(),
-                c.execute(_CHOICES, (*page, window[1])).fetchall(),
+                c.execute(_CHOICES, page).fetchall(),
                 limit,
             )

@@ -10,6 +10,7 @@ from typing import Final
 
 import psycopg
 
+from orchestrator.core.data_keys import DataKeys
 from orchestrator.stores.migrate import HEAD
 from orchestrator.stores.postgres.addressees import PostgresAddressees
 from orchestrator.stores.postgres.channels import PostgresChannels
@@ -28,11 +29,21 @@ from orchestrator.stores.postgres.rights import PostgresRights
 from orchestrator.stores.postgres.sends import PostgresSends
 from orchestrator.stores.postgres.suppressions import PostgresSuppressions
 from orchestrator.stores.protocol import StoreBusy
+from orchestrator.stores.sealing import LOOKUP, PLAIN, ROTATED, Sealer, ring_of
 from orchestrator.stores.shards import SHARDS
 
 _SALT: Final = "SELECT value FROM meta WHERE name = 'salt'"
 _DRAWN: Final = "INSERT INTO meta (name, value) VALUES ('salt', %s) ON CONFLICT (name) DO NOTHING"
 _SHARDS: Final = "INSERT INTO shards (id) SELECT * FROM generate_series(0, %s) ON CONFLICT (id) DO NOTHING"
+
+
+_KEPT: Final = "SELECT value FROM meta WHERE name = %s"
+_KEEP: Final = "INSERT INTO meta (name, value) VALUES (%s, %s) ON CONFLICT (name) DO NOTHING"
+
+_NEW: Final = """
+INSERT INTO meta (name, value) SELECT %s, %s WHERE NOT EXISTS (SELECT 1 FROM customers) ON CONFLICT (name) DO NOTHING
+"""
+"""In a database that holds nobody yet, nothing is left to rotate."""
 
 
 class PostgresStore(
@@ -77,13 +88,15 @@ def open_store(
     forced: Mapping[str, str | bool] | None = None,
     durable: bool = True,
     drains: bool = False,
+    keys: DataKeys | None = None,
 ) -> PostgresStore:
     """The store in a database, which gets its tables where it has none. Raises UsageError for one of a newer version,
     StoreBusy for one that cannot be reached.
 
     `salt`: that of a new database (None: one is drawn), or in force instead of the database's own, for simulations.
     `durable` False: what was committed may be lost with the server's power, and turns take customers exactly as memory
-    does. `drains`: transitions are kept for `drain_journal`.
+    does. `drains`: transitions are kept for `drain_journal`. `keys`: what personal data is sealed with; None: it stands
+    as it is. Raises UsageError for keys that are not the database's.
     """
     db = Database(url, durable)
     try:
@@ -99,6 +112,9 @@ def open_store(
         with db.read() as c:
             found = c.execute(_SALT).fetchone()
             assert found is not None
+        sealer = _sealer(db, keys)
+        if sealer is not PLAIN:
+            db.seal_with(sealer)
     except BaseException:
         db.close()
         raise
@@ -117,3 +133,19 @@ def _has_tables(db: Database) -> bool:
     from orchestrator.stores.migrate import pending
 
     return not pending(db.url, "before")  # what is left may run once no older process is
+
+
+def _sealer(db: Database, keys: DataKeys | None) -> Sealer:
+    with db.read() as c:
+        kept = c.execute(_KEPT, (LOOKUP,)).fetchone()
+
+    def keep(sealed: str) -> str:
+        with db.write() as c:
+            c.execute(_KEEP, (LOOKUP, sealed))
+            c.execute(_NEW, (ROTATED, keys.sealing if keys is not None else None))
+        with db.read() as c:
+            found = c.execute(_KEPT, (LOOKUP,)).fetchone()
+        assert found is not None
+        return str(found[0])
+
+    return ring_of(keys, kept[0] if kept is not None else None, keep)

@@ -38,7 +38,7 @@ class SuppressionList(Mapping[tuple[str, str], frozenset[str]]):
     def __iter__(self) -> Iterator[tuple[str, str]]:
         with self._db.read() as c:
             found = c.execute(_ALL).fetchall()
-        return iter([(channel, address) for channel, address in found])
+        return iter([(channel, self._db.sealer.unmark(address)) for channel, address in found])
 
     def __len__(self) -> int:
         with self._db.read() as c:

@@ -10,17 +10,17 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from orchestrator.core.suppression import Softness, softened
+from orchestrator.stores.erasing import SOFT
 from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.postgres.base import PostgresBase
 from orchestrator.stores.protocol import Suppressed
 
-SOFT: Final = "soft:"
-"""Before the names of what bounces softly."""
 _PAGE: Final = """
 SELECT channel, address, cause, at FROM suppressions
 WHERE (channel COLLATE "C", address COLLATE "C", cause COLLATE "C") > (%s, %s, %s)
 ORDER BY channel COLLATE "C", address COLLATE "C", cause COLLATE "C" LIMIT %s
 """
+_IS: Final = "SELECT 1 FROM suppressions WHERE channel = %s AND address = %s AND cause = %s"
 _READ: Final = "SELECT amount, count FROM tallies WHERE name = %s"
 _HOLD: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 """Two processes that read bounces of one address at once count both."""
@@ -36,23 +36,30 @@ class PostgresSuppressions(PostgresBase):
 
     def suppressed(self, after: tuple[str, str, str], limit: int) -> Sequence[Suppressed]:
         """The list as it is kept."""
+        channel, address, cause = after
         with self.db.read() as c:
-            found = c.execute(_PAGE, (*after, limit)).fetchall()
-        return [Suppressed(channel, address, cause, instant(at)) for channel, address, cause, at in found]
+            kept = (mark for mark in self.db.sealer.marks(address) if c.execute(_IS, (channel, mark, cause)).fetchone())
+            found = c.execute(_PAGE, (channel, next(kept, address), cause, limit)).fetchall()
+        open_ = self.db.sealer.unmark
+        return [Suppressed(channel, open_(address), cause, instant(at)) for channel, address, cause, at in found]
 
     def soften(self, name: str, at: datetime, half_life: timedelta, alive_at: datetime | None = None) -> float:
         """One soft bounce more."""
+        kept, *before = [SOFT + mark for mark in self.db.sealer.marks(name)]
         with self.db.write() as c:
             c.execute(_HOLD, (SOFT + name,))
-            row = c.execute(_READ, (SOFT + name,)).fetchone()
+            rows = [c.execute(_READ, (known,)).fetchone() for known in (kept, *before)]
+            row = next(filter(None, rows), None)
             now = softened(Softness(row[0], instant(row[1])) if row else None, at, half_life, alive_at)
-            c.execute(_WRITE, (SOFT + name, micros(now.at), now.score))
+            c.execute(_WRITE, (kept, micros(now.at), now.score))
         return now.score
 
     def unsoften(self, name: str) -> None:
         """Forget them."""
+        names = [SOFT + mark for mark in self.db.sealer.marks(name)]
         with self.db.read() as c:
-            if c.execute(_READ, (SOFT + name,)).fetchone() is None:
+            if not any(c.execute(_READ, (known,)).fetchone() for known in names):
                 return
         with self.db.write() as c:
-            c.execute(_FORGET, (SOFT + name,))
+            for known in names:
+                c.execute(_FORGET, (known,))

@@ -18,6 +18,7 @@ from orchestrator.stores.postgres import arrays
 from orchestrator.stores.postgres.base import PostgresBase
 from orchestrator.stores.postgres.database import Connection
 from orchestrator.stores.records import MESSAGE, message_of
+from orchestrator.stores.sealing import sealer_of
 
 UNSEEN: Final = 0
 TOLD: Final = 1
@@ -180,7 +181,7 @@ class PostgresThrottles(PostgresBase):
 def _messages(c: Connection, keys: Sequence[Sequence[Any]]) -> dict[str, Message]:
     shards, customers, ids = zip(*keys, strict=True)
     found = c.execute(_ROWS, (arrays.ints(shards), arrays.ints(customers), arrays.texts(ids))).fetchall()
-    return {row[0]: message_of(*row) for row in found}
+    return {row[0]: message_of(sealer_of(c), *row) for row in found}
 
 
 def _lock_of(journey: str) -> int:

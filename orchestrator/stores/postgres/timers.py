@@ -11,6 +11,8 @@ from typing import Final
 from orchestrator.stores.postgres.arrays import ints, texts
 from orchestrator.stores.postgres.copying import copy_rows
 from orchestrator.stores.postgres.database import Connection
+from orchestrator.stores.sealed_rows import DETAIL
+from orchestrator.stores.sealing import sealer_of
 
 LOCK: Final = "SELECT id FROM shards WHERE id = ANY(%s::int[]) ORDER BY id FOR UPDATE"
 CLOSE: Final = """
@@ -80,7 +82,8 @@ def park(c: Connection, rows: Sequence[tuple[Key, str, str, int]]) -> None:
     if not rows:
         return
     shards, ids = ints(row[0][0] for row in rows), ints(row[0][1] for row in rows)
-    reasons, details = texts([row[1] for row in rows]), texts([row[2] for row in rows])
+    seal = sealer_of(c).seal
+    reasons, details = texts([row[1] for row in rows]), texts([seal(f"{DETAIL}:{row[0][1]}", row[2]) for row in rows])
     c.execute(_PARK, (shards, ids, reasons, details, ints(row[3] for row in rows)))
     c.execute(PARK_ITEMS, (shards, ids))
     c.execute(DROP, (shards, ids))

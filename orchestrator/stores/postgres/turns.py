@@ -24,12 +24,13 @@ from orchestrator.stores.postgres.choosing import Chosen, choose, choose_among, 
 from orchestrator.stores.postgres.database import Connection, is_busy, is_refused
 from orchestrator.stores.postgres.fanout import expand_fan_outs
 from orchestrator.stores.postgres.inbox import internal_ids
-from orchestrator.stores.postgres.loading import load_before, load_customers, suppressions_of
+from orchestrator.stores.postgres.loading import Before, load_before, load_customers, suppressions_of
 from orchestrator.stores.postgres.pools import TurnPools, load_pools
 from orchestrator.stores.postgres.saving import Claimed, Rows, rows_of
 from orchestrator.stores.postgres.suspects import Attempt, Found
 from orchestrator.stores.postgres.switches import read_switches
 from orchestrator.stores.protocol import SaveRefused, StoreBusy
+from orchestrator.stores.sealing import CLOSED, Unopened
 
 _REFUSED: Final = (OverflowError, TypeError, ValueError)
 """What no second try can mend, and the driver or we notice before the database does."""
@@ -94,10 +95,11 @@ class PostgresTurns(PostgresBase):
             view.suppressions = suppressions_of(self.db, not before.any_suppressions, self.salt, view)
             claim.pools = load_pools(c, index.project, now, customers=len(chosen))
             view.pools = claim.pools.view
-            view.customers, due, parked = load_customers(c, self.db, chosen, before)
-            if any(parked):
-                self._put_aside(c, view, chosen, due, parked)
-            load_messages(c, chosen, view.customers, index, now)
+            try:
+                due = self._read_customers(c, view, chosen, before, now)
+            except Unopened:
+                self._park_closed(c, view, chosen, before, now)
+                due = self._read_customers(c, view, chosen, before, now)
             for place, record, due_at in zip(chosen, view.customers, due, strict=True):
                 claim.customers[place.external_id] = Claimed(place.shard, place.id, record, due_at)
         except BaseException as error:
@@ -166,6 +168,28 @@ class PostgresTurns(PostgresBase):
                 return []
         return chosen
 
+    def _read_customers(
+        self, c: Connection, view: View, chosen: list[Chosen], before: Before, now: datetime
+    ) -> list[int | None]:
+        """Raises Unopened."""
+        if not chosen:
+            view.customers = []
+            return []
+        view.customers, due, parked = load_customers(c, self.db, chosen, before)
+        if any(parked):
+            self._put_aside(c, view, chosen, due, parked)
+        load_messages(c, chosen, view.customers, view.index, now)
+        return due
+
+    def _park_closed(self, c: Connection, view: View, chosen: list[Chosen], before: Before, now: datetime) -> None:
+        """Whoever has a row that no key opens is parked, and holds up nobody else."""
+        for place in list(chosen):
+            try:
+                self._read_customers(c, view, [place], before, now)
+            except Unopened as error:
+                timers.park(c, [((place.shard, place.id), CLOSED, str(error), micros(now))])
+                chosen.remove(place)
+
     def _put_aside(
         self, c: Connection, view: View, chosen: list[Chosen], due: list[int | None], parked: list[bool]
     ) -> None:
@@ -187,7 +211,7 @@ class PostgresTurns(PostgresBase):
             self._end(commit=False)
             raise StoreBusy("the database failed during the decisions of this turn; nothing was written")
         try:
-            rows = rows_of(changes, claim.customers, self._versions, self.index.project)
+            rows = rows_of(changes, claim.customers, self._versions, self.index.project, self.db.sealer)
             self._save(self.db.writer, rows, claim)
         except BaseException as error:
             refused = is_refused(error) or isinstance(error, _REFUSED)

@@ -15,6 +15,8 @@ from orchestrator.stores.instants import micros, micros_or_none
 from orchestrator.stores.postgres.arrays import ints, texts
 from orchestrator.stores.postgres.copying import NULL, copy_rows
 from orchestrator.stores.postgres.database import Connection
+from orchestrator.stores.sealed_rows import DETAILS, TASK, line_data
+from orchestrator.stores.sealing import Sealer, sealer_of
 
 _JOURNAL: Final = (
     "transitions (shard, customer, at, seq, n, type, journey, version, key, step, enrollment, data, details)"
@@ -57,7 +59,7 @@ def write_transitions(
 
     Lines that share a place (customer, instant, seq) are counted in the order in which they come.
     """
-    rows = [row for t in transitions for row in transition_rows([t], *internal[t.customer])]
+    rows = [row for t in transitions for row in transition_rows([t], sealer_of(c), *internal[t.customer])]
     if not rows:
         return
     c.execute("SAVEPOINT journal")
@@ -69,7 +71,9 @@ def write_transitions(
     c.execute("RELEASE journal")
 
 
-def transition_rows(transitions: Iterable[Transition], shard: int, customer: int) -> list[tuple[Any, ...]]:
+def transition_rows(
+    transitions: Iterable[Transition], sealer: Sealer, shard: int, customer: int
+) -> list[tuple[Any, ...]]:
     """The journal's rows of one customer's transitions."""
     rows = []
     said_at: datetime | None = None
@@ -83,8 +87,8 @@ def transition_rows(transitions: Iterable[Transition], shard: int, customer: int
             (
                 shard, customer, at, seq, 0, type_, NULL if journey is None else journey,
                 NULL if version is None else version, NULL if key is None else key, NULL if step is None else step,
-                NULL if enrollment is None else enrollment, dumps(data) if data else "{}",
-                dumps(values) if values else NULL,
+                NULL if enrollment is None else enrollment, line_data(sealer, customer, data) if data else "{}",
+                sealer.seal(f"{DETAILS}:{customer}", dumps(values)) if values else NULL,
             )
         )  # fmt: skip
     return rows
@@ -133,6 +137,7 @@ def write_tasks(c: Connection, rows: Iterable[tuple[Task, int, int, int]]) -> No
         of[shard, id, task.id] = (task, of.get((shard, id, task.id), (task, seq))[1])
     if not of:
         return
+    sealer = sealer_of(c)
     keys, tasks = list(of), [task for task, _ in of.values()]
     c.execute(
         _TASKS,
@@ -141,7 +146,9 @@ def write_tasks(c: Connection, rows: Iterable[tuple[Task, int, int, int]]) -> No
             texts([task.queue for task in tasks]), texts([task.assignee for task in tasks]),
             ints(micros(task.opened_at) for task in tasks), ints(micros_or_none(task.due_at) for task in tasks),
             ints(micros_or_none(task.closed_at) for task in tasks), ints(seq for _, seq in of.values()),
-            texts([to_json(task) for task in tasks]),
+            texts([
+                sealer.seal(f"{TASK}:{key[1]}", to_json(task)) for key, task in zip(keys, tasks, strict=True)
+            ]),
         ),
     )  # fmt: skip
 
@@ -150,7 +157,8 @@ def suppress(c: Connection, rows: Sequence[tuple[str, str, str, int]]) -> None:
     """Put normalised addresses on the suppression list: (channel, address, cause, microseconds); the first instant of a
     cause stands."""
     if rows:
-        channels, addresses, causes, at = zip(*rows, strict=True)
+        mark = sealer_of(c).mark
+        channels, addresses, causes, at = zip(*[(row[0], mark(row[1]), *row[2:]) for row in rows], strict=True)
         c.execute(_SUPPRESS, (texts(channels), texts(addresses), texts(causes), ints(at)))
 
 

@@ -16,6 +16,7 @@ from orchestrator.core.view import CustomerView, LoadedMessage
 from orchestrator.stores.instants import micros
 from orchestrator.stores.message_rows import asked_for, counted_message, give_messages, loaded_message
 from orchestrator.stores.records import MESSAGE
+from orchestrator.stores.sealing import sealer_of
 from orchestrator.stores.sqlite.choosing import ID_OF, SHARD_OF, Chosen, packed
 
 _FATE: Final = "t.status, t.opened_at, t.clicked_at"
@@ -40,22 +41,23 @@ def load_messages(
     c: sqlite3.Connection, chosen: Sequence[Chosen], views: Sequence[CustomerView], index: Index, now: datetime
 ) -> None:
     """Fill in the messages of the customers of a view, ascending by their place in the journal."""
+    sealer = sealer_of(c)
     found: list[dict[str, LoadedMessage]] = [{} for _ in views]
     kept_for = index.messages_asked_for()
     if kept_for is None or kept_for > timedelta(0):
         since = _EVER if kept_for is None else micros(now - kept_for)
         for place, *columns in c.execute(COUNTED, (packed(chosen), since)):
-            message = counted_message(chosen[place].external_id, *columns)
+            message = counted_message(sealer, chosen[place].external_id, *columns)
             found[place][message.row.id] = message
     whole, named = asked_for(views)
     if whole:
         for place, *columns in c.execute(WHOLE, (packed([chosen[place] for place in whole]),)):
-            message = loaded_message(*columns)
+            message = loaded_message(sealer, *columns)
             found[whole[place]][message.row.id] = message
     if named:
         place_of = {customer.external_id: place for place, customer in enumerate(chosen)}
         for columns in c.execute(NAMED, (json.dumps(named),)):
-            message = loaded_message(*columns)
+            message = loaded_message(sealer, *columns)
             if message.row.customer_id in place_of:
                 found[place_of[message.row.customer_id]][message.row.id] = message
     give_messages(found, views)

@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Final
 
 from orchestrator.stores.protocol import StoreBusy
+from orchestrator.stores.sealing import PLAIN, Sealer
 
 BUSY_FOR: Final = 5.0
 """Seconds to wait for another process's write before giving up."""
@@ -33,23 +34,41 @@ _BUSY_CODES: Final = frozenset(
 )
 
 
+class Connection(sqlite3.Connection):
+    """A connection that knows by what personal data is sealed."""
+
+    sealer: Sealer = PLAIN
+
+
 class Database:
     """A file that was migrated already. `durable` False: for simulations, which are started again after a crash."""
 
     def __init__(self, path: Path, durable: bool = True) -> None:
         self.path = path
         self.durable = durable
+        self.sealer: Sealer = PLAIN
         self._lock = threading.RLock()
         self._writer = self._connect(_CACHE_KIB)
         self._readers = threading.local()
-        self._all_readers: list[sqlite3.Connection] = []
+        self._all_readers: list[Connection] = []
         self._holder: int | None = None
         """The thread that has begun a transaction and goes on with it in later calls (a turn)."""
         self._rows_before = 0
         """Rows that the writer had ever changed when the transaction began."""
 
-    def _connect(self, cache_kib: int) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=BUSY_FOR, isolation_level=None, check_same_thread=False)
+    def seal_with(self, sealer: Sealer) -> None:
+        """What seals personal data from now on; before anybody else has the database."""
+        self.sealer = sealer
+        for connection in (*self._all_readers, self._writer):
+            connection.sealer = sealer
+        if sealer is not PLAIN:
+            self._writer.execute("PRAGMA secure_delete=ON")  # what was written over says nothing, either
+
+    def _connect(self, cache_kib: int) -> Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY_FOR, isolation_level=None, check_same_thread=False, factory=Connection
+        )
+        connection.sealer = self.sealer
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={'FULL' if self.durable else 'OFF'}")
         connection.execute(f"PRAGMA cache_size=-{cache_kib}")
@@ -152,7 +171,7 @@ class Database:
         if self.holding:
             yield self._writer
             return
-        reader: sqlite3.Connection | None = getattr(self._readers, "connection", None)
+        reader: Connection | None = getattr(self._readers, "connection", None)
         if reader is None:
             reader = self._readers.connection = self._connect(_READER_CACHE_KIB)
             reader.execute("PRAGMA query_only=ON")

@@ -14,6 +14,8 @@ from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.message_rows import loaded_message
 from orchestrator.stores.protocol import COUPON_GONE, DeadLetter
 from orchestrator.stores.records import MESSAGE, message_of
+from orchestrator.stores.sealed_rows import END
+from orchestrator.stores.sealing import sealer_of, shown, told
 from orchestrator.stores.sqlite import tallies
 from orchestrator.stores.sqlite.base import SqliteBase
 
@@ -37,7 +39,9 @@ _COUPON: Final = "SELECT row FROM coupons WHERE shard = ? AND customer = ? AND i
 def keep(c: sqlite3.Connection, ended: Sequence[tuple[str, int, int, str, int, str]], at: int) -> None:
     """Keep messages that came to a bad end: (id, shard, customer, status, fence, reason)."""
     if ended:
-        c.executemany(_KEEP, [(id, shard, customer, status, at, *rest) for id, shard, customer, status, *rest in ended])
+        sealer = sealer_of(c)
+        rows = [(*row[:4], at, row[4], sealer.seal(f"{END}:{row[0]}", told(row[5]))) for row in ended]
+        c.executemany(_KEEP, rows)
 
 
 class SqliteDeadLetters(SqliteBase):
@@ -49,9 +53,9 @@ class SqliteDeadLetters(SqliteBase):
             rows = c.execute(_LATEST, (status, limit)).fetchall()
         return [
             DeadLetter(
-                loaded_message(status, opened_at, clicked_at, *columns),
+                loaded_message(self.db.sealer, status, opened_at, clicked_at, *columns),
                 instant(at),
-                reason,
+                shown(self.db.sealer, f"{END}:{columns[0]}", reason),
             )
             for at, reason, status, opened_at, clicked_at, *columns in rows
         ]
@@ -69,7 +73,7 @@ class SqliteDeadLetters(SqliteBase):
             row = c.execute(_ROW, (*key, message_id)).fetchone()
             if row is None:
                 return False  # the ledger does not reach so far back any more
-            m = message_of(*row)
+            m = message_of(self.db.sealer, *row)
             coupon = c.execute(_COUPON, (*key, m.coupon)).fetchone() if m.coupon is not None else None
             if coupon is not None and from_json(Coupon, coupon[0]).status == "released":
                 raise UsageError(f"{message_id}: {COUPON_GONE}", "coupon_released")

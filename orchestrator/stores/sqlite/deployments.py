@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -16,8 +17,11 @@ from orchestrator.stores.instants import micros
 from orchestrator.stores.packing import packed, unpacked
 from orchestrator.stores.protocol import LATE_ADOPTION, Snapshot
 from orchestrator.stores.records import customer_of
+from orchestrator.stores.sealing import sealer_of
 from orchestrator.stores.sqlite.base import SqliteBase
 from orchestrator.stores.sqlite.fanout import begin_fan_out
+from orchestrator.stores.sqlite.switches import read_switches
+from orchestrator.stores.switch_text import versions_before
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 _LIVE: Final = "live"
@@ -40,12 +44,16 @@ WHERE d.digest <> :live AND (
         WHERE EXISTS (SELECT 1 FROM enrollments AS e INDEXED BY ix_enrollments_live
                       WHERE e.live = 1 AND e.journey = v.journey AND e.version = v.version))
     OR (SELECT min(n.deployed_at) FROM deployments AS n WHERE (n.deployed_at, n.id) > (d.deployed_at, d.id))
-       >= (SELECT min(at) FROM outbox) - :late)
+       >= (SELECT min(at) FROM outbox) - :late
+    OR d.id IN (
+        SELECT v.deployment FROM versions AS v
+        WHERE v.journey || ' ' || v.version IN (SELECT value FROM json_each(:before))))
 ORDER BY d.deployed_at, d.id
 """
-"""Whose enrollments are running, and whose templates a message may pin that is on its way: those that were live after
-the oldest one was decided, or shortly before, because processes hear of a deploy a little later."""
-_IN_ZONE: Final = "SELECT shard, id, state FROM customers INDEXED BY ix_customers_zone WHERE zone = ?"
+"""Whose enrollments are running, whom customers enter beside a canary, and whose templates a message may pin that is
+on its way: those that were live after the oldest one was decided, or shortly before, because processes hear of a deploy
+a little later."""
+_IN_ZONE: Final = "SELECT shard, id, external_id, state FROM customers INDEXED BY ix_customers_zone WHERE zone = ?"
 
 
 class SqliteDeployments(SqliteBase):
@@ -78,7 +86,9 @@ class SqliteDeployments(SqliteBase):
         """The files of older deployments that someone is pinned to, then the live one."""
         with self.db.read() as c:
             live = _value(c, _LIVE) or ""
-            found = c.execute(_PINNED, {"live": live, "late": LATE_ADOPTION // _MICROSECOND}).fetchall()
+            before = json.dumps(versions_before(read_switches(c)))
+            given = {"live": live, "late": LATE_ADOPTION // _MICROSECOND, "before": before}
+            found = c.execute(_PINNED, given).fetchall()
             found += c.execute("SELECT digest, files FROM deployments WHERE digest = ?", (live,)).fetchall()
         return [Snapshot(digest, unpacked(files)) for digest, files in found]
 
@@ -115,8 +125,8 @@ def _move_to_zone(c: sqlite3.Connection, project: Project) -> None:
     if before is None:
         return
     moved = []
-    for shard, id, state in c.execute(_IN_ZONE, (before,)):
-        who = customer_of("", 0, state, None)
+    for shard, id, external, state in c.execute(_IN_ZONE, (before,)):
+        who = customer_of(sealer_of(c), external, 0, state, None)
         own = zone_in_force(None, who.timezone, who.phone, who.country, project.timezone).zone.key
         if own != before:
             moved.append((own, shard, id))

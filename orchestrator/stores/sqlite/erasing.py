@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from orchestrator.core.consent import Choice
 from orchestrator.stores import erasing
 from orchestrator.stores.erasing import Certificate, Run
-from orchestrator.stores.instants import micros
 from orchestrator.stores.records import CHOICE, choice_of
 from orchestrator.stores.sqlite import tallies
 from orchestrator.stores.sqlite.base import SqliteBase
@@ -36,12 +35,12 @@ class SqliteErasing(SqliteBase):
         with self.db.read() as c:
             place = internal_ids(c, [customer]).get(customer)
             rows = c.execute(_LOG, place).fetchall() if place is not None else []
-        return [choice_of(*row[3:]) for row in rows]
+        return [choice_of(self.db.sealer, row[1], *row[3:]) for row in rows]
 
     def erase(self, customer: str, now: datetime, real_at: datetime, actor: str) -> Certificate | None:
         """Erase a person. One writer at a time: no turn and no claim is under way meanwhile."""
         with self.db.write() as c:
-            done = erasing.erase_rows(run_on(c), self.salt, customer, now, real_at, actor)
+            done = erasing.erase_rows(run_on(c), self.db.sealer, self.salt, customer, now, real_at, actor)
             if done is None:
                 return None
             tallies.count_messages(c, done.recounted)
@@ -49,11 +48,7 @@ class SqliteErasing(SqliteBase):
             self._drained[:] = erasing.nobodys_lines(self._drained, customer, done.certificate.customer)
         return done.certificate
 
-    def erased(self, hashes: Collection[str], now: datetime, real_at: datetime) -> Mapping[str, str]:
-        """Take nothing of these ids; whoever is known is told."""
+    def erased(self, hashes: Mapping[str, datetime], now: datetime, real_at: datetime) -> Mapping[str, str]:
+        """Who of these has to be erased again."""
         with self.db.write() as c:
-            run = run_on(c)
-            found = erasing.hashed(run, self.salt, hashes)
-            unknown = dict.fromkeys(sorted(set(hashes) - found.keys()), erasing.NOBODY)
-            erasing.bury(run, unknown, micros(now), micros(real_at))
-        return found
+            return erasing.erased_elsewhere(run_on(c), self.salt, hashes, now - real_at)

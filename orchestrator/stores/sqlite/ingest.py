@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 from orchestrator.core.customer import Customer
 from orchestrator.core.inbox import Event
-from orchestrator.core.state import dumps
 from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.stores.arriving import Batch, GroupCommit, Prepared, prepared
 from orchestrator.stores.erasing import buried
 from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.protocol import Arrival, Ingested
 from orchestrator.stores.records import choices_of, choices_text, state_of
+from orchestrator.stores.sealed_rows import INBOX, event_properties
+from orchestrator.stores.sealing import PLAIN
 from orchestrator.stores.shards import shard_of
 from orchestrator.stores.sqlite import rights
 from orchestrator.stores.sqlite.erasing import run_on
@@ -60,6 +61,7 @@ ON CONFLICT (shard, customer) DO UPDATE SET state = excluded.state
 _HAS_EVENT: Final = """
 SELECT EXISTS (SELECT 1 FROM events WHERE shard = ? AND customer = ? AND name = ? AND at = ? AND id = ?)
 """
+NOBODY: Final = frozenset[str]()
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -122,8 +124,14 @@ class SqliteIngest(SqliteTurns):
         places = self._places(c, accepted)
         if not all(arrival.customer in places for arrival in accepted):
             accepted = [arrival for arrival in accepted if arrival.customer in places]
+        seal, seals = self.db.sealer.seal, self.db.sealer.seals
         c.executemany(
-            _PUT, [(p.shard, p.id, a.customer, a.at, p.parked, a.body) for a in accepted for p in [places[a.customer]]]
+            _PUT,
+            [
+                (p.shard, p.id, a.customer, a.at, p.parked, seal(f"{INBOX}:{p.id}", a.body) if seals else a.body)
+                for a in accepted
+                for p in [places[a.customer]]
+            ],
         )
         self._opt_out(c, [arrival for arrival in accepted if arrival.opted_out], places)
         return [_answer(places, *each) for each in taken]
@@ -153,7 +161,7 @@ class SqliteIngest(SqliteTurns):
         for id, (external, at) in enumerate(new, last + 1):
             shard = shard_of(id)
             places[external] = _Place(shard, id, 0)
-            rows.append((shard, id, external, at, at, zone, state_of(Customer(external, instant(at)))))
+            rows.append((shard, id, external, at, at, zone, state_of(Customer(external, instant(at)), PLAIN, NOBODY)))
             names.append((external, shard, id))
         c.executemany(_CREATE, rows)
         c.executemany(_IDENTIFY, names)
@@ -172,10 +180,24 @@ class SqliteIngest(SqliteTurns):
             if self.db.holding and self._claim is not None and arrival.customer in self._claim.customers:
                 self._claim.customers[arrival.customer].opted_out.update(out)
 
+    def known_ids(self, ids: Collection[str], now: datetime) -> frozenset[str]:
+        """Ids that came lately."""
+        if not ids:
+            return frozenset()
+        since = micros(now - self.index.project.settings.dedupe)
+        with self.db.read() as c:
+            return frozenset(id for id, at, _ in c.execute(_SEEN, (json.dumps(list(ids)),)) if at >= since)
+
+    def keep_ids(self, ids: Collection[str], now: datetime) -> None:
+        """Know ids that went to nobody."""
+        if ids:
+            with self.db.write() as c:
+                c.executemany(_SEE, [(id, micros(now), 0) for id in ids])
+
     def lay_history(self, customer: str, events: Iterable[Event]) -> None:
         """Join events to the past. An id that stands there already, at the same instant, is not joined again, so that
         an import may be repeated."""
-        rows = [(event.name, micros(event.at), event.id, dumps(event.properties)) for event in events]
+        rows = [(event.name, micros(event.at), event.id, event.properties) for event in events]
         if not rows:
             return
         with self.db.write() as c:
@@ -187,7 +209,8 @@ class SqliteIngest(SqliteTurns):
             for n, (name, at, event_id, properties) in enumerate(rows):
                 known = event_id and c.execute(_HAS_EVENT, (shard, id, name, at, event_id)).fetchone()[0]
                 if not known:
-                    c.execute(EVENT, (shard, id, name, at, base + n, event_id, properties))
+                    text = event_properties(self.db.sealer, id, properties, self.index.project.personal)
+                    c.execute(EVENT, (shard, id, name, at, base + n, event_id, text))
 
 
 def _answer(

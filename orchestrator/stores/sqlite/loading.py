@@ -14,8 +14,10 @@ from orchestrator.core.ledger import Coupon, Task
 from orchestrator.core.state import from_json
 from orchestrator.core.view import CustomerView, View
 from orchestrator.stores.instants import instant
-from orchestrator.stores.on_demand import EventRow, Histories, LoadedHistory, Place, Suppressions
+from orchestrator.stores.on_demand import EventRow, Histories, LoadedHistory, Place, Suppressions, marked_places
 from orchestrator.stores.records import ENROLLMENT, body_of, customer_of, enrollment_of, entries_of
+from orchestrator.stores.sealed_rows import TASK
+from orchestrator.stores.sealing import sealer_of
 from orchestrator.stores.sqlite.choosing import ID_OF, SHARD_OF, Chosen, packed
 from orchestrator.stores.sqlite.database import Database
 
@@ -57,18 +59,20 @@ def load_customers(
         with db.read() as reading:
             return reading.execute(EVENTS, (customers, name)).fetchall()
 
-    histories = Histories(read)
+    sealer = db.sealer
+    histories = Histories(read, sealer, [place.id for place in chosen])
     views: list[CustomerView] = []
     due: list[int | None] = []
     for place, (created_at, state, consents, next_due_at) in enumerate(profiles):
-        customer = customer_of(chosen[place].external_id, created_at, state, consents)
+        customer = customer_of(sealer, chosen[place].external_id, created_at, state, consents)
         views.append(CustomerView(customer, (), (), {}, LoadedHistory(histories, place)))
         due.append(next_due_at)
     for place, items in _grouped(c.execute(INBOX, (customers,)).fetchall()):
-        views[place].inbox = [_item((seq, instant(at), body_of(body))) for _, seq, at, body in items]
+        owner = chosen[place].id
+        views[place].inbox = [_item((seq, instant(at), body_of(sealer, owner, body))) for _, seq, at, body in items]
     for place, rows in _grouped(c.execute(ENROLLMENTS, (customers,)).fetchall()):
         external = chosen[place][0]
-        views[place].enrollments = [enrollment_of(external, *row[2:]) for row in rows]
+        views[place].enrollments = [enrollment_of(sealer, external, *row[2:]) for row in rows]
     for place, journey, key, state in c.execute(ENTRIES, (customers,)).fetchall():
         views[place].entries[journey, key] = entries_of(state)
     if c.execute(ANY_COUPONS).fetchone()[0]:
@@ -76,7 +80,8 @@ def load_customers(
             views[place].coupons = [from_json(Coupon, row) for _, _, row in rows]
     if c.execute(ANY_TASKS).fetchone()[0]:
         for place, rows in _grouped(c.execute(TASKS, (customers,)).fetchall()):
-            views[place].tasks = [from_json(Task, row) for _, _, row in rows]
+            context = f"{TASK}:{chosen[place].id}"
+            views[place].tasks = [from_json(Task, sealer.open(context, row)) for _, _, row in rows]
     return views, due
 
 
@@ -90,8 +95,9 @@ def _leave_out_erased(c: sqlite3.Connection, chosen: list[Chosen]) -> None:
 
 def suppressed_among(c: sqlite3.Connection, places: Sequence[Place]) -> Iterator[tuple[Place, str]]:
     """The entries of the suppression list among some places."""
-    for channel, address, cause in c.execute(SUPPRESSED, (json_text(places),)):
-        yield (channel, address), cause
+    marked = marked_places(sealer_of(c), places)
+    for channel, address, cause in c.execute(SUPPRESSED, (json_text(list(marked)),)):
+        yield marked[channel, address], cause
 
 
 def load_suppressions(c: sqlite3.Connection, db: Database, salt: str, view: View) -> Suppressions:

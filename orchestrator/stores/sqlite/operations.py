@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from json import dumps as json_text
 from typing import Any, Final
@@ -89,7 +89,7 @@ class SuppressionList(Mapping[tuple[str, str], frozenset[str]]):
     def __iter__(self) -> Iterator[tuple[str, str]]:
         with self._db.read() as c:
             found = c.execute("SELECT DISTINCT channel, address FROM suppressions").fetchall()
-        return iter(found)
+        return iter([(channel, self._db.sealer.unmark(address)) for channel, address in found])
 
     def __len__(self) -> int:
         with self._db.read() as c:
@@ -113,8 +113,14 @@ class SqliteOperations(SqliteBase):
 
     def set_switches(self, switches: Switches) -> None:
         """Throw switches. What waits, and is stopped or killed now, is claimed and cancelled at once."""
+        self.change_switches(lambda known: switches)
+
+    def change_switches(self, change: Callable[[Switches], Switches]) -> Switches:
+        """Throw what `change` makes of them, while nobody else does."""
         with self.db.write() as c:
-            thawed = read_switches(c).paused - switches.paused
+            known = read_switches(c)
+            switches = change(known)
+            thawed = known.paused - switches.paused
             write_switches(c, switches)
             journeys = switches.stopped | switches.killed_journeys
             if switches.killed_all or switches.killed_channels or journeys:
@@ -128,6 +134,7 @@ class SqliteOperations(SqliteBase):
                 )
             if thawed:
                 c.execute(_THAW)
+        return switches
 
     def operate(self, journey: str, action: Any, now: datetime) -> int:
         """Tell everyone in a journey; `resume` also takes up the parked customers."""

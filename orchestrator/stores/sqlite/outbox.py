@@ -15,12 +15,15 @@ from orchestrator.core.customer import Customer
 from orchestrator.core.view import Switches
 from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.records import MESSAGE, customer_of, message_of
+from orchestrator.stores.sealing import Unopened
 from orchestrator.stores.sqlite import switches, tallies
 from orchestrator.stores.sqlite.settlements import Leased, SqliteSettlements
 from orchestrator.stores.sqlite.throttles import SqliteThrottles
 
 LEASE: Final = timedelta(seconds=60)
 """Real time for which a claimed message is nobody else's."""
+ASIDE: Final = timedelta(minutes=10)
+"""Real time after which a message that no key opens is looked at again."""
 CLASSES: Final = ("promotional", "service", "transactional")
 _QUEUE: Final = (
     "INSERT INTO outbox (id, shard, customer, journey, channel, class, throttled, at, available_at, retry_at, frozen, "
@@ -32,6 +35,9 @@ SELECT seq FROM outbox INDEXED BY ix_outbox_retry WHERE frozen = 2 AND retry_at 
 """
 _WOKEN: Final = "UPDATE outbox SET frozen = 0 WHERE seq IN (SELECT value FROM json_each(?))"
 _CLAIM: Final = "UPDATE outbox SET fence = fence + 1, lease_until = ? WHERE seq IN (SELECT value FROM json_each(?))"
+_PUT_ASIDE: Final = """
+UPDATE outbox SET frozen = 2, retry_at = ?, lease_until = NULL WHERE seq IN (SELECT value FROM json_each(?))
+"""
 _CLAIMED: Final = f"""
 SELECT c.id, c.external_id, c.created_at, c.state, k.state, CASE WHEN e.ended_by_rule THEN e.reason END,
        o.seq, o.shard, o.fence, o.throttled, o.begun, o.uncertain, o.first_tried_at, {MESSAGE}
@@ -97,7 +103,10 @@ class SqliteOutbox(SqliteThrottles, SqliteSettlements):
             chosen = json_text(found)
             c.execute(_CLAIM, (micros(real + LEASE), chosen))
             rows = c.execute(_CLAIMED, (chosen,)).fetchall()
-        return self._claims(rows)
+            claimed, closed = self._claims(rows)
+            if closed:
+                c.execute(_PUT_ASIDE, (micros(real + ASIDE), json_text(closed)))
+        return claimed
 
     def _anything(self, c: sqlite3.Connection, now: datetime, at: Mapping[str, int], klass: str | None) -> bool:
         return (
@@ -115,22 +124,28 @@ class SqliteOutbox(SqliteThrottles, SqliteSettlements):
             found = c.execute(_BEGIN, {"until": micros(real_at + LEASE), "real": micros(real_at), "ours": ours})
             return frozenset(id for (id,) in found.fetchall())
 
-    def _claims(self, rows: Sequence[tuple[Any, ...]]) -> list[Claimed]:
+    def _claims(self, rows: Sequence[tuple[Any, ...]]) -> tuple[list[Claimed], list[int]]:
+        """What was claimed, and the places in the queue of what no key opens."""
         customers: dict[int, Customer] = {}
-        found, leases = [], []
+        found, leases, closed = [], [], []
+        sealer = self.db.sealer
         for (
             id, external, created_at, state, consents, ended_by, seq, shard, fence, throttled, begun, uncertain,
             first_at, *columns,
         ) in rows:  # fmt: skip
-            customer = customers.get(id)
-            if customer is None:
-                customer = customers[id] = customer_of(external, created_at, state, consents)
-            m = message_of(*columns)
+            try:
+                customer = customers.get(id)
+                if customer is None:
+                    customer = customers[id] = customer_of(sealer, external, created_at, state, consents)
+                m = message_of(sealer, *columns)
+            except Unopened:
+                closed.append(seq)
+                continue
             tried_at = None if first_at is None else instant(first_at)
             found.append(_claimed((m, customer, ended_by, fence, begun, uncertain == 1, tried_at)))
             leases.append(_leased((m.id, seq, shard, id, fence, throttled, m.journey, m.channel, "queued")))
         self.remember(leases)
-        return found
+        return found, closed
 
 
 def _ready(klass: str | None) -> str:

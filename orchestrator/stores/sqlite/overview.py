@@ -8,6 +8,8 @@ from typing import Final
 from orchestrator.core.project import Offer
 from orchestrator.stores.instants import instant, instant_or_none
 from orchestrator.stores.protocol import Overview, ParkedCustomer
+from orchestrator.stores.sealed_rows import DETAIL
+from orchestrator.stores.sealing import sealer_of, shown
 from orchestrator.stores.sqlite import tallies
 
 _CUSTOMERS: Final = "SELECT count(*) FROM customers"
@@ -38,7 +40,7 @@ _TASKS: Final = "SELECT queue, count(*) FROM tasks INDEXED BY ix_tasks_open WHER
 _REFUSED: Final = "SELECT coalesce((SELECT max(id) FROM refused) - (SELECT min(id) FROM refused) + 1, 0)"
 """They are numbered without gaps, and the oldest go first."""
 _PARKED: Final = """
-SELECT c.external_id, c.parked, c.parked_detail, c.parked_at,
+SELECT c.external_id, c.id, c.parked, c.parked_detail, c.parked_at,
     (SELECT count(*) FROM inbox AS i INDEXED BY ix_inbox_customer WHERE i.shard = c.shard AND i.customer = c.id)
 FROM customers AS c INDEXED BY ix_customers_parked WHERE c.parked IS NOT NULL ORDER BY c.parked_at, c.external_id
 """
@@ -67,8 +69,8 @@ def read_overview(c: sqlite3.Connection) -> Overview:
         tasks_open=dict(c.execute(_TASKS).fetchall()),
         refused=c.execute(_REFUSED).fetchone()[0],
         parked=[
-            ParkedCustomer(customer, reason, detail or "", instant(at), waiting)
-            for customer, reason, detail, at, waiting in c.execute(_PARKED)
+            ParkedCustomer(customer, reason, shown(sealer_of(c), f"{DETAIL}:{id}", detail), instant(at), waiting)
+            for customer, id, reason, detail, at, waiting in c.execute(_PARKED)
         ],
     )
 

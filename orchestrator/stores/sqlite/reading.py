@@ -11,10 +11,12 @@ from orchestrator.core.project import Offer
 from orchestrator.core.state import from_json, loads
 from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage
+from orchestrator.stores import sealed_rows
 from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.message_rows import loaded_message
 from orchestrator.stores.protocol import CustomerCard, Overview, RefusedItem
 from orchestrator.stores.records import ENROLLMENT, MESSAGE, customer_of, enrollment_of, message_of
+from orchestrator.stores.sealing import Sealer, shown, told
 from orchestrator.stores.sqlite.due import SqliteDue
 from orchestrator.stores.sqlite.inbox import internal_ids
 from orchestrator.stores.sqlite.overview import count_left, count_parked, read_overview, read_standing
@@ -56,14 +58,14 @@ class SqliteReading(SqliteDue):
         with self.db.read() as c:
             place = internal_ids(c, [customer]).get(customer)
             found = c.execute(_LATEST_OF, (*place, channel, step)).fetchone() if place is not None else None
-        return None if found is None else message_of(*found)
+        return None if found is None else message_of(self.db.sealer, *found)
 
     def open_task(self, customer: str, step: str | None) -> Task | None:
         """The latest open task of a customer."""
         with self.db.read() as c:
             place = internal_ids(c, [customer]).get(customer)
             found = c.execute(_OPEN_TASKS, place).fetchall() if place is not None else []
-        return next((task for task in _all(Task, found) if step in (None, task.step)), None)
+        return next((task for task in _tasks(self.db.sealer, place, found) if step in (None, task.step)), None)
 
     def card(self, customer: str) -> CustomerCard | None:
         """What people are shown."""
@@ -75,11 +77,11 @@ class SqliteReading(SqliteDue):
             return CustomerCard(
                 customer,
                 parked,
-                [loaded_message(*row) for row in c.execute(_MESSAGES, place)],
-                _all(Coupon, c.execute(_COUPONS, place).fetchall()),
-                _all(Task, c.execute(_TASKS, place).fetchall()),
-                customer_of(customer, created_at, state, consents),
-                [enrollment_of(customer, *columns) for columns in c.execute(_ENROLLMENTS, place)],
+                [loaded_message(self.db.sealer, *row) for row in c.execute(_MESSAGES, place)],
+                [from_json(Coupon, row) for (row,) in c.execute(_COUPONS, place).fetchall()],
+                _tasks(self.db.sealer, place, c.execute(_TASKS, place).fetchall()),
+                customer_of(self.db.sealer, customer, created_at, state, consents),
+                [enrollment_of(self.db.sealer, customer, *columns) for columns in c.execute(_ENROLLMENTS, place)],
             )
 
     def drain_journal(self) -> list[Transition]:
@@ -94,23 +96,23 @@ class SqliteReading(SqliteDue):
         with self.db.read() as c:
             place = internal_ids(c, [customer]).get(customer)
             rows = c.execute(_JOURNAL, place).fetchall() if place is not None else []
-        return [_transition(customer, *row) for row in rows]
+        return [] if place is None else [_transition(self.db.sealer, place[1], customer, *row) for row in rows]
 
     def ledger(self, message_id: str) -> LoadedMessage | None:
         """A message by its id."""
         with self.db.read() as c:
             found = c.execute(_BY_ID, (message_id,)).fetchone()
-        return None if found is None else loaded_message(*found)
+        return None if found is None else loaded_message(self.db.sealer, *found)
 
     def messages_under(self, prefix: str) -> Sequence[LoadedMessage]:
         """Along the index of ids."""
         with self.db.read() as c:
-            return [loaded_message(*row) for row in c.execute(_UNDER, (prefix, f"{prefix}\x7f"))]
+            return [loaded_message(self.db.sealer, *row) for row in c.execute(_UNDER, (prefix, f"{prefix}\x7f"))]
 
     def latest_messages(self, limit: int) -> Sequence[LoadedMessage]:
         """The messages decided last."""
         with self.db.read() as c:
-            return [loaded_message(*row) for row in c.execute(_LATEST, (limit,))]
+            return [loaded_message(self.db.sealer, *row) for row in c.execute(_LATEST, (limit,))]
 
     def overview(self) -> Overview:
         """The figures of a status page."""
@@ -136,7 +138,16 @@ class SqliteReading(SqliteDue):
         """Keep what could not be taken, cut to what is shown."""
         if not items:
             return
-        rows = [(micros(at), source, reason, content[:CONTENT]) for at, source, reason, content in items]
+        seal = self.db.sealer.seal
+        rows = [
+            (
+                micros(at),
+                source,
+                seal(sealed_rows.REASON, told(reason)),
+                seal(sealed_rows.CONTENT, told(content[:CONTENT])),
+            )
+            for at, source, reason, content in items
+        ]
         with self.db.write() as c:
             c.executemany("INSERT INTO refused (at, source, reason, content) VALUES (?, ?, ?, ?)", rows)
 
@@ -146,7 +157,16 @@ class SqliteReading(SqliteDue):
             rows = c.execute(
                 "SELECT at, source, reason, content FROM refused ORDER BY id DESC LIMIT ?", (limit,)
             ).fetchall()
-        return [RefusedItem(instant(at), *rest) for at, *rest in rows]
+        sealer = self.db.sealer
+        return [
+            RefusedItem(
+                instant(at),
+                source,
+                shown(sealer, sealed_rows.REASON, reason),
+                shown(sealer, sealed_rows.CONTENT, content),
+            )
+            for at, source, reason, content in rows
+        ]
 
     def audit(self, at: datetime, actor: str, action: str, detail: str = "") -> None:
         """Write down what an operator did."""
@@ -156,11 +176,14 @@ class SqliteReading(SqliteDue):
             )
 
 
-def _all(kind: type[Any], rows: Sequence[tuple[str]]) -> list[Any]:
-    return [from_json(kind, text) for (text,) in rows]
+def _tasks(sealer: Sealer, place: tuple[int, int] | None, rows: Sequence[tuple[Any, ...]]) -> list[Task]:
+    context = f"{sealed_rows.TASK}:{place[1]}" if place is not None else ""
+    return [from_json(Task, sealer.open(context, text)) for (text,) in rows]
 
 
 def _transition(
+    sealer: Sealer,
+    owner: int,
     customer: str,
     at: int,
     seq: int,
@@ -173,7 +196,8 @@ def _transition(
     enrollment: str | None,
     details: str | None,
 ) -> Transition:
+    said = sealed_rows.opened(sealer, f"{sealed_rows.LINE}:{owner}", loads(data))
+    values = loads(sealer.open(f"{sealed_rows.DETAILS}:{owner}", details)) if details is not None else {}
     return Transition(
-        instant(at), customer, seq, type_, journey, version, key, step, loads(data), enrollment,
-        loads(details) if details is not None else {},
+        instant(at), customer, seq, type_, journey, version, key, step, said, enrollment, values,
     )  # fmt: skip

@@ -1,9 +1,9 @@
 """What nothing can ask for any more goes, in small bites: searched for without the writer's lock, deleted under it.
 
 Enrollments that ended and were waiting for their goal alone are nobody's any more once it is out of reach.
-How long: events, the journal and stories that ended `settings.history`; ids of events `settings.dedupe`. Customers and
-the ledger of messages stay for good. An event that some expression counts without end is kept, and
-of every name a customer's first and last: `first` and `last` see everything.
+How long: see orchestrator.stores.forgetting; ids of events `settings.dedupe`. Customers and consents stay for good. An
+event that some expression counts without end is kept, and of every name a customer's first and last: `first` and `last`
+see everything.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from orchestrator.core.goals import goal_is_open
 from orchestrator.core.program import Goal
-from orchestrator.stores.forgetting import kept_events
+from orchestrator.stores.forgetting import forgotten, kept_events
 from orchestrator.stores.instants import micros
 from orchestrator.stores.records import ENROLLMENT, enrollment_of
+from orchestrator.stores.sealing import sealer_of
 from orchestrator.stores.sqlite.choosing import ID_OF, SHARD_OF, Chosen, packed
 from orchestrator.stores.sqlite.pools import DAILY
 from orchestrator.stores.sqlite.throttles import SqliteThrottles
@@ -42,6 +43,11 @@ _MINE: Final = f"ON t.shard = {SHARD_OF} AND t.customer = {ID_OF}"
 _TRANSITIONS: Final = f"""
 SELECT t.shard, t.customer, t.at, t.seq, t.n {_EACH} transitions AS t {_MINE} AND t.at < :before LIMIT :n
 """
+_MESSAGES: Final = f"""
+SELECT t.shard, t.customer, t.id {_EACH} messages AS t {_MINE} AND t.at < :before AND t.status <> 'queued' LIMIT :n
+"""
+_DEAD: Final = "SELECT seq FROM dead_letters WHERE at < ? ORDER BY seq LIMIT ?"
+_STALE: Final = "SELECT id FROM refused WHERE at < ? ORDER BY id LIMIT ?"
 _EVENTS: Final = f"""
 SELECT t.shard, t.customer, t.name, t.at, t.seq {_EACH} events AS t {_MINE}
 WHERE t.at < :before AND t.name NOT IN (SELECT value FROM json_each(:kept))
@@ -65,11 +71,13 @@ _DELETE: Final = {
     "refused": "DELETE FROM refused WHERE id = ?",
     "rights": "DELETE FROM rights WHERE id = ?",
     "fanout": "DELETE FROM fanout WHERE id = ?",
+    "dead_letters": "DELETE FROM dead_letters WHERE seq = ?",
     "handed_over": "DELETE FROM handed_over WHERE seq = ?",
     "tallies": "DELETE FROM tallies WHERE name = ?",
     "transitions": "DELETE FROM transitions WHERE shard = ? AND customer = ? AND at = ? AND seq = ? AND n = ?",
     "events": "DELETE FROM events WHERE shard = ? AND customer = ? AND name = ? AND at = ? AND seq = ?",
     "enrollments": "DELETE FROM enrollments WHERE shard = ? AND customer = ? AND id = ?",
+    "messages": "DELETE FROM messages WHERE shard = ? AND customer = ? AND id = ?",
 }
 
 _Old = dict[str, list[tuple[Any, ...]]]
@@ -109,6 +117,11 @@ class SqliteRetention(SqliteThrottles):
             "handed_over": [],
             "tallies": [],
         }
+        bounds = forgotten(self.index, now)
+        if bounds.refused is not None:
+            old["refused"] = list({*old["refused"], *c.execute(_STALE, (bounds.refused, limit))})
+        if bounds.messages is not None:
+            old["dead_letters"] = c.execute(_DEAD, (bounds.messages, limit)).fetchall()
         for (journey,) in c.execute("SELECT DISTINCT journey FROM versions").fetchall():
             throttle = self._throttle(journey)
             since = micros(now - (throttle.per if throttle is not None else timedelta(days=1)))
@@ -123,17 +136,24 @@ class SqliteRetention(SqliteThrottles):
 
     def _old_of_customers(self, c: sqlite3.Connection, now: datetime, limit: int) -> _Old:
         """Rows of the next customers. Where one kind is full, its customers are looked at again."""
-        before = micros(now - self.index.project.settings.history)
+        bounds = forgotten(self.index, now)
         kept = json_text(sorted(kept_events(self.index, self._versions.values())))
-        old: _Old = {"transitions": [], "events": [], "enrollments": []}
+        looked_for = {
+            "transitions": (_TRANSITIONS, bounds.transitions),
+            "events": (_EVENTS, bounds.events),
+            "enrollments": (_ENROLLMENTS, bounds.enrollments),
+        }
+        if bounds.messages is not None:
+            looked_for["messages"] = (_MESSAGES, bounds.messages)
+        old: _Old = {table: [] for table in looked_for}
         goals = {place: j.goal for place, j in self._versions.items() if j.goal is not None}
         over: list[tuple[Any, ...]] = []
         for _ in range(SLICES):
             places = c.execute(_CUSTOMERS, (*self._looked_at, SLICE)).fetchall()
             mine = packed([Chosen("", *place) for place in places])
-            asked = {"mine": mine, "before": before, "kept": kept}
-            for table, query in (("transitions", _TRANSITIONS), ("events", _EVENTS), ("enrollments", _ENROLLMENTS)):
-                old[table] += c.execute(query, {**asked, "n": limit - len(old[table])}).fetchall()
+            for table, (query, before) in looked_for.items():
+                asked = {"mine": mine, "before": before, "kept": kept, "n": limit - len(old[table])}
+                old[table] += c.execute(query, asked).fetchall()
             if goals:
                 over += self._out_of_reach(c, mine, goals, now)
             if any(len(keys) >= limit for keys in (*old.values(), over)):
@@ -152,6 +172,6 @@ class SqliteRetention(SqliteThrottles):
         before = now - settings.late_tolerance  # so far may a turn lie behind
         asked = {"mine": mine, "entered_before": micros(before - settings.history - settings.late_events)}
         for shard, customer, *columns in c.execute(_OPEN, asked):
-            e = enrollment_of("", *columns)
+            e = enrollment_of(sealer_of(c), "", *columns)
             if e.standing != "reply" and not goal_is_open(goals.get((e.journey, e.version)), e, before, settings):
                 yield shard, customer, e.id

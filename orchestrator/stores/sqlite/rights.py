@@ -10,6 +10,7 @@ from typing import Any, Final
 from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.protocol import Right
 from orchestrator.stores.records import Choices, told
+from orchestrator.stores.sealing import sealer_of
 from orchestrator.stores.sqlite.base import SqliteBase
 
 NOW: Final = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
@@ -36,7 +37,9 @@ def write(c: sqlite3.Connection, key: Sequence[int], before: Choices, after: Cho
 def suppress(c: sqlite3.Connection, entries: Iterable[tuple[Any, ...]]) -> None:
     """Put (channel, normalised address, cause, microseconds) on the suppression list; the first instant of a cause
     stands."""
-    for entry in entries:
+    mark = sealer_of(c).mark
+    for channel, address, cause, at in entries:
+        entry = (channel, mark(address), cause, at)
         if c.execute(_SUPPRESS, entry).rowcount > 0:
             c.execute(_SUPPRESSED, entry[:3])
 
@@ -48,7 +51,11 @@ class SqliteRights(SqliteBase):
         """Opt-outs, their ends, and suppressions."""
         with self.db.read() as c:
             found = c.execute(_SINCE, (after, micros(since) if since is not None else 0, limit)).fetchall()
-        return [Right(id, instant(at), *rest) for id, at, *rest in found]
+        open_ = self.db.sealer.unmark
+        return [
+            Right(id, instant(at), kind, who, topic, channel, None if address is None else open_(address), cause)
+            for id, at, kind, who, topic, channel, address, cause in found
+        ]
 
     def suppress(self, entries: Sequence[tuple[str, str, str]], now: datetime) -> None:
         """Put addresses on the suppression list."""
@@ -59,5 +66,6 @@ class SqliteRights(SqliteBase):
     def unsuppress(self, entries: Sequence[tuple[str, str, str]]) -> None:
         """Take causes off the suppression list. No right is written: whoever goes back to a backup is careful."""
         with self.db.write() as c:
-            for entry in sorted(set(entries)):
-                c.execute(_TAKEN_BACK, entry)
+            for channel, address, cause in sorted(set(entries)):
+                for mark in self.db.sealer.marks(address):
+                    c.execute(_TAKEN_BACK, (channel, mark, cause))

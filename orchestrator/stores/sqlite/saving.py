@@ -27,9 +27,11 @@ from orchestrator.stores.records import (
     chose_anew,
     enrollment_state,
     entries_state,
-    message_row,
+    message_columns,
     state_of,
 )
+from orchestrator.stores.sealed_rows import DETAIL, HIDDEN, event_properties
+from orchestrator.stores.sealing import Sealer, sealer_of
 from orchestrator.stores.sqlite import outbox, pools, requests, rights, tallies, writing
 from orchestrator.stores.sqlite.writing import INSTANT, NEVER, TEXT
 
@@ -98,9 +100,12 @@ class Claimed:
 class Rows:
     """The rows of one save."""
 
-    def __init__(self, ordinal: int, versions: Mapping[tuple[str, str], Journey], project: Project) -> None:
+    def __init__(
+        self, ordinal: int, versions: Mapping[tuple[str, str], Journey], project: Project, sealer: Sealer
+    ) -> None:
         self._versions = versions
         self._project = project
+        self._sealer = sealer
         self._base = ordinal * SEQS_A_TURN
         self.turned: list[tuple[Any, ...]] = []
         self.moved: list[tuple[Any, ...]] = []
@@ -131,9 +136,17 @@ class Rows:
         """One customer's changes. Raises TypeError, ValueError or OverflowError for what no row can hold."""
         shard, id, view = claimed.shard, claimed.id, claimed.view
         if change.transitions:
-            self.transitions += writing.transition_rows(change.transitions, shard, id)
+            self.transitions += writing.transition_rows(change.transitions, self._sealer, shard, id)
         if change.parked is not None:
-            self.parked.append((change.parked, change.detail or "", micros(change.transitions[-1].at), shard, id))
+            self.parked.append(
+                (
+                    change.parked,
+                    self._sealer.seal(f"{DETAIL}:{id}", change.detail or ""),
+                    micros(change.transitions[-1].at),
+                    shard,
+                    id,
+                )
+            )
             return
         if change.consumed:
             self.consumed += [(seq,) for seq in change.consumed]
@@ -143,11 +156,15 @@ class Rows:
         elif due_at != (NEVER if claimed.next_due_at is None else claimed.next_due_at):
             self.due.append((due_at, shard, id))
         joined: Mapping[str, Any] | None = None
-        text = ""
+        text: str | None = None
+        sealer = self._sealer
         if change.events:
             for n, (at, name, joined, event_id) in enumerate(change.events):
-                text = dumps(joined)
-                self.events.append((shard, id, name, micros(at), self._base + n, event_id, text))
+                if sealer.seals or HIDDEN in joined:
+                    kept = event_properties(sealer, id, joined, self._project.personal)
+                else:
+                    kept = text = dumps(joined)
+                self.events.append((shard, id, name, micros(at), self._base + n, event_id, kept))
         if change.enrollments:
             known = {e.id: e.version for e in view.enrollments}
             for n, e in enumerate(change.enrollments):
@@ -177,9 +194,9 @@ class Rows:
             if coupon.status == "released":
                 self.released.append(coupon)
         for n, task in enumerate(change.tasks):
-            self.tasks.append(writing.task_row(task, *key, self._base + n))
+            self.tasks.append(writing.task_row(task, self._sealer, *key, self._base + n))
         for n, choice in enumerate(change.choices):
-            self.choices.append((*key, self._base + n, *choice_row(choice)))
+            self.choices.append((*key, self._base + n, *choice_row(choice, self._sealer, key[1])))
         for order in change.suppress:
             self.suppressed.append((order.channel, order.address, order.cause, micros(order.at)))
         if change.taken is not NOTHING_TAKEN and change.taken != NOTHING_TAKEN:
@@ -192,7 +209,8 @@ class Rows:
         )  # fmt: skip
         if moved:
             self.moved.append((self._zone(customer), *key))
-        self.turned.append((state_of(customer), micros(customer.created_at), due_at, *key))
+        state = state_of(customer, self._sealer, self._project.personal)
+        self.turned.append((state, micros(customer.created_at), due_at, *key))
         if chose_anew(before, customer):
             consents = {**choices_by(customer), **claimed.opted_out}
             self.consents.append((*key, choices_text(consents)))
@@ -208,7 +226,8 @@ class Rows:
             (
                 shard, id, e.id, e.journey, e.version, e.key, e.status, e.reason or "", 1 if e.ended_by_rule else 0,
                 e.step or "", micros(e.entered_at), NEVER if ended_at is None else micros(ended_at),
-                NEVER if due_at is None else micros(due_at), self._live(e), seq, enrollment_state(e, properties),
+                NEVER if due_at is None else micros(due_at), self._live(e), seq,
+                enrollment_state(e, self._sealer, properties),
             )
         )  # fmt: skip
 
@@ -218,17 +237,18 @@ class Rows:
             (
                 e.status, e.reason or "", 1 if e.ended_by_rule else 0, e.step or "",
                 NEVER if ended_at is None else micros(ended_at), NEVER if due_at is None else micros(due_at),
-                self._live(e), enrollment_state(e), shard, id, e.id,
+                self._live(e), enrollment_state(e, self._sealer), shard, id, e.id,
             )
         )  # fmt: skip
 
     def _message(self, m: Message, shard: int, id: int) -> None:
         """A row of the ledger, and one on its way."""
         at = micros(m.at)
+        address, row = message_columns(m, self._sealer)
         self.ledger.append(
             (
-                shard, id, m.id, m.journey, m.enrollment_id, m.step, m.channel, m.topic, m.klass, m.template, m.to, at,
-                m.seq, message_row(m),
+                shard, id, m.id, m.journey, m.enrollment_id, m.step, m.channel, m.topic, m.klass, m.template,
+                address, at, m.seq, row,
             )
         )  # fmt: skip
         available_at = at if m.decided_at is m.at else micros(m.decided_at)
@@ -288,10 +308,11 @@ def rows_of(
     versions: Mapping[tuple[str, str], Journey],
     project: Project,
     together: bool,
+    sealer: Sealer,
 ) -> Rows:
     """The rows of a turn. `together`: messages are queued as their customers lie in the file, so that their deliveries
     write neighbours; else in the order of the customers' ids, as in memory."""
-    rows = Rows(changes.ordinal, versions, project)
+    rows = Rows(changes.ordinal, versions, project, sealer)
     keyed = [(claimed[change.customer_id], change) for change in changes.customers]
     keyed.sort(key=lambda pair: (pair[0].shard, pair[0].id))  # as the rows lie in the file
     for place, change in keyed:
@@ -307,7 +328,7 @@ def rows_of(
 
 def park(c: sqlite3.Connection, key: tuple[int, int], reason: str, detail: str, at: int) -> None:
     """Take no turn for a customer: neither its timers nor its items are found any more."""
-    c.execute(_PARK, (reason, detail, at, *key))
+    c.execute(_PARK, (reason, sealer_of(c).seal(f"{DETAIL}:{key[1]}", detail), at, *key))
     c.execute(_PARK_ITEMS, key)
 
 

@@ -18,9 +18,10 @@ class SqliteSends(SqliteBase):
         page, window = (after, limit), (micros(since), micros(until))
         with self.db.read() as c:
             return sent_pages.sends_page(
+                self.db.sealer,
                 c.execute(sent_pages.PEOPLE, page).fetchall(),
                 c.execute(sent_pages.CONTACTS, page + window).fetchall(),
                 c.execute(sent_pages.WITHHELD, page + window).fetchall(),
-                c.execute(sent_pages.CHOICES, (*page, window[1])).fetchall(),
+                c.execute(sent_pages.CHOICES, page).fetchall(),
                 limit,
             )

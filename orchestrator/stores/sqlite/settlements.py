@@ -142,7 +142,7 @@ class SqliteSettlements(SqliteBase):
         for s, row in valid:
             if s.transitions:
                 told += s.transitions
-                lines += transition_rows(s.transitions, row.shard, row.customer)
+                lines += transition_rows(s.transitions, self.db.sealer, row.shard, row.customer)
         if lines:
             insert_transitions(c, lines)
         at = micros(now)

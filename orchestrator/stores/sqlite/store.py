@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from orchestrator.core.data_keys import DataKeys
+from orchestrator.stores.sealing import LOOKUP, ROTATED, Sealer, ring_of
 from orchestrator.stores.sqlite.addressees import SqliteAddressees
 from orchestrator.stores.sqlite.channels import SqliteChannels
 from orchestrator.stores.sqlite.database import Database
@@ -27,6 +29,15 @@ from orchestrator.stores.sqlite.suppressions import SqliteSuppressions
 _SALT: Final = "SELECT value FROM meta WHERE name = 'salt'"
 _KEEP_SALT: Final = "INSERT INTO meta (name, value) VALUES ('salt', ?) ON CONFLICT (name) DO NOTHING"
 """Of two processes that begin a file together the first one draws."""
+
+
+_KEPT: Final = "SELECT value FROM meta WHERE name = ?"
+_KEEP: Final = "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
+
+_NEW: Final = """
+INSERT INTO meta (name, value) SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM customers) ON CONFLICT (name) DO NOTHING
+"""
+"""In a database that holds nobody yet, nothing is left to rotate."""
 
 
 class SqliteStore(
@@ -61,12 +72,14 @@ def open_store(
     forced: Mapping[str, str | bool] | None = None,
     durable: bool = True,
     drains: bool = False,
+    keys: DataKeys | None = None,
 ) -> SqliteStore:
     """The store in a file; one that is not there, or empty, gets its tables. Raises UsageError for one of a newer
     version, StoreBusy for one that somebody else holds.
 
     `salt`: that of a new file (None: one is drawn), or in force instead of the file's own, for simulations. `durable`
-    False: what was committed may be lost with the power. `drains`: transitions are kept for `drain_journal`.
+    False: what was committed may be lost with the power. `drains`: transitions are kept for `drain_journal`. `keys`:
+    what personal data is sealed with; None: it stands as it is. Raises UsageError for keys that are not the database's.
     """
     from orchestrator.stores.migrate import upgrade
 
@@ -79,7 +92,21 @@ def open_store(
             with db.write() as c:
                 c.execute(_KEEP_SALT, (salt if salt is not None else secrets.token_hex(8),))
                 found = c.execute(_SALT).fetchone()
+        db.seal_with(_sealer(db, keys))
     except BaseException:
         db.close()
         raise
     return SqliteStore(db, salt if salt is not None else str(found[0]), forced, drains)
+
+
+def _sealer(db: Database, keys: DataKeys | None) -> Sealer:
+    with db.read() as c:
+        kept = c.execute(_KEPT, (LOOKUP,)).fetchone()
+
+    def keep(sealed: str) -> str:
+        with db.write() as c:
+            c.execute(_KEEP, (LOOKUP, sealed))
+            c.execute(_NEW, (ROTATED, keys.sealing if keys is not None else None))
+            return str(c.execute(_KEPT, (LOOKUP,)).fetchone()[0])
+
+    return ring_of(keys, kept[0] if kept is not None else None, keep)

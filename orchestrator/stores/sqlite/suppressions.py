@@ -10,16 +10,16 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from orchestrator.core.suppression import Softness, softened
+from orchestrator.stores.erasing import SOFT
 from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.protocol import Suppressed
 from orchestrator.stores.sqlite.base import SqliteBase
 
-SOFT: Final = "soft:"
-"""Before the names of what bounces softly."""
 _PAGE: Final = """
 SELECT channel, address, cause, at FROM suppressions WHERE (channel, address, cause) > (?, ?, ?)
 ORDER BY channel, address, cause LIMIT ?
 """
+_IS: Final = "SELECT 1 FROM suppressions WHERE channel = ? AND address = ? AND cause = ?"
 _READ: Final = "SELECT amount, count FROM tallies WHERE name = ?"
 _WRITE: Final = """
 INSERT INTO tallies (name, count, amount) VALUES (?, ?, ?)
@@ -33,22 +33,29 @@ class SqliteSuppressions(SqliteBase):
 
     def suppressed(self, after: tuple[str, str, str], limit: int) -> Sequence[Suppressed]:
         """The list as it is kept."""
+        channel, address, cause = after
         with self.db.read() as c:
-            found = c.execute(_PAGE, (*after, limit)).fetchall()
-        return [Suppressed(channel, address, cause, instant(at)) for channel, address, cause, at in found]
+            kept = (mark for mark in self.db.sealer.marks(address) if c.execute(_IS, (channel, mark, cause)).fetchone())
+            found = c.execute(_PAGE, (channel, next(kept, address), cause, limit)).fetchall()
+        open_ = self.db.sealer.unmark
+        return [Suppressed(channel, open_(address), cause, instant(at)) for channel, address, cause, at in found]
 
     def soften(self, name: str, at: datetime, half_life: timedelta, alive_at: datetime | None = None) -> float:
         """One soft bounce more."""
+        kept, *before = [SOFT + mark for mark in self.db.sealer.marks(name)]
         with self.db.write() as c:
-            row = c.execute(_READ, (SOFT + name,)).fetchone()
+            rows = [c.execute(_READ, (known,)).fetchone() for known in (kept, *before)]
+            row = next(filter(None, rows), None)
             now = softened(Softness(row[0], instant(row[1])) if row else None, at, half_life, alive_at)
-            c.execute(_WRITE, (SOFT + name, micros(now.at), now.score))
+            c.execute(_WRITE, (kept, micros(now.at), now.score))
         return now.score
 
     def unsoften(self, name: str) -> None:
         """Forget them."""
+        names = [SOFT + mark for mark in self.db.sealer.marks(name)]
         with self.db.read() as c:
-            if c.execute(_READ, (SOFT + name,)).fetchone() is None:
+            if not any(c.execute(_READ, (known,)).fetchone() for known in names):
                 return
         with self.db.write() as c:
-            c.execute(_FORGET, (SOFT + name,))
+            for known in names:
+                c.execute(_FORGET, (known,))

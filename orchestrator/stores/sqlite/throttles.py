@@ -11,6 +11,7 @@ from orchestrator.core.ledger import Message
 from orchestrator.core.program import Throttle
 from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.records import MESSAGE, message_of
+from orchestrator.stores.sealing import sealer_of
 from orchestrator.stores.sqlite.base import SqliteBase
 
 UNSEEN: Final = 0
@@ -160,4 +161,4 @@ class SqliteThrottles(SqliteBase):
             if at > now and known != TOLD:
                 told.append((seq, key, at))
         c.executemany(_TOLD, [(seq,) for seq, _, _ in told])
-        return [(message_of(*c.execute(_ROW, key).fetchone()), at) for _, key, at in told]
+        return [(message_of(sealer_of(c), *c.execute(_ROW, key).fetchone()), at) for _, key, at in told]

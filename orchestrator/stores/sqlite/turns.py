@@ -12,6 +12,7 @@ from orchestrator.core.changes import Changes
 from orchestrator.core.view import Pools, View
 from orchestrator.stores.instants import micros
 from orchestrator.stores.protocol import SaveRefused, StoreBusy
+from orchestrator.stores.sealing import CLOSED, Unopened
 from orchestrator.stores.sqlite.asked_messages import load_messages
 from orchestrator.stores.sqlite.base import SqliteBase
 from orchestrator.stores.sqlite.choosing import Chosen, Neighbours, choose_among
@@ -96,11 +97,35 @@ class SqliteTurns(SqliteBase):
         if not chosen:
             return
         assert self._claim is not None
-        view.customers, due = load_customers(c, self.db, chosen)
-        load_messages(c, chosen, view.customers, view.index, now)
+        try:
+            due = self._read_customers(c, view, chosen, now)
+        except Unopened:
+            self._park_closed(c, view, chosen, now)
+            due = self._read_customers(c, view, chosen, now)
         claimed = self._claim.customers
         for (external, shard, id), record, due_at in zip(chosen, view.customers, due, strict=True):
             claimed[external] = Claimed(shard, id, record, due_at)
+
+    def _read_customers(
+        self, c: sqlite3.Connection, view: View, chosen: list[Chosen], now: datetime
+    ) -> list[int | None]:
+        """Raises Unopened."""
+        if not chosen:
+            view.customers = []
+            return []
+        view.customers, due = load_customers(c, self.db, chosen)
+        load_messages(c, chosen, view.customers, view.index, now)
+        return due
+
+    def _park_closed(self, c: sqlite3.Connection, view: View, chosen: list[Chosen], now: datetime) -> None:
+        """Whoever has a row that no key opens is parked, and holds up nobody else."""
+        self._neighbours.forget()
+        for place in list(chosen):
+            try:
+                self._read_customers(c, view, [place], now)
+            except Unopened as error:
+                park(c, (place.shard, place.id), CLOSED, str(error), micros(now))
+                chosen.remove(place)
 
     def save(self, changes: Changes) -> None:
         """Apply a turn. Raises SaveRefused and StoreBusy; nothing was done then, and the claim is over."""
@@ -124,7 +149,8 @@ class SqliteTurns(SqliteBase):
                 self._drained += change.transitions
 
     def _save(self, c: sqlite3.Connection, changes: Changes, claimed: Mapping[str, Claimed]) -> None:
-        rows = rows_of(changes, claimed, self._versions, self.index.project, together=self.db.durable)
+        project, together = self.index.project, self.db.durable
+        rows = rows_of(changes, claimed, self._versions, project, together, self.db.sealer)
         keys = {external: (place.shard, place.id) for external, place in claimed.items()} if rows.requests else {}
         # A savepoint costs a copy of each page that is written after it, so there is one only where something stands
         # that must outlive a refused turn.

@@ -12,6 +12,9 @@ from orchestrator.core.state import to_json
 from orchestrator.core.transition import Transition
 from orchestrator.stores.instants import micros, micros_or_none
 from orchestrator.stores.records import data_text
+from orchestrator.stores.sealed_rows import DETAILS, line_data
+from orchestrator.stores.sealed_rows import TASK as TASK_ROW
+from orchestrator.stores.sealing import Sealer, sealer_of
 from orchestrator.stores.sqlite import rights
 
 NEVER: Final = -(1 << 62)
@@ -43,10 +46,13 @@ def write_transitions(
 
     Lines that share a place (customer, instant, seq) are counted in the order in which they come.
     """
-    insert_transitions(c, [row for t in transitions for row in transition_rows([t], *internal[t.customer])])
+    sealer = sealer_of(c)
+    insert_transitions(c, [row for t in transitions for row in transition_rows([t], sealer, *internal[t.customer])])
 
 
-def transition_rows(transitions: Iterable[Transition], shard: int, customer: int) -> list[tuple[Any, ...]]:
+def transition_rows(
+    transitions: Iterable[Transition], sealer: Sealer, shard: int, customer: int
+) -> list[tuple[Any, ...]]:
     """The journal's rows of one customer's transitions."""
     rows = []
     said_at: datetime | None = None
@@ -58,8 +64,11 @@ def transition_rows(transitions: Iterable[Transition], shard: int, customer: int
             data = _without_texts(data)
         rows.append(
             (
-                shard, customer, at, seq, 0, type_, journey, version, key, step or "", enrollment, data_text(data),
-                data_text(values) if values else "",
+                shard, customer, at, seq, 0, type_, journey, version, key, step or "", enrollment,
+                line_data(sealer, customer, data) if sealer.seals else data_text(data),
+                (sealer.seal(f"{DETAILS}:{customer}", data_text(values)) if sealer.seals else data_text(values))
+                if values
+                else "",
             )
         )  # fmt: skip
     return rows
@@ -98,10 +107,10 @@ def coupon_row(coupon: Coupon, shard: int, customer: int, seq: int) -> tuple[Any
 
 def write_task(c: sqlite3.Connection, task: Task, shard: int, customer: int, seq: int = 0) -> None:
     """A new task, or what became of one (then `seq` is not asked)."""
-    c.execute(TASK, task_row(task, shard, customer, seq))
+    c.execute(TASK, task_row(task, sealer_of(c), shard, customer, seq))
 
 
-def task_row(task: Task, shard: int, customer: int, seq: int) -> tuple[Any, ...]:
+def task_row(task: Task, sealer: Sealer, shard: int, customer: int, seq: int) -> tuple[Any, ...]:
     """The row of a task."""
     return (
         shard,
@@ -113,7 +122,7 @@ def task_row(task: Task, shard: int, customer: int, seq: int) -> tuple[Any, ...]
         micros_or_none(task.due_at),
         micros_or_none(task.closed_at),
         seq,
-        to_json(task),
+        sealer.seal(f"{TASK_ROW}:{customer}", to_json(task)),
     )
 
 
