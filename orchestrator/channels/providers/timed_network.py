@@ -151,9 +151,10 @@ class TimedTransport(httpx2.HTTPTransport):
     """httpx2's own transport over such a network."""
 
     def __init__(self, clock: CallClock, limits: httpx2.Limits, *, http2: bool, verify: Any) -> None:
-        super().__init__(verify=verify, trust_env=False, http2=http2, limits=limits)
+        trusted = httpx2.create_ssl_context(verify=verify, trust_env=False)
+        super().__init__(verify=trusted, trust_env=False, http2=http2, limits=limits)
         self._pool = httpcore2.ConnectionPool(
-            ssl_context=httpx2.create_ssl_context(verify=verify, trust_env=False),
+            ssl_context=trusted,
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,
             keepalive_expiry=limits.keepalive_expiry,

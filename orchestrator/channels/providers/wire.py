@@ -63,9 +63,10 @@ class ProviderWire:
 
     def call(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Reply:
         """One call. Raises NotSent, Lost. Redirects are not followed: a provider that moved is configured anew."""
+        client = self._open()
         self._clock.begin(self._timeout)
         try:
-            with self._open().stream(
+            with client.stream(
                 method, url, headers={"User-Agent": f"orchestrator/{__version__}", **headers}, content=body
             ) as answer:
                 found = bytearray()

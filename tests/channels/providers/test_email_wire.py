@@ -47,25 +47,29 @@ def test_wherever_it_drips_a_call_has_one_end(serve: Callable[..., int], where: 
     def drip(connection: Any) -> None:
         connection.recv(65536)
         connection.sendall(head)
-        for _ in range(40):
+        for _ in range(100):
             connection.sendall(piece)
             time.sleep(0.05)
 
-    wire = ProviderWire(1, timeout=0.4)
+    wire = ProviderWire(1, timeout=1.0)
     began_at = time.monotonic()
     with pytest.raises(Lost):
         wire.call("POST", f"http://127.0.0.1:{serve(drip)}/", {}, b"{}")
     wire.close()
-    assert time.monotonic() - began_at < 1.5
+    assert time.monotonic() - began_at < 4
 
 
 def test_one_that_takes_nothing_of_a_large_request_is_given_up_in_time(serve: Callable[..., int]) -> None:
-    wire = ProviderWire(1, timeout=0.4)
+    wire = ProviderWire(1, timeout=1.0)
+    over = threading.Event()
+    port = serve(lambda connection: over.wait(5) and None)
     began_at = time.monotonic()
     with pytest.raises(Lost):
-        wire.call("POST", f"http://127.0.0.1:{serve(lambda connection: time.sleep(2))}/", {}, b"x" * 50_000_000)
+        wire.call("POST", f"http://127.0.0.1:{port}/", {}, b"x" * 50_000_000)
+    took = time.monotonic() - began_at
+    over.set()
     wire.close()
-    assert time.monotonic() - began_at < 1.5
+    assert took < 4
 
 
 def test_waiting_for_a_connection_is_part_of_the_call(serve: Callable[..., int]) -> None:
@@ -75,7 +79,7 @@ def test_waiting_for_a_connection_is_part_of_the_call(serve: Callable[..., int])
             connection.sendall(bytes([letter]))
             time.sleep(0.1)
 
-    wire, port = ProviderWire(1, timeout=0.6), serve(slow)
+    wire, port = ProviderWire(1, timeout=1.0), serve(slow)
     ends: list[float] = []
 
     def call() -> None:
@@ -90,7 +94,7 @@ def test_waiting_for_a_connection_is_part_of_the_call(serve: Callable[..., int])
     for thread in threads:
         thread.join(10)
     wire.close()
-    assert len(ends) == 3 and max(ends) < 1.5
+    assert len(ends) == 3 and max(ends) < 2.5
 
 
 def test_connections_are_kept_from_call_to_call_and_left_when_they_are_closed(serve: Callable[..., int]) -> None:
