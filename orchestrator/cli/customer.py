@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.core.customer import Customer
     from orchestrator.core.enrollment import Enrollment
     from orchestrator.insights.local_time import LocalTime
-    from orchestrator.stores.protocol import CustomerCard
+    from orchestrator.stores.protocol import CustomerCard, Store
 
 DESCRIPTION = """Show what is known of a customer: profile, consents, the journeys that the customer is in, messages,
 coupons and tasks; `orchestrator why` tells how it came to be. Or export, as one JSON object, every row that the
@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Shows the card."""
+    from orchestrator.core.plus_addresses import keeps_apart
     from orchestrator.insights.local_time import LocalTime, local_time_of
     from orchestrator.wiring.installation import installation
 
@@ -60,8 +61,9 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         card = place.store.card(args.customer)
         if card is None:
             raise UsageError(f"there is no customer '{args.customer}' in {place.database}", "unknown_customer")
-        suppressed = _suppressed(place.store.suppressions(), card)
         live = place.live_project()
+        apart = live is not None and keeps_apart(live.channels)
+        suppressed = _suppressed(place.store, card, apart)
     local = LocalTime(ZoneInfo("UTC")) if live is None else local_time_of(card.customer, live.timezone)
     unusable = _unusable(card)
     terminal.data(card_as_dict(card, suppressed) | ({"unusable": unusable} if unusable else {}))
@@ -87,6 +89,7 @@ def _export(args: argparse.Namespace, terminal: Terminal) -> int:
 def _erase(args: argparse.Namespace, terminal: Terminal) -> int:
     """Erases, and writes the certificate. The database has its digest, so that a lost file is no lost proof."""
     from orchestrator.cli.confirming import confirmed
+    from orchestrator.runtime.plus_addresses import kept_apart
     from orchestrator.wiring.installation import installation, real_now
 
     with installation(args.project, args.database, args.broker) as place:
@@ -95,7 +98,8 @@ def _erase(args: argparse.Namespace, terminal: Terminal) -> int:
         question = f"Erase everything that is stored about '{args.customer}'? Nobody can undo it."
         if not confirmed(question, args.yes, terminal):
             return 1
-        done = place.store.erase(args.customer, place.journey_now(), real_now(), actor())
+        apart = kept_apart(place.store)
+        done = place.store.erase(args.customer, place.journey_now(), real_now(), actor(), apart)
     if done is None:
         raise UsageError(f"somebody else erased '{args.customer}' just now", "unknown_customer")
     path = args.certificate or Path(f"erasure-{done.digest[:12]}.json")
@@ -116,18 +120,20 @@ def _unusable(card: CustomerCard) -> dict[str, str]:
     return {} if c is None else unusable_fields({name: getattr(c, name) for name in _FIELDS})
 
 
-def _suppressed(list_: Any, card: CustomerCard) -> dict[str, list[str]]:
+def _suppressed(store: Store, card: CustomerCard, apart: bool) -> dict[str, list[str]]:
     """Channels on which the customer's own address takes nothing, with the causes."""
     from orchestrator.core.addresses import address_of
+    from orchestrator.core.plus_addresses import reasons
 
     if card.customer is None:
         return {}
-    found = {}
+    found, list_ = {}, store.suppressions()
     for channel in ("email", "sms"):
         address, _ = address_of(card.customer, channel)
-        causes = list_.get((channel, address.normal), ()) if address is not None else ()
-        if causes:
-            found[channel] = sorted(causes)
+        causes = list_.get((channel, address.normal)) if address is not None else None
+        why = reasons(causes, channel, address.text, apart, store.salt) if address is not None and causes else None
+        if why:
+            found[channel] = sorted(why)
     return found
 
 

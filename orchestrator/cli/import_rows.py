@@ -15,6 +15,7 @@ from orchestrator.cli.import_suppressions import Suppressions
 from orchestrator.definitions.mapping_rows import RowUnusable
 from orchestrator.definitions.table_readers import ROW_NUMBER, RejectedRow, Row, read_rows, table_format
 from orchestrator.runtime.imports import BATCH, mark_done, rows_done
+from orchestrator.runtime.plus_addresses import kept_apart
 from orchestrator.wiring.databases import one_transaction
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class TableImport:
             "events": lambda: Events(project, mapping, text, digest),
             "consents": lambda: Consents(project, now),
             "codes": lambda: Codes(project),
-            "suppressions": lambda: Suppressions(project),
+            "suppressions": lambda: Suppressions(kept_apart(place.store), place.store.salt),
         }
         self._kind = made[kind]()
         self.done = rows_done(place.store, self._name)

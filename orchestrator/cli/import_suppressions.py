@@ -12,14 +12,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.core.addresses import stored_address
+from orchestrator.core.addresses import Address, stored_address
+from orchestrator.core.plus_addresses import put_as, unmarked
 from orchestrator.core.suppression import HASHED
 from orchestrator.definitions.mapping_rows import RowUnusable
 from orchestrator.definitions.table_readers import Row
 from orchestrator.runtime.imports import ImportCounts
 
 if TYPE_CHECKING:
-    from orchestrator.core.project import Project
     from orchestrator.stores.protocol import Store
 
 CAUSES: Final = ("bounced", "complained", "opted_out", "stopped", "suppressed")
@@ -45,41 +45,57 @@ _formula = re.compile(r"'*[=+@\t\r-]").match
 """With what cells begin that a spreadsheet would compute, and those that were made harmless already."""
 _NUMBERS: Final = ("sms", "whatsapp")
 """Channels on which a plus begins a phone number, with which no program computes."""
-_hashed = re.compile(r"[0-9a-f]{64}").fullmatch
+_is_hash = re.compile(r"[0-9a-f]{64}").fullmatch
+_is_mark = re.compile(r"\+[0-9a-f]{8}").fullmatch
 
 
 class Suppressions:
-    """A row is an address, and why nothing may be written to it. Nothing is ever lifted by a table."""
+    """A row is an address, and why nothing may be written to it. Nothing is ever lifted by a table.
 
-    def __init__(self, project: Project) -> None:
-        self._project = project
+    `apart`: plus-addresses are. A cause that an export has for one address of a mailbox is about all of it, unless it
+    stands on the list: nobody can tell which one it was.
+    """
+
+    def __init__(self, apart: bool, salt: str) -> None:
+        self._apart, self._salt = apart, salt
 
     def prepare(self, path: Path) -> None:
         """Nothing has to be known before."""
 
     def made_of(self, row: Row) -> list[Any]:
-        """(channel, normalised address, cause) of each address in the row."""
+        """(channel, normalised address, cause, what is put) of each address in the row; nothing where the list has
+        either."""
         given = {re.sub(r"[^a-z0-9]", "", str(name).lower()): value for name, value in row.items()}
         channel = str(given.get("channel") or "").strip().lower()
         found = []
         for kind, columns in _ADDRESS.items():
             text = next((str(given[name]).strip() for name in columns if given.get(name) not in (None, "")), "")
             if text:
-                found.append(_entry(channel or kind, text))
+                found.append((channel or kind, text))
         if not found:
             raise RowUnusable("it has no address; expected a column `email`, `phone`, or `channel` and `address`")
         cause = _cause(given)
-        return [(*place, cause) for place in dict.fromkeys(found)]
+        return list(dict.fromkeys(self._entry(*place, cause) for place in found))
 
     def write(self, store: Store, made: list[Any], now: datetime, trigger: bool) -> ImportCounts:
         """On the list at once; those that stand there already are counted as known."""
-        entries = list(dict.fromkeys(made))
         list_ = store.suppressions()
-        fresh = [
-            (channel, text, cause) for channel, text, cause in entries if cause not in list_.get((channel, text), ())
-        ]
-        store.suppress(fresh, now)
+        fresh = {
+            (channel, text, put): None
+            for channel, text, cause, put in dict.fromkeys(made)
+            if not {cause, put} & set(list_.get((channel, text), ()))
+        }
+        store.suppress([*fresh], now)
         return ImportCounts(len(fresh), len(made) - len(fresh))
+
+    def _entry(self, channel: str, text: str, cause: str) -> tuple[str, str, str, str]:
+        if channel.startswith(HASHED):
+            return channel, _hashed_address(channel, text), cause, cause
+        address = _address(channel, text)
+        if cause != unmarked(cause):
+            return channel, address.normal, cause, unmarked(cause)
+        put = put_as(cause, channel, address.text, self._apart, self._salt)
+        return channel, address.normal, put, put
 
 
 def inert(channel: str, address: str) -> str:
@@ -87,27 +103,36 @@ def inert(channel: str, address: str) -> str:
     return f"'{address}" if _formula(address) and not (channel in _NUMBERS and address[0] == "+") else address
 
 
-def _entry(channel: str, text: str) -> tuple[str, str]:
-    """(channel, normalised address). Raises RowUnusable."""
+def _hashed_address(channel: str, text: str) -> str:
+    """Raises RowUnusable."""
+    if channel.removeprefix(HASHED) not in CHANNELS:
+        raise _no_channel(channel)
+    if not _is_hash(text):
+        raise RowUnusable(f"a hashed entry has 64 hexadecimal digits, not `{text[:40]}`")
+    return text
+
+
+def _no_channel(channel: str) -> RowUnusable:
+    return RowUnusable(f"there is no channel `{channel[:40]}`; there are {', '.join(CHANNELS)}")
+
+
+def _address(channel: str, text: str) -> Address:
+    """Raises RowUnusable."""
     if text.startswith("'") and _formula(text):
         text = text[1:]
-    if channel.startswith(HASHED) and channel.removeprefix(HASHED) in CHANNELS:
-        if not _hashed(text):
-            raise RowUnusable(f"a hashed entry has 64 hexadecimal digits, not `{text[:40]}`")
-        return channel, text
     if channel not in CHANNELS:
-        raise RowUnusable(f"there is no channel `{channel[:40]}`; there are {', '.join(CHANNELS)}")
+        raise _no_channel(channel)
     if len(text) > 512:
         raise RowUnusable("its address is longer than 512 characters")
     address = stored_address(channel, text, None)
     if address is None:
         raise RowUnusable(f"`{text[:60]}` is no address on {channel}")
-    return channel, address.normal
+    return address
 
 
 def _cause(given: Mapping[str, Any]) -> str:
     said = str(given.get("cause") or "").strip().lower()
-    if said in CAUSES:
+    if said in CAUSES or (unmarked(said) in CAUSES and _is_mark(said[len(unmarked(said)) :])):
         return said
     words = " ".join(str(given[name]) for name in _WORDS if given.get(name) not in (None, "")).lower()
     for pattern, cause in _CAUSE_OF:

@@ -15,17 +15,20 @@ from orchestrator.cli.deploying import actor
 from orchestrator.cli.import_suppressions import CAUSES, CHANNELS, inert
 from orchestrator.cli.problem_list import number_of
 from orchestrator.cli.terminal import Terminal
+from orchestrator.core.plus_addresses import unmarked
 from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
+    from orchestrator.core.addresses import Address
     from orchestrator.stores.protocol import Store, Suppressed
     from orchestrator.wiring.installation import Installation
 
 DESCRIPTION = """The suppression list: addresses that nothing may be written to, whoever has them. Causes: `bounced`
 (there is no such mailbox), `suppressed` and `stopped` (STOP was answered) end every message; `complained` and
 `opted_out` all but transactional ones. Hard bounces, complaints and STOP put addresses here by themselves. Spellings
-of one mailbox share an entry: case, look-alike letters, international domains, and what stands behind a plus. Entries
-of people who were erased are hashed: they work, and name nobody. `import` reads the exports of Klaviyo, Braze,
+of one mailbox share an entry: case, look-alike letters, international domains, and what stands behind a plus (unless
+the project says `plus_addresses: apart`: then a cause such as `bounced+5be0f1a2` is about one of its addresses).
+Entries of people who were erased are hashed: they work, and name nobody. `import` reads the exports of Klaviyo, Braze,
 Mailchimp and SendGrid as they are, and never lifts anything."""
 EXAMPLES = """
 orchestrator suppressions list --cause complained
@@ -80,7 +83,7 @@ def _list(place: Installation, args: argparse.Namespace, terminal: Terminal) -> 
     shown: list[Suppressed] = []
     counts: Counter[tuple[str, str]] = Counter()
     for entry in _entries(place.store, args):
-        counts[entry.channel, entry.cause] += 1
+        counts[entry.channel, unmarked(entry.cause)] += 1
         if len(shown) < args.limit:
             shown.append(entry)
     terminal.data(
@@ -91,7 +94,7 @@ def _list(place: Installation, args: argparse.Namespace, terminal: Terminal) -> 
     )
     for entry in shown:
         address = entry.address if not entry.channel.startswith("#") else f"{entry.address[:12]}… (hashed)"
-        terminal.say(f"{entry.channel.lstrip('#'):<9} {address:<40} {entry.cause:<11} {entry.at:%Y-%m-%d}")
+        terminal.say(f"{entry.channel.lstrip('#'):<9} {address:<40} {entry.cause:<19} {entry.at:%Y-%m-%d}")
     total = counts.total()
     if total > len(shown):
         terminal.say(f"and {number_of(total - len(shown), 'entry', 'entries')} more; --limit shows more of them")
@@ -103,13 +106,17 @@ def _list(place: Installation, args: argparse.Namespace, terminal: Terminal) -> 
 
 
 def _add(place: Installation, args: argparse.Namespace, terminal: Terminal) -> int:
+    from orchestrator.core.plus_addresses import put_as, told_of
+    from orchestrator.runtime.plus_addresses import kept_apart
     from orchestrator.wiring.installation import real_now
 
-    channel, normal = _place(args)
-    cause = args.cause or "suppressed"
-    known = cause in place.store.suppressions().get((channel, normal), frozenset())
+    channel, address = _place(args)
+    cause, apart = args.cause or "suppressed", kept_apart(place.store)
+    normal = told_of(channel, address, apart)
+    put = put_as(cause, channel, address.text, apart, place.store.salt)
+    known = put in place.store.suppressions().get((channel, address.normal), frozenset())
     if not known:
-        place.store.suppress([(channel, normal, cause)], place.journey_now())
+        place.store.suppress([(channel, address.normal, put)], place.journey_now())
         place.store.audit(real_now(), actor(), "suppress", f"{channel} {normal}: {cause}")
     terminal.data({"channel": channel, "address": normal, "cause": cause, "known": known})
     terminal.say(f"{normal} {'was' if known else 'is'} suppressed on {channel}{' already' if known else ''} ({cause})")
@@ -117,18 +124,23 @@ def _add(place: Installation, args: argparse.Namespace, terminal: Terminal) -> i
 
 
 def _remove(place: Installation, args: argparse.Namespace, terminal: Terminal) -> int:
+    from orchestrator.core.plus_addresses import is_of_all, reasons, told_of
     from orchestrator.runtime.bounces import lift_suppressions
+    from orchestrator.runtime.plus_addresses import kept_apart
     from orchestrator.wiring.installation import real_now
 
-    channel, normal = _place(args)
-    causes = sorted(place.store.suppressions().get((channel, normal), frozenset()))
-    if causes and not confirmed(
-        f"Write to {normal} on {channel} again? It is suppressed as {', '.join(causes)}.", args.yes, terminal
-    ):
+    channel, address = _place(args)
+    apart = kept_apart(place.store)
+    normal = told_of(channel, address, apart)
+    known = place.store.suppressions().get((channel, address.normal), frozenset())
+    causes = sorted(reasons(known, channel, address.text, apart, place.store.salt))
+    others = " The other addresses of its mailbox are opened, too." if apart and is_of_all(known, channel) else ""
+    question = f"Write to {normal} on {channel} again? It is suppressed as {', '.join(causes)}.{others}"
+    if causes and not confirmed(question, args.yes, terminal):
         terminal.note("nothing was removed")
         return 0
     if causes:
-        lift_suppressions(place.store, channel, normal)
+        lift_suppressions(place.store, channel, address.text)
         place.store.audit(real_now(), actor(), "unsuppress", f"{channel} {normal}: {', '.join(causes)}")
     terminal.data({"channel": channel, "address": normal, "removed": causes})
     terminal.say(f"{normal} is not suppressed on {channel}{' any more' if causes else ''}")
@@ -160,13 +172,13 @@ def _entries(store: Store, args: argparse.Namespace) -> Iterator[Suppressed]:
     after = ("", "", "")
     while page := store.suppressed(after, PAGE):
         for entry in page:
-            if args.channel in (None, entry.channel.lstrip("#")) and args.cause in (None, entry.cause):
+            if args.channel in (None, entry.channel.lstrip("#")) and args.cause in (None, unmarked(entry.cause)):
                 yield entry
         after = (page[-1].channel, page[-1].address, page[-1].cause)
 
 
-def _place(args: argparse.Namespace) -> tuple[str, str]:
-    """(channel, normalised address). Raises UsageError."""
+def _place(args: argparse.Namespace) -> tuple[str, Address]:
+    """The channel, and the address. Raises UsageError."""
     from orchestrator.core.addresses import stored_address
 
     text = str(args.what).strip()
@@ -175,4 +187,4 @@ def _place(args: argparse.Namespace) -> tuple[str, str]:
     if found is None:
         example = "ana@example.com" if channel == "email" else "+351912345678"
         raise UsageError(f"'{text[:80]}' is no address on {channel}; expected one such as {example}", "bad_address")
-    return channel, found.normal
+    return channel, found

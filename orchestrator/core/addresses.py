@@ -114,14 +114,28 @@ def email_address(text: str) -> Address | None:
     """An e-mail address that can be used, else None. Domains are compared in their ASCII form, all in lower case.
 
     Zero-width characters are dropped and compatibility forms folded first, so that look-alike spellings of one mailbox
-    share its suppressions; so do its plus-addresses (`ana+shop@...`), the dots of Gmail's, and what Cyrillic or Greek
-    letters make look like an address in ASCII. Each is written to as it stands.
+    share its suppressions; so do its plus-addresses (`ana+shop@...`; see orchestrator.core.plus_addresses for projects
+    that keep them apart), the dots of Gmail's, and what Cyrillic or Greek letters make look like an address in ASCII.
+    Each is written to as it stands.
     """
     return Address(text, text) if _plain(text) else _spelt_otherwise(text)
 
 
 @lru_cache(maxsize=16_384)
 def _spelt_otherwise(text: str) -> Address | None:
+    parts = _parts(text)
+    return Address("@".join(parts), _compared(*parts)) if parts is not None else None
+
+
+def plus_tag(text: str) -> str:
+    """What stands behind the plus of an e-mail address, in the form in which it is compared; "": nothing does."""
+    parts = None if _plain(text) else _parts(text)
+    mailbox, _, tag = _folded(*parts)[0].partition("+") if parts is not None else ("", "", "")
+    return tag if mailbox else ""
+
+
+def _parts(text: str) -> tuple[str, str] | None:
+    """What stands before the @ of a usable address, and its domain in ASCII."""
     cleaned = unicodedata.normalize("NFKC", text.strip().translate(_INVISIBLE))
     local, at, domain = cleaned.rpartition("@")
     if not at or len(cleaned) > 254 or not _LOCAL.match(local) or local[0] == "." or local[-1] == "." or ".." in local:
@@ -133,13 +147,21 @@ def _spelt_otherwise(text: str) -> Address | None:
     labels = ascii_domain.rstrip(".").split(".")
     if len(labels) < 2 or not all(_LABEL.match(label) for label in labels) or labels[-1].isdigit():
         return None
-    usable = ".".join(labels)
-    return Address(f"{local}@{usable}", _compared(local, usable))
+    return local, ".".join(labels)
 
 
 def _compared(local: str, usable: str) -> str:
-    """The form in which suppression compares an address with a domain in ASCII. One that looks like an address in ASCII
-    as a whole becomes that; others keep their own letters: those who write in them have mailboxes, too."""
+    """The form in which suppression compares an address with a domain in ASCII: its mailbox."""
+    whole, usable = _folded(local, usable)
+    mailbox = whole.partition("+")[0].rstrip(".") or whole  # an address cannot end with a dot before its @
+    if usable in GMAIL:
+        mailbox, usable = mailbox.replace(".", ""), "gmail.com"
+    return f"{mailbox}@{usable}"
+
+
+def _folded(local: str, usable: str) -> tuple[str, str]:
+    """The same in lower case. What looks like an address in ASCII as a whole becomes that; others keep their own
+    letters: those who write in them have mailboxes, too."""
     domain = usable
     if "xn--" in usable:
         with suppress(UnicodeError):
@@ -148,11 +170,7 @@ def _compared(local: str, usable: str) -> str:
         seems = f"{local}@{domain}".translate(_LATIN)
         if seems.isascii():
             local, _, usable = seems.rpartition("@")
-    whole, usable = local.lower(), usable.lower()
-    mailbox = whole.partition("+")[0] or whole
-    if usable in GMAIL:
-        mailbox, usable = mailbox.replace(".", ""), "gmail.com"
-    return f"{mailbox}@{usable}"
+    return local.lower(), usable.lower()
 
 
 @lru_cache(maxsize=65_536)

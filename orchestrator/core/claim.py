@@ -19,6 +19,7 @@ from orchestrator.core.double_opt_in import JOURNEY as ASKING
 from orchestrator.core.guard import forbidden, no_consent
 from orchestrator.core.identity import smear_for
 from orchestrator.core.ledger import Message
+from orchestrator.core.plus_addresses import keeps_apart, reasons
 from orchestrator.core.project import Project, Topic
 from orchestrator.core.time.quiet import Quiet, next_quiet_start, quiet_until
 from orchestrator.core.time.zone_in_force import zone_in_force
@@ -79,7 +80,7 @@ def check_claim(
         topic = Topic(row.topic, "transactional")
     refused = None
     if suppressions and (causes := suppressions.get((channel, normal_of(row, customer)))):
-        refused = forbidden(causes, topic)
+        refused = forbidden(reasons(causes, channel, row.to, keeps_apart(project.channels), salt), topic)
     refused = refused or no_consent(state_at(customer, (row.topic, channel), now), topic)
     if refused is not None:
         return ClaimVerdict("suppress", refused)

@@ -49,7 +49,7 @@ def ask(turn: CustomerTurn, item: ConsentChanged) -> None:
     if (_TIMER, name) in turn.customer.timers:
         return
     address, reason = address_of(turn.customer, item.channel)
-    if address is not None and (causes := turn.causes(item.channel, address.normal)):
+    if address is not None and (causes := turn.causes(item.channel, address)):
         reason = forbidden(causes, Topic(topic.id, "transactional"))
     locale = turn.customer.locale or turn.project.locale
     template = turn.project.templates.pick(item.channel, topic.confirm or "", locale)

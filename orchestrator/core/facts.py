@@ -143,7 +143,7 @@ class TurnFacts:
         address, _ = address_of(self._turn.customer, channel, None, self._turn.project.channels.get(channel))
         if address is None:
             return False
-        return not self._turn.causes(channel, address.normal) & {"bounced", "suppressed", STOPPED}
+        return not self._turn.causes(channel, address) & {"bounced", "suppressed", STOPPED}
 
     def catalog(self, name: str, key: str) -> dict[str, Any] | None:
         """A row of reference data; None: no such key."""

@@ -85,7 +85,7 @@ def reach(
     address, reason = address_of(customer, channel, to, found.channel)
     if address is None:
         return NoReach(way, reason or "no_address")
-    causes = turn.causes(channel, address.normal)
+    causes = turn.causes(channel, address)
     refused = forbidden(causes, topic) if causes else None
     if refused is None and found.sensitive:
         state = customer.consents.get(found.consent)

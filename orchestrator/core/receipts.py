@@ -41,7 +41,7 @@ def take_receipt(turn: CustomerTurn, item: Receipt) -> None:
                 _outcome(turn, row, status)
                 found, _ = address_of(turn.customer, row.channel, row.to)
                 if found is not None:
-                    turn.suppress(row.channel, found.normal, status)
+                    turn.suppress(row.channel, found, status)
             _event(turn, "message_failed", row, item, {"reason": status})
         case "unsubscribe" | "resubscribe":
             source = "sms" if item.channel in BY_NUMBER and item.text is None else "page" if item.text else ""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from orchestrator.core.addresses import Address
 from orchestrator.core.changes import CustomerChanges, MarkMessage, SuppressAddress
 from orchestrator.core.consent import Choice
 from orchestrator.core.customer import Customer, Timer
@@ -16,6 +17,7 @@ from orchestrator.core.enrollment import Enrollment, EntryRecord
 from orchestrator.core.facts import TurnHistory
 from orchestrator.core.inbox import ConsentChanged
 from orchestrator.core.ledger import Coupon, Message, Request, Task
+from orchestrator.core.plus_addresses import keeps_apart, put_as, reasons
 from orchestrator.core.pools import WorkingPools
 from orchestrator.core.time.zone_in_force import ZoneInForce
 from orchestrator.core.transition import transition
@@ -188,20 +190,25 @@ class TurnState(TurnQueue):
         self.coupons[coupon.id] = coupon
         self.out.coupons = [*self.out.coupons, coupon]
 
-    def suppress(self, channel: str, address: str, cause: str) -> None:
+    def suppress(self, channel: str, address: Address, cause: str) -> None:
         """Never write to this address again; effective for the rest of this turn, too."""
+        cause = put_as(cause, channel, address.text, keeps_apart(self.project.channels), self.view.salt)
         if self._suppressed is None:
             self._suppressed = {}
-        self._suppressed.setdefault((channel, address), set()).add(cause)
-        self.out.suppress = [*self.out.suppress, SuppressAddress(channel, address, cause, self.t)]
+        self._suppressed.setdefault((channel, address.normal), set()).add(cause)
+        self.out.suppress = [*self.out.suppress, SuppressAddress(channel, address.normal, cause, self.t)]
 
-    def causes(self, channel: str, address: str) -> frozenset[str]:
-        """Why nothing may be written to a (normalised) address; empty: nothing forbids it."""
+    def causes(self, channel: str, address: Address) -> frozenset[str]:
+        """Why nothing may be written to an address; empty: nothing forbids it."""
         if not self.view.suppressions and self._suppressed is None:
             return _NO_CAUSES
-        known = self.view.suppressions.get((channel, address), _NO_CAUSES)
-        new = self._suppressed.get((channel, address)) if self._suppressed is not None else None
-        return known | new if new else known
+        place = (channel, address.normal)
+        found = self.view.suppressions.get(place, _NO_CAUSES)
+        if self._suppressed is not None:
+            found = found | self._suppressed.get(place, _NO_CAUSES)
+        if not found:
+            return _NO_CAUSES
+        return reasons(found, channel, address.text, keeps_apart(self.project.channels), self.view.salt)
 
     def note_choice(self, item: ConsentChanged, state: str, at: datetime, refused: str | None = None) -> None:
         """A row of the consent ledger. It was taken when it arrived, however late this turn is: since then it binds."""

@@ -11,13 +11,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from orchestrator.core.addresses import address_of, stored_address
+from orchestrator.core.addresses import Address, address_of, stored_address
 from orchestrator.core.consent import CONFIRMED_BY_LINK, EXPIRED, state_at
 from orchestrator.core.customer import Customer
 from orchestrator.core.double_opt_in import GOOD_FOR
 from orchestrator.core.inbox import Body, ConsentChanged, Receipt
 from orchestrator.core.ledger import Message
 from orchestrator.core.links import token as signed
+from orchestrator.core.plus_addresses import is_same, keeps_apart, own, put_as, reasons, unmarked
 from orchestrator.core.program import Channel
 from orchestrator.core.project import Topic
 from orchestrator.http.forms import read_form
@@ -126,7 +127,9 @@ def _act(visit: Visit, form: Mapping[str, str]) -> Response:
         outs: list[Change] = [(topic.id, row.channel, "out", wording) for topic in stopped]
         _tell(visit, row, customer, outs, [Receipt("unsubscribe", row.channel, row.id, wording)])
         # Topics that do not exist yet, too; as long as nobody ticks a box of this channel again.
-        service.store.suppress([(row.channel, _normal(row, customer), "opted_out")], service.journey_now())
+        address, apart = _sent_to(row, customer), _are_apart(service)
+        cause = put_as("opted_out", row.channel, address.text, apart, service.store.salt)
+        service.store.suppress([(row.channel, address.normal, cause)], service.journey_now())
         return _done(visit, found, stopped)
     if found.purpose == "preferences":
         changes = _changed(visit, _choices(service, customer, row), form)
@@ -153,7 +156,7 @@ def _tell(
     taken its place since, they only say so (`form`).
     """
     service, proof = visit.service, visit.proof(row)
-    shown = row.channel if _is_todays(row, customer) else None
+    shown = row.channel if _is_todays(row, customer, _are_apart(service)) else None
     news = [
         ConsentChanged(topic, channel, state, "page" if channel == shown else "form", wording, proof)
         for topic, channel, state, wording in changes
@@ -169,34 +172,43 @@ def _tell(
 def _let_in(visit: Visit, row: Message, customer: Customer, channels: Iterable[Channel]) -> list[Receipt]:
     """Whoever ticks a box takes back that nothing at all should come that way. Returns what the ledger is to hear."""
     service = visit.service
-    entries = []
-    for channel in channels:
-        normal = _normal(row, customer) if channel == row.channel else None
-        if normal is None:
-            address, _ = address_of(customer, channel)
-            normal = address.normal if address is not None else None
-        if normal is not None:
-            entries.append((channel, normal, "opted_out"))
-    known = service.store.suppressions() if entries else {}
-    lifted = [channel for channel, normal, _ in entries if "opted_out" in known.get((channel, normal), ())]
-    if known:
-        service.store.unsuppress(entries)
+    apart = _are_apart(service)
+    found = [(channel, _chosen_for(row, customer, channel)) for channel in channels]
+    addresses = [(channel, address) for channel, address in found if address is not None]
+    known = service.store.suppressions() if addresses else {}
+    lifted = []
+    for channel, address in addresses:
+        causes = own(known.get((channel, address.normal), ()), channel, address.text, apart, service.store.salt)
+        entries = [(channel, address.normal, cause) for cause in sorted(causes) if unmarked(cause) == "opted_out"]
+        if entries:
+            lifted.append(channel)
+            service.store.unsuppress(entries)
     wording = visit.say("preferences_title")
     return [Receipt("resubscribe", channel, row.id, wording) for channel in lifted]
 
 
-def _is_todays(row: Message, customer: Customer) -> bool:
+def _chosen_for(row: Message, customer: Customer, channel: str) -> Address | None:
+    """The address about which whoever came by a message chooses: that to which it went, on others the customer's."""
+    return _sent_to(row, customer) if channel == row.channel else address_of(customer, channel)[0]
+
+
+def _is_todays(row: Message, customer: Customer, apart: bool) -> bool:
     """Whether the address that a message went to is still the one that the customer has on its channel. Of devices and
     accounts, there may be several at once."""
     if row.channel not in _ADDRESSES:
         return True
     address, _ = address_of(customer, row.channel)
-    return address is not None and address.normal == _normal(row, customer)
+    if address is None or address.normal != _sent_to(row, customer).normal:
+        return False
+    return row.channel != "email" or is_same(address.text, row.to, apart)
 
 
-def _normal(row: Message, customer: Customer) -> str:
-    found = stored_address(row.channel, row.to, customer.country)
-    return found.normal if found is not None else row.to
+def _sent_to(row: Message, customer: Customer) -> Address:
+    return stored_address(row.channel, row.to, customer.country) or Address(row.to, row.to)
+
+
+def _are_apart(service: Service) -> bool:
+    return keeps_apart(service.store.index.project.channels)
 
 
 # --- double opt-in ----------------------------------------------------------------------------------------------------
@@ -204,7 +216,7 @@ def _normal(row: Message, customer: Customer) -> str:
 
 def _confirmation(visit: Visit) -> Response:
     found = visit.found
-    if found is None or found.customer is None or not _is_todays(found.row, found.customer):
+    if found is None or found.customer is None or not _is_todays(found.row, found.customer, _are_apart(visit.service)):
         return visit.gone()
     if visit.service.journey_now() - found.row.at > GOOD_FOR:
         return visit.gone(text="confirm_old")
@@ -214,7 +226,7 @@ def _confirmation(visit: Visit) -> Response:
 def _confirm(visit: Visit) -> Response:
     """Whoever has a link proves that its own address is theirs, and nothing about one that came later."""
     found = visit.found
-    if found is None or found.customer is None or not _is_todays(found.row, found.customer):
+    if found is None or found.customer is None or not _is_todays(found.row, found.customer, _are_apart(visit.service)):
         return visit.gone()
     row, service = found.row, visit.service
     if service.journey_now() - row.at > GOOD_FOR:
@@ -258,12 +270,11 @@ def _choices(service: Service, customer: Customer, row: Message) -> list[Choice]
 
 def _is_closed(service: Service, customer: Customer, row: Message, channel: Channel) -> bool:
     """Whether nothing at all comes on a channel, because the person said so."""
-    if channel == row.channel:
-        normal: str | None = _normal(row, customer)
-    else:
-        address, _ = address_of(customer, channel)
-        normal = address.normal if address is not None else None
-    return normal is not None and "opted_out" in (service.store.suppressions().get((channel, normal)) or ())
+    address = _chosen_for(row, customer, channel)
+    causes = service.store.suppressions().get((channel, address.normal)) if address is not None else None
+    if address is None or not causes:
+        return False
+    return "opted_out" in reasons(causes, channel, address.text, _are_apart(service), service.store.salt)
 
 
 def _reachable(customer: Customer, channel: str) -> bool:

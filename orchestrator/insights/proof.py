@@ -14,7 +14,7 @@ from statistics import median
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from orchestrator.core.claim import normal_of, number_of
+from orchestrator.core.claim import number_of
 from orchestrator.core.consent import EVERY_TOPIC, OWN, Choice
 from orchestrator.core.customer import Customer
 from orchestrator.core.double_opt_in import JOURNEY as ASKING
@@ -38,8 +38,9 @@ MOST_SHOWN: Final = 100
 _EVERY_CLASS: Final = frozenset({"bounced", "suppressed", "stopped", "erased"})
 """Causes of the suppression list that close an address for every class; others leave transactional messages alone."""
 
-Causes = Callable[[str, str], Iterable[tuple[str, datetime]]]
-"""The entries of the suppression list for (channel, normalised address): causes with their instants."""
+Causes = Callable[[Message, Customer], Iterable[tuple[str, datetime]]]
+"""The entries of the suppression list for the address to which a message to a customer went: causes with their
+instants."""
 
 
 class Violation(NamedTuple):
@@ -173,7 +174,7 @@ class Prover:
             asleep = next((zone for zone in zones if was_quiet(contact.handed_at, zone, quiet)), None)
             if asleep is not None:
                 yield "quiet_hours", f"{contact.handed_at.astimezone(asleep):%a %Y-%m-%d %H:%M} {asleep.key}"
-        for cause, at in self._causes(row.channel, normal_of(row, customer)):
+        for cause, at in self._causes(row, customer):
             if contact.handed_at > at + GRACE and (cause in _EVERY_CLASS or klass != "transactional"):
                 yield "suppressed", f"{cause} since {at:%Y-%m-%d %H:%M:%S}Z"
         choice = _closed_by(sends.choices, row, contact.handed_at - GRACE)

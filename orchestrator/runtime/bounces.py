@@ -18,10 +18,12 @@ from orchestrator.channels.bounces.classify import Reading, Returned, read_retur
 from orchestrator.channels.bounces.mailbox import AT_ONCE, Found, Mailbox
 from orchestrator.core.addresses import stored_address
 from orchestrator.core.inbox import Receipt
+from orchestrator.core.plus_addresses import binding, put_as, softness_of, unmarked
 from orchestrator.core.suppression import HALF_LIFE, HASHED, TOO_MANY, hashed_entry
 from orchestrator.core.verp import signed_id, verp_id
 from orchestrator.core.view import LoadedMessage
 from orchestrator.errors import UsageError
+from orchestrator.runtime.plus_addresses import kept_apart
 from orchestrator.stores.protocol import Arrival, Store, StoreBusy
 
 EMAIL: Final = "email"
@@ -115,28 +117,32 @@ def note_soft_bounce(store: Store, channel: str, address: str, at: datetime, ali
     `alive_at`: when somebody last opened or clicked what was sent there; what was before does not count any more.
     `address` may be written in any way.
     """
-    normal = _normal(channel, address)
-    name = _name(store, channel, normal)
+    apart = kept_apart(store)
+    name = _name(store, channel, address, apart)
     if store.soften(name, at, HALF_LIFE, alive_at) < TOO_MANY:
         return False
-    store.suppress([(channel, normal, "bounced")], at)
+    cause = put_as("bounced", channel, address, apart, store.salt)
+    store.suppress([(channel, _normal(channel, address), cause)], at)
     store.unsoften(name)
     return True
 
 
 def note_delivered(store: Store, channel: str, address: str) -> None:
     """An address took something, or somebody there opened or clicked: its soft bounces are forgotten."""
-    store.unsoften(_name(store, channel, _normal(channel, address)))
+    store.unsoften(_name(store, channel, address, kept_apart(store)))
 
 
 def lift_suppressions(store: Store, channel: str, address: str) -> tuple[str, ...]:
-    """Take an address off the list, its hashed entry, too. Returns the causes that it was there for."""
-    normal = _normal(channel, address)
-    causes = tuple(sorted(store.suppressions().get((channel, normal), frozenset())))
+    """Take an address off the list, its hashed entry, too. Returns the causes that it was there for.
+
+    An entry goes as it was put: one of a whole mailbox with any of its addresses.
+    """
+    normal, apart = _normal(channel, address), kept_apart(store)
+    causes = binding(store.suppressions().get((channel, normal), ()), channel, address, apart, store.salt)
     places = [(channel, normal), hashed_entry(store.salt, channel, normal)]
-    store.unsuppress([(*place, cause) for place in places for cause in causes])
-    store.unsoften(_name(store, channel, normal))
-    return causes
+    store.unsuppress([(*place, cause) for place in places for cause in sorted(causes)])
+    store.unsoften(_name(store, channel, address, apart))
+    return tuple(sorted(set(map(unmarked, causes))))
 
 
 def _take(store: Store, message: LoadedMessage, one: Returned, id: str, now: datetime) -> str:
@@ -151,7 +157,8 @@ def _take(store: Store, message: LoadedMessage, one: Returned, id: str, now: dat
     if said == "hard" and one.address is not None and _normal(row.channel, one.address) != normal:
         said = "soft"  # it went to our reader, whose mailbox sent it on to an address that is gone
     if said in ("hard", "complaint"):
-        store.suppress([(row.channel, normal, "bounced" if said == "hard" else "complained")], now)
+        cause = "bounced" if said == "hard" else "complained"
+        store.suppress([(row.channel, normal, put_as(cause, row.channel, row.to, kept_apart(store), store.salt))], now)
     kind = {"hard": "bounce", "complaint": "complaint"}.get(said, "failed")
     receipt = Receipt(kind, row.channel, row.id, text=one.words or None)  # type: ignore[arg-type]
     if not store.ingest([Arrival(row.customer_id, now, receipt, id)]).accepted:
@@ -196,6 +203,7 @@ def _normal(channel: str, address: str) -> str:
     return found.normal if found is not None else address
 
 
-def _name(store: Store, channel: str, normal: str) -> str:
+def _name(store: Store, channel: str, address: str, apart: bool) -> str:
     """Under which soft bounces are kept: names nobody."""
-    return "".join(hashed_entry(store.salt, channel, normal)).removeprefix(HASHED)
+    kept_for = softness_of(channel, address, _normal(channel, address), apart, store.salt)
+    return "".join(hashed_entry(store.salt, channel, kept_for)).removeprefix(HASHED)

@@ -18,11 +18,13 @@ from orchestrator.core.addresses import BY_NUMBER, stored_address
 from orchestrator.core.changes import STOPPED
 from orchestrator.core.inbox import Body, ConsentChanged, Receipt
 from orchestrator.core.ledger import Message
+from orchestrator.core.plus_addresses import put_as
 from orchestrator.core.reply_words import Intent, intent_of
 from orchestrator.core.suppression import hashed_entry
 from orchestrator.runtime.bounces import note_delivered, note_soft_bounce
 from orchestrator.runtime.ingest import Told as Arriving
 from orchestrator.runtime.ingest import ingest_once
+from orchestrator.runtime.plus_addresses import kept_apart
 from orchestrator.runtime.reply_parts import joined
 from orchestrator.stores.protocol import ANSWERED_ON, RefusedItem, Store, StoreBusy
 
@@ -54,13 +56,15 @@ class Drawn(NamedTuple):
 
 class _About(NamedTuple):
     """One thing that was said, with whom it is about: our message where it is known, the customer, the address in the
-    form that suppression compares. `said_at` is journey time; where the provider names none, when it came."""
+    form that suppression compares, and as it was written (`text`). `said_at` is journey time; where the provider names
+    none, when it came."""
 
     told: Told
     row: Message | None
     customer: str | None
     address: str | None
     said_at: datetime
+    text: str = ""
     intent: Intent | None = None
 
 
@@ -88,11 +92,11 @@ def take_told(
         store.keep_refused([RefusedItem(now, f"hooks/{provider}", UNKNOWN, _kept(one)) for one in unknown])
     for about in abouts:
         if about.address is not None and about.told.kind == "delivered":
-            note_delivered(store, about.told.channel, about.address)
+            note_delivered(store, about.told.channel, about.text)
         elif about.address is not None and about.told.kind == "soft_bounce":
             counted = f"{_id(provider, about.told)}{COUNTED}"
             if counted not in known:
-                note_soft_bounce(store, about.told.channel, about.address, now)
+                note_soft_bounce(store, about.told.channel, about.text, now)
                 store.keep_ids([counted], now)
     news = _arrive(store, provider, abouts, now)
     helps = [(a.told.channel, a.address) for a in abouts if a.intent == "help" and a.address is not None]
@@ -165,25 +169,26 @@ def _about(store: Store, told: Told, now: datetime, real_at: datetime | None) ->
     if customer is None and normal is not None and told.channel in ANSWERED_ON:
         customer = store.addressee(told.channel, normal)
     if told.kind != "reply":
-        return _About(told, row, customer, normal, said_at)
+        return _About(told, row, customer, normal, said_at, written or "")
     if row is None and customer is not None:
         row = store.message(customer, told.channel, None)
     intent = intent_of(told.text or "") if told.channel in ANSWERED_ON else None
-    return _About(told, row, customer, normal, said_at, intent)
+    return _About(told, row, customer, normal, said_at, written or "", intent)
 
 
 def _suppress(store: Store, abouts: Iterable[_About], now: datetime) -> None:
     """Addresses that are given up, or that complain, in one transaction."""
     entries: dict[tuple[str, str, str], None] = {}
+    apart = kept_apart(store)
     for about in abouts:
         told, row, address = about.told, about.row, about.address
         if address is None:
             continue
-        if told.kind in _CAUSES:
-            entries[told.channel, address, _CAUSES[told.kind]] = None
-        elif told.kind == "unsubscribe" and told.channel not in BY_NUMBER:
-            if row is None or row.klass == "transactional":
-                entries[told.channel, address, "opted_out"] = None
+        cause = _CAUSES.get(told.kind)
+        if told.kind == "unsubscribe" and told.channel not in BY_NUMBER:
+            cause = "opted_out" if row is None or row.klass == "transactional" else None
+        if cause is not None:
+            entries[told.channel, address, put_as(cause, told.channel, about.text, apart, store.salt)] = None
     if entries:
         store.suppress([*entries], now)
 

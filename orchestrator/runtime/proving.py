@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from orchestrator.core.claim import normal_of
+from orchestrator.core.customer import Customer
+from orchestrator.core.ledger import Message
+from orchestrator.core.plus_addresses import binding, unmarked
 from orchestrator.core.suppression import hashed_entry
 from orchestrator.insights.proof import Proof, Prover
 from orchestrator.stores.protocol import Store
@@ -18,9 +22,16 @@ def prove(store: Store, since: datetime, until: datetime) -> Proof:
     StoreBusy."""
     entries = _suppressions(store)
 
-    def causes(channel: str, address: str) -> Iterable[tuple[str, datetime]]:
-        plain = entries.get((channel, address), ())
-        return (*plain, *entries.get(hashed_entry(store.salt, channel, address), ())) if entries else ()
+    def causes(row: Message, customer: Customer) -> Iterable[tuple[str, datetime]]:
+        if not entries:
+            return
+        place = (row.channel, normal_of(row, customer))
+        found = [*entries.get(place, ()), *entries.get(hashed_entry(store.salt, *place), ())]
+        # What is about one plus-address is judged for that alone: who knows what the project said at that time?
+        about = binding([cause for cause, _ in found], row.channel, row.to, True, store.salt)
+        for cause, at in found:
+            if cause in about:
+                yield unmarked(cause), at
 
     prover = Prover(store.index.project, causes, since, until)
     upto: str | None = ""

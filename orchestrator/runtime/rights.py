@@ -23,7 +23,8 @@ from orchestrator.core.inbox import ConsentChanged
 from orchestrator.core.suppression import HASHED, hashed_entry
 from orchestrator.core.time.iso import format_instant
 from orchestrator.errors import UsageError
-from orchestrator.stores.erasing import ERASED, hash_of
+from orchestrator.runtime.plus_addresses import kept_apart
+from orchestrator.stores.erasure_certificates import ERASED, hash_of
 from orchestrator.stores.protocol import Arrival, Right, Store
 
 PAGE: Final = 5_000
@@ -182,7 +183,7 @@ def replay_rights(
     # Last, because an opt-out of somebody who is not there makes a row of its own.
     found = store.erased(erased, now, real_at or now) if erased else {}
     for customer in found.values():
-        store.erase(customer, now, real_at or now, actor)
+        store.erase(customer, now, real_at or now, actor, kept_apart(store))
     return Replayed(count, len(outs), len(entries), len(erased), len(found), current_at)
 
 

@@ -12,6 +12,7 @@ from orchestrator.core.claim import Claimed, ClaimVerdict, normal_of
 from orchestrator.core.devices import REMOVE
 from orchestrator.core.inbox import Body, Identified, Receipt
 from orchestrator.core.ledger import UNSENT, Message
+from orchestrator.core.plus_addresses import keeps_apart, put_as
 from orchestrator.core.transition import Transition, transition
 from orchestrator.stores.protocol import Settlement, Store
 
@@ -40,6 +41,7 @@ class Settler:
     def __init__(self, store: Store, now: datetime) -> None:
         self._store = store
         self._now = now
+        self._apart = keeps_apart(store.index.project.channels)
         listened = store.index.listened
         self._tell_sent = "message_sent" in listened
         self._tell_failed = "message_failed" in listened
@@ -125,12 +127,12 @@ class Settler:
             receipts = _receipts(row, answer)
             if self._tell_sent:
                 receipts.insert(0, Receipt("sent", row.channel, row.id))
-            cause = _cause(claimed, answer)
+            cause = self._cause(claimed, answer)
             return Settlement(row.id, row.customer_id, "sent", lines, None, True, receipts, None, cause, fence)
         if answer.outcome == "unknown" or again or claimed.uncertain:
             data = {"channel": row.channel, "status": "unknown", "reason": "unknown_outcome"}
             lines.append(line_of_row(row, at, "outcome", data, 1, {"answer": answer.reason} if answer.reason else None))
-            receipts, cause = _receipts(row, answer), _cause(claimed, answer)
+            receipts, cause = _receipts(row, answer), self._cause(claimed, answer)
             return Settlement(row.id, row.customer_id, "unknown", lines, None, True, receipts, None, cause, fence)
         return self._rejected(claimed, answer, at, lines)
 
@@ -142,10 +144,20 @@ class Settler:
         coupon = self._released(row, at, lines)
         receipts: list[Body] = [Receipt("failed", row.channel, row.id)] if self._tell_failed else []
         receipts += _forgotten(answer)
-        cause = _cause(claimed, answer)
+        cause = self._cause(claimed, answer)
         return Settlement(
             row.id, row.customer_id, "rejected", lines, None, True, receipts, coupon, cause, claimed.fence
         )
+
+    def _cause(self, claimed: Claimed, answer: Answer) -> tuple[str, str, str] | None:
+        """What goes on the suppression list by this answer."""
+        found, row = None, claimed.row
+        for kind in answer.receipts:
+            cause = {"bounce": "bounced", "complaint": "complained"}.get(kind)
+            if cause is not None:
+                put = put_as(cause, row.channel, row.to, self._apart, self._store.salt)
+                found = (row.channel, normal_of(row, claimed.customer), put)
+        return found
 
     def _released(self, row: Message, at: datetime, lines: list[Transition]) -> str | None:
         """The message is certainly unsent: its coupon is taken back. Returns the coupon's id, if it had one."""
@@ -170,16 +182,6 @@ def _receipts(row: Message, answer: Answer) -> list[Body]:
 def _forgotten(answer: Answer) -> list[Body]:
     """Devices that are gone are taken out of the profile by an arrival of their own, as an app would have it done."""
     return [Identified({REMOVE: list(answer.gone)})] if answer.gone else []
-
-
-def _cause(claimed: Claimed, answer: Answer) -> tuple[str, str, str] | None:
-    """What goes on the suppression list by this answer."""
-    found = None
-    for kind in answer.receipts:
-        cause = {"bounce": "bounced", "complaint": "complained"}.get(kind)
-        if cause is not None:
-            found = (claimed.row.channel, normal_of(claimed.row, claimed.customer), cause)
-    return found
 
 
 def said_at(row: Message, now: datetime) -> datetime:

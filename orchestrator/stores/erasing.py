@@ -3,7 +3,7 @@
 What is kept says nothing of anybody: that a message of a journey went at an instant, that a code was given, that a line
 was written in the journal, what was chosen and by which text. The wording of a proof is kept as a hash. The id comes
 back as a hash, too, so that it is not taken again for a while, and a backup that is restored can be told to forget
-again. Suppressed addresses stay suppressed.
+again (orchestrator.stores.erasures). Suppressed addresses stay suppressed.
 
 One text of SQL for both databases; `Run` puts in what differs.
 """
@@ -12,148 +12,36 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from hashlib import blake2b, sha256
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
 
-from orchestrator.core.addresses import address_of
-from orchestrator.core.customer import Customer
-from orchestrator.core.ledger import Coupon, Message, Task
+from orchestrator.core.ledger import Coupon, Task
 from orchestrator.core.state import dumps, from_json, loads, to_json
 from orchestrator.core.suppression import HASHED as HASHED_CHANNEL
 from orchestrator.core.suppression import hashed_entry
-from orchestrator.core.time.iso import format_instant
-from orchestrator.core.transition import Transition
+from orchestrator.stores.erased_records import (
+    Kept,
+    addresses_of,
+    nobodys_coupon,
+    nobodys_message,
+    nobodys_task,
+    proof_hashed,
+    said_no_more,
+)
+from orchestrator.stores.erasure_certificates import ERASED, Certificate, certified, hash_of
+from orchestrator.stores.erasures import Key, Run, bury
 from orchestrator.stores.instants import micros
 from orchestrator.stores.naming import Named, mentions, names
 from orchestrator.stores.records import MESSAGE, NO_STATE, customer_of, message_of, message_row
-from orchestrator.stores.sealed_rows import CONTENT, PROOF, TASK, TOLD
+from orchestrator.stores.sealed_rows import CONTENT, PROOF, TASK
 from orchestrator.stores.sealing import HASHED, Sealer, shown
 
-ERASED: Final = "erased:"
-"""Before the hash of an id, wherever one stands in place of the id."""
 SOFT: Final = "soft:"
 """Before the names, in `tallies`, of addresses that bounce softly."""
-GONE: Final = "suppressed"
-"""The cause by which an erased person's addresses stay suppressed: nothing may be sent there, whatever its class."""
-ADDRESSES: Final = ("email", "sms", "whatsapp")
-"""Channels by whose addresses a person is known elsewhere, too."""
 _DELETED: Final = ("events", "inbox", "entries", "requests", "identifiers", "consents", "dead_letters")
 """Tables all of whose rows of the customer go."""
 _MINE: Final = "WHERE shard = ? AND customer = ?"
-
-SWEPT_AFTER: Final = timedelta(minutes=1)
-"""By then whatever was arriving while somebody was erased has arrived."""
-NOBODY: Final = (-1, -1)
-"""The place of somebody who is not there to be erased."""
-Run = Callable[..., Any]
-"""Executes a statement whose values stand as `?`; returns the driver's cursor."""
-Key = tuple[int, int]
-
-
-class Certificate(NamedTuple):
-    """What was erased where. `customer`: the hash of the id; `tables`: rows by table, as `deleted` or `anonymised`;
-    `previous`: the digest of the certificate before this one, so that none can be taken out unseen."""
-
-    customer: str
-    erased_at: datetime
-    erased_by: str
-    tables: Mapping[str, Mapping[str, int]]
-    suppressed: tuple[str, ...]
-    previous: str | None
-    digest: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """For a file: what `digest` is made of, and the digest."""
-        return {**_content(self), "digest": self.digest}
-
-
-def hash_of(salt: str, customer: str) -> str:
-    """What stands for an erased id: nobody without the installation's salt can tell whose it is."""
-    return blake2b(customer.encode("utf-8", "surrogatepass"), key=salt.encode()[:64], digest_size=16).hexdigest()
-
-
-def certified(
-    customer: str,
-    erased_at: datetime,
-    erased_by: str,
-    tables: Mapping[str, Mapping[str, int]],
-    suppressed: Iterable[str],
-    previous: str | None,
-) -> Certificate:
-    """The certificate with its digest: SHA-256 over all else as JSON with sorted keys."""
-    told = {name: dict(counts) for name, counts in sorted(tables.items()) if any(counts.values())}
-    made = Certificate(customer, erased_at, erased_by, told, tuple(suppressed), previous, "")
-    return made._replace(digest=digest_of(_content(made)))
-
-
-def digest_of(certificate: Mapping[str, Any]) -> str:
-    """The digest that a certificate must have; `digest` itself is left out."""
-    content = {name: value for name, value in certificate.items() if name != "digest"}
-    return sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def _content(certificate: Certificate) -> dict[str, Any]:
-    return {
-        "certificate": "erasure",
-        "customer": certificate.customer,
-        "erased_at": format_instant(certificate.erased_at),
-        "erased_by": certificate.erased_by,
-        "tables": {name: dict(counts) for name, counts in certificate.tables.items()},
-        "suppressed": list(certificate.suppressed),
-        "previous": certificate.previous,
-    }
-
-
-# --- what records become ----------------------------------------------------------------------------------------------
-
-
-def addresses_of(customer: Customer) -> list[tuple[str, str]]:
-    """(channel, normal form) of the addresses that stay suppressed."""
-    found = [(channel, address_of(customer, channel)[0]) for channel in ADDRESSES]
-    return [(channel, address.normal) for channel, address in found if address is not None]
-
-
-def said_no_more(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What a line of the journal goes on saying."""
-    return {name: value for name, value in data.items() if name in TOLD}
-
-
-def nobodys_lines(lines: Iterable[Transition], customer: str, hash: str) -> list[Transition]:
-    """Lines of the journal, of which those of the customer say of nobody what happened."""
-    return [
-        line._replace(customer=ERASED + hash, key=None, data=said_no_more(line.data), values={})
-        if line.customer == customer
-        else line
-        for line in lines
-    ]
-
-
-def nobodys_message(row: Message) -> Message:
-    """A ledger row without its person: that something went, not to whom, nor what it said."""
-    return row._replace(
-        customer_id="", key="", to="", values={}, locale=None, subject=None, reply_to=None, zone="UTC", fixed_zone=None
-    )
-
-
-def nobodys_coupon(coupon: Coupon) -> Coupon:
-    """A code that was given to somebody."""
-    return coupon._replace(customer_id="", key=None, order_id=None)
-
-
-def nobodys_task(task: Task, at: datetime) -> Task:
-    """A task about nobody, which is closed."""
-    closed_at, outcome = (task.closed_at, task.outcome) if task.closed_at is not None else (at, "erased")
-    return task._replace(customer_id="", title="", body=None, closed_at=closed_at, outcome=outcome)
-
-
-def proof_hashed(proof: Mapping[str, Any]) -> dict[str, str]:
-    """What stays of a proof: whoever has it can show that it is the one."""
-    return {"sha256": sha256(json.dumps(proof, sort_keys=True, default=str).encode()).hexdigest()}
-
-
-# --- rows ---------------------------------------------------------------------------------------------------------
 
 
 class Erased(NamedTuple):
@@ -172,11 +60,13 @@ def erase_rows(
     now: datetime,
     real_at: datetime,
     actor: str,
+    apart: bool = False,
     extra: Sequence[str] = (),
 ) -> Erased | None:
     """Erase a customer, in a transaction that holds everybody else off its rows; None: there is no such customer.
 
-    `extra`: tables that only this database has, with rows of the customer that go.
+    `apart`: other plus-addresses of the mailbox stay open. `extra`: tables that only this database has, with rows of
+    the customer that go.
     """
     found = run(
         "SELECT c.shard, c.id, c.created_at, c.state FROM customers AS c WHERE c.external_id = ?", customer
@@ -203,18 +93,15 @@ def erase_rows(
     run("DELETE FROM forwarding WHERE into_shard = ? AND into_customer = ?", *key)
     count("rights", "anonymised", run(f"UPDATE rights SET external_id = ? {_MINE}", ERASED + hash, *key).rowcount)
     count("customers", "deleted", run("DELETE FROM customers WHERE shard = ? AND id = ?", *key).rowcount)
-    addresses = addresses_of(profile)
-    for channel, normal in addresses:
-        count(
-            "suppressions",
-            "anonymised",
-            _keep_suppressed(run, sealer, salt, channel, normal, micros(now), micros(real_at)),
-        )
-        for mark in sealer.marks("".join(hashed_entry(salt, channel, normal)).removeprefix(HASHED_CHANNEL)):
-            count("tallies", "deleted", run("DELETE FROM tallies WHERE name = ?", SOFT + mark).rowcount)
+    addresses = addresses_of(profile, apart, salt)
+    for address in addresses:
+        count("suppressions", "anonymised", _keep_suppressed(run, sealer, salt, address, micros(now), micros(real_at)))
+        for name in address.soft:
+            for mark in sealer.marks("".join(hashed_entry(salt, address.channel, name)).removeprefix(HASHED_CHANNEL)):
+                count("tallies", "deleted", run("DELETE FROM tallies WHERE name = ?", SOFT + mark).rowcount)
     last = run("SELECT value FROM meta WHERE name = 'erased'").fetchone()
     certificate = certified(
-        hash, real_at, actor, tables, [channel for channel, _ in addresses], last[0] if last is not None else None
+        hash, real_at, actor, tables, [address.channel for address in addresses], last[0] if last is not None else None
     )
     _seal(run, key, certificate, now)
     return Erased(certificate, recounted)
@@ -288,8 +175,9 @@ def _proofs(run: Run, sealer: Sealer, key: Key) -> int:
     return len(rows)
 
 
-def _keep_suppressed(run: Run, sealer: Sealer, salt: str, channel: str, normal: str, at: int, real: int) -> int:
+def _keep_suppressed(run: Run, sealer: Sealer, salt: str, address: Kept, at: int, real: int) -> int:
     """Nothing may ever be sent to an address again, and nobody can read in the list which one it was."""
+    channel, normal = address.channel, address.normal
     hashed_as = hashed_entry(salt, channel, normal)
     entry = (hashed_as[0], sealer.mark(hashed_as[1]))
     known = []
@@ -298,7 +186,7 @@ def _keep_suppressed(run: Run, sealer: Sealer, salt: str, channel: str, normal: 
         known += run("SELECT cause, at FROM suppressions WHERE channel = ? AND address = ?", *place).fetchall()
         run("DELETE FROM suppressions WHERE channel = ? AND address = ?", *place)
         run("UPDATE rights SET channel = ?, address = ? WHERE channel = ? AND address = ?", *entry, *place)
-    for cause, since in dict([(GONE, at), *known]).items():
+    for cause, since in dict([(address.cause, at), *known]).items():
         new = run(
             "INSERT INTO suppressions (channel, address, cause, at) VALUES (?, ?, ?, ?) "
             "ON CONFLICT (channel, address, cause) DO NOTHING",
@@ -367,56 +255,3 @@ def _seal(run: Run, key: Key, certificate: Certificate, now: datetime) -> None:
         "INSERT INTO audit (at, actor, action, detail) VALUES (?, ?, 'customer erase', ?)",
         real, certificate.erased_by, told,
     )  # fmt: skip
-
-
-def bury(run: Run, hashes: Mapping[str, Key], at: int, real: int, digest: str = "") -> None:
-    """Take nothing of these ids (by their hashes) from now on, and tell it to the export of rights."""
-    for hash, (shard, id) in hashes.items():
-        run(
-            "INSERT INTO erasures (hash, at, erased_at, shard, customer, swept, digest) VALUES (?, ?, ?, ?, ?, 0, ?) "
-            "ON CONFLICT (hash) DO UPDATE SET at = excluded.at, erased_at = excluded.erased_at, "
-            "shard = excluded.shard, customer = excluded.customer, swept = 0, digest = excluded.digest",
-            hash, at, real, shard, id, digest,
-        )  # fmt: skip
-        run("INSERT INTO rights (at, kind, external_id) VALUES (?, 'erased', ?)", real, ERASED + hash)
-
-
-def buried(run: Run, salt: str, customers: Collection[tuple[str, int]], keep: int) -> set[str]:
-    """Those of these customers (id, arrival in microseconds) whom an erasure keeps out for `keep` microseconds."""
-    if run("SELECT EXISTS (SELECT 1 FROM erasures)").fetchone()[0] in (0, False):
-        return set()
-    kept_out = set()
-    for customer, at in customers:
-        found = run("SELECT at FROM erasures WHERE hash = ?", hash_of(salt, customer)).fetchone()
-        if found is not None and at - found[0] <= keep:
-            kept_out.add(customer)
-    return kept_out
-
-
-def erased_elsewhere(run: Run, salt: str, hashes: Mapping[str, datetime], ahead: timedelta) -> dict[str, str]:
-    """See Store.erased: every id is looked at. `ahead`: of journey time, before real time."""
-    wanted: dict[str, datetime] = {}
-    for hash, at in hashes.items():
-        known = run("SELECT erased_at FROM erasures WHERE hash = ?", hash).fetchone()
-        if known is None or known[0] < micros(at):
-            wanted[hash] = at
-    found = {}
-    if wanted:
-        for customer, known_from in run("SELECT external_id, known_from FROM customers"):
-            hash = hash_of(salt, customer)
-            if hash in wanted and known_from <= micros(wanted[hash] + ahead):
-                found[hash] = customer
-    for hash in sorted(wanted.keys() - found.keys()):
-        bury(run, {hash: NOBODY}, micros(wanted[hash] + ahead), micros(wanted[hash]))
-    return found
-
-
-def sweep(run: Run, before: int) -> int:
-    """Delete what arrived for erased customers while they were being erased. Returns how many items went."""
-    gone = 0
-    for hash, shard, id in run(
-        "SELECT hash, shard, customer FROM erasures WHERE swept = 0 AND at < ?", before
-    ).fetchall():
-        gone += max(0, run(f"DELETE FROM inbox {_MINE}", shard, id).rowcount)
-        run("UPDATE erasures SET swept = 1 WHERE hash = ?", hash)
-    return gone

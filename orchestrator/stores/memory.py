@@ -34,7 +34,7 @@ from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage, Switches, View
 from orchestrator.errors import UsageError
-from orchestrator.stores.erasing import hash_of
+from orchestrator.stores.erasure_certificates import hash_of
 from orchestrator.stores.memory_addressees import MemoryAddressees
 from orchestrator.stores.memory_channels import MemoryChannels
 from orchestrator.stores.memory_erasing import MemoryErasing

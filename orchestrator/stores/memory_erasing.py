@@ -10,8 +10,8 @@ from orchestrator.core.consent import Choice
 from orchestrator.core.suppression import HASHED, hashed_entry
 from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage
-from orchestrator.stores import erasing
-from orchestrator.stores.erasing import Certificate, hash_of
+from orchestrator.stores.erased_records import addresses_of, nobodys_lines, nobodys_message
+from orchestrator.stores.erasure_certificates import ERASED, Certificate, certified, hash_of
 from orchestrator.stores.memory_outbox import MemoryOutbox
 from orchestrator.stores.memory_record import CustomerRecord
 from orchestrator.stores.naming import names
@@ -52,7 +52,9 @@ class MemoryErasing:
         record = self._records.get(customer)
         return () if record is None else tuple(record.choices)
 
-    def erase(self, customer: str, now: datetime, real_at: datetime, actor: str) -> Certificate | None:
+    def erase(
+        self, customer: str, now: datetime, real_at: datetime, actor: str, apart: bool = False
+    ) -> Certificate | None:
         """Erase a person."""
         record = self._records.pop(customer, None)
         if record is None:
@@ -60,15 +62,15 @@ class MemoryErasing:
         self._ready.discard(customer)
         self._zones = None
         hash = hash_of(self.salt, customer)
-        id = erasing.ERASED + hash
+        id = ERASED + hash
         tables = self._counted(record)
         self._outbox.forget(customer)
         for message in record.messages:
             status = "suppressed" if message.status == "queued" else message.status
-            row = erasing.nobodys_message(message.row)
+            row = nobodys_message(message.row)
             self._nobodys.append(LoadedMessage(row, status, message.opened_at, message.clicked_at))
         for lines in (self._journal, self._past or []):
-            lines[:] = erasing.nobodys_lines(lines, customer, hash)
+            lines[:] = nobodys_lines(lines, customer, hash)
         seq = max((t.seq for t in self._journal if t.customer == id), default=0)
         for e in record.enrollments.values():
             if e.status in ("running", "parked"):
@@ -86,12 +88,13 @@ class MemoryErasing:
         self._addressees = {place: who for place, who in self._addressees.items() if who != customer}
         self._dead = {place: dead for place, dead in self._dead.items() if dead[0] != customer}
         self._rights = [r._replace(customer=id) if r.customer == customer else r for r in self._rights]
-        addresses = erasing.addresses_of(record.customer)
-        for channel, normal in addresses:
-            self._soft.pop("".join(hashed_entry(self.salt, channel, normal)).removeprefix(HASHED), None)
-            self._hide(channel, normal, now)
-        made = [channel for channel, _ in addresses]
-        done = erasing.certified(hash, real_at, actor, tables, made, self._last_digest)
+        addresses = addresses_of(record.customer, apart, self.salt)
+        for address in addresses:
+            for name in address.soft:
+                self._soft.pop("".join(hashed_entry(self.salt, address.channel, name)).removeprefix(HASHED), None)
+            self._hide(address.channel, address.normal, address.cause, now)
+        made = [address.channel for address in addresses]
+        done = certified(hash, real_at, actor, tables, made, self._last_digest)
         self._last_digest = done.digest
         self._keep_out(hash, now, real_at)
         self._audit.append((real_at, actor, "customer erase", done.digest))
@@ -111,12 +114,12 @@ class MemoryErasing:
                 self._keep_out(hash, journey_at, at)
         return found
 
-    def _hide(self, channel: str, normal: str, now: datetime) -> None:
+    def _hide(self, channel: str, normal: str, gone: str, now: datetime) -> None:
         """The address stays suppressed, and nobody can read which one it is."""
         entry = hashed_entry(self.salt, channel, normal)
         causes = self._suppressions.plain((channel, normal))
         self.unsuppress([(channel, normal, cause) for cause in causes])
-        for cause in sorted(causes | {erasing.GONE}):
+        for cause in sorted(causes | {gone}):
             self._suppress(*entry, cause, now)
         self._rights = [
             right._replace(channel=entry[0], address=entry[1])
@@ -127,7 +130,7 @@ class MemoryErasing:
 
     def _keep_out(self, hash: str, now: datetime, real_at: datetime) -> None:
         self._erased[hash], self._erased_at[hash] = now, real_at
-        self._rights.append(Right(len(self._rights) + 1, real_at, "erased", erasing.ERASED + hash))
+        self._rights.append(Right(len(self._rights) + 1, real_at, "erased", ERASED + hash))
 
     @staticmethod
     def _counted(record: CustomerRecord) -> dict[str, dict[str, int]]:

@@ -26,7 +26,7 @@ from orchestrator.core.sends import CustomerSends
 from orchestrator.core.state import body_to_json, dumps
 from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage, Switches, View
-from orchestrator.stores.erasing import Certificate
+from orchestrator.stores.erasure_certificates import Certificate
 
 
 class Arrival(NamedTuple):
@@ -430,9 +430,12 @@ class Store(Protocol):
     def consent_log(self, customer: str) -> Sequence[Choice]:
         """A customer's rows of the consent ledger, in the order in which they were taken."""
 
-    def erase(self, customer: str, now: datetime, real_at: datetime, actor: str) -> Certificate | None:
+    def erase(
+        self, customer: str, now: datetime, real_at: datetime, actor: str, apart: bool = False
+    ) -> Certificate | None:
         """Erase a person, at once and everywhere: see orchestrator.stores.erasing for what is kept of whom. `now` is
-        journey time, from which the id is taken no more for `settings.dedupe`. None: nobody has this id."""
+        journey time, from which the id is taken no more for `settings.dedupe`. `apart`: other plus-addresses of the
+        mailbox stay open (orchestrator.core.plus_addresses). None: nobody has this id."""
 
     def erased(self, hashes: Mapping[str, datetime], now: datetime, real_at: datetime) -> Mapping[str, str]:
         """The ids behind these hashes were erased, each at an actual instant: tell which of them are known and have to

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, NamedTuple
 
-from orchestrator.stores.erasing import Run
+from orchestrator.stores.erasures import Run
 from orchestrator.stores.protocol import StoreBusy
 from orchestrator.stores.renewing import TABLES, Table
 from orchestrator.stores.sealing import LOOKUP, ROTATED, KeyRing, Unopened, key_of

@@ -12,10 +12,12 @@ from sqlalchemy import Column, Table
 
 from orchestrator.core.addresses import address_of
 from orchestrator.core.customer import Customer
+from orchestrator.core.plus_addresses import reasons
 from orchestrator.core.state import loads
 from orchestrator.core.time.iso import format_instant
 from orchestrator.core.transition import jsonable
-from orchestrator.stores.erasing import ADDRESSES
+from orchestrator.runtime.plus_addresses import kept_apart
+from orchestrator.stores.erased_records import ADDRESSES
 from orchestrator.stores.instants import instant
 from orchestrator.stores.naming import names
 from orchestrator.stores.protocol import Store
@@ -142,11 +144,12 @@ def _value(column: Column[Any], value: Any) -> Any:
 
 
 def _suppressed(store: Store, customer: Customer) -> list[dict[str, Any]]:
-    causes = store.suppressions()
+    causes, apart = store.suppressions(), kept_apart(store)
     found = []
     for channel in ADDRESSES:
         address, _ = address_of(customer, channel)
         if address is not None:
-            known = sorted(causes.get((channel, address.normal), ()))
-            found += [{"channel": channel, "address": address.text, "cause": cause} for cause in known]
+            known = causes.get((channel, address.normal), frozenset())
+            why = sorted(reasons(known, channel, address.text, apart, store.salt))
+            found += [{"channel": channel, "address": address.text, "cause": cause} for cause in why]
     return found

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
 from orchestrator.errors import UsageError
-from orchestrator.stores.erasing import Run
+from orchestrator.stores.erasures import Run
 from orchestrator.stores.protocol import Store
 from orchestrator.stores.rotating import Progress, Rotated, Rotation
 from orchestrator.stores.sealing import KeyRing

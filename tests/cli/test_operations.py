@@ -14,7 +14,7 @@ import pytest
 
 from orchestrator.runtime.sweep import sweep_once
 from orchestrator.runtime.turns import turn_once
-from orchestrator.stores.erasing import digest_of
+from orchestrator.stores.erasure_certificates import digest_of
 from orchestrator.wiring.installation import installation
 
 NOW = datetime.now(UTC)

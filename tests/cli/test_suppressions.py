@@ -54,6 +54,31 @@ def test_an_address_is_added_once_whatever_its_spelling_and_removed(call: Call) 
     assert call("list", "--channel", "email", "--cause", "opted_out").out.strip() == "nothing is suppressed"
 
 
+def test_apart_an_entry_is_about_its_own_plus_address(call: Call, tmp_path: Path) -> None:
+    call("add", "old@example.com", "--cause", "bounced")
+    project = tmp_path / "journeys" / "project.yaml"
+    project.write_text(project.read_text().replace("{email: {", "{email: {plus_addresses: apart, "))
+    store = open_database(database_at("s.db"))
+    deploy_from(tmp_path, store)
+    store.close()
+    added = call("add", "Ana+Shop@example.com", "--cause", "bounced", "--json").json
+    assert added == {"channel": "email", "address": "ana+shop@example.com", "cause": "bounced", "known": False}
+    assert call("add", "ana+shop@example.com", "--cause", "bounced", "--json").json["known"]
+    assert not call("add", "ana@example.com", "--cause", "bounced", "--json").json["known"]
+    assert call("list", "--cause", "bounced", "--json").json["counts"] == [
+        {"channel": "email", "cause": "bounced", "count": 3}
+    ]
+    (tmp_path / "more.csv").write_text("email,cause\nana+shop@example.com,bounced\nana+news@example.com,bounced\n")
+    assert call("import", "more.csv").code == 0
+    assert call("remove", "ana@example.com", "--yes", "--json").json["removed"] == ["bounced"]
+    assert call("remove", "ana@example.com", "--yes", "--json").json["removed"] == []
+    for tag in ("shop", "news"):
+        assert call("remove", f"ana+{tag}@example.com", "--yes", "--json").json["removed"] == ["bounced"]
+    # What was put there before is about the whole mailbox.
+    assert call("remove", "old+shop@example.com", "--yes", "--json").json["removed"] == ["bounced"]
+    assert causes(call).keys() == {hashed_entry(store.salt, "email", "erased@example.com")[1]}
+
+
 def test_whoever_was_erased_can_come_back_of_their_own_will(call: Call) -> None:
     assert call("remove", "Erased@example.com", "--yes", "--json").json["removed"] == ["suppressed"]
     assert causes(call) == {}
@@ -177,4 +202,4 @@ def test_what_is_exported_is_imported_as_it_was_and_computes_nothing(entry: tupl
     written = inert(channel, address.normal)
     assert written[0] not in "=@-" and (written[0] != "+" or channel != "email")
     row = {"channel": channel, "address": written, "cause": "complained"}
-    assert Suppressions(None).made_of(row) == [(channel, address.normal, "complained")]  # type: ignore[arg-type]
+    assert Suppressions(False, "").made_of(row) == [(channel, address.normal, "complained", "complained")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestrator.core.addresses import address_of, email_address, phone_number
@@ -50,6 +50,7 @@ def test_whoever_writes_in_another_alphabet_has_a_mailbox_of_their_own() -> None
     assert found is not None and seems is not None and found.normal != seems.normal
 
 
+@example("A.+@gmail.рф")
 @given(st.from_regex(r"[a-zA-Z.+аоеіΑΟο]{1,12}@(gmail|googlemail|exаmple|почта)\.(com|рф)", fullmatch=True))
 def test_the_form_that_is_compared_is_its_own_form(text: str) -> None:
     found = email_address(text)

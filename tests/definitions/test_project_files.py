@@ -46,6 +46,13 @@ def test_a_good_project(project: Path) -> None:
     assert files.unsure == frozenset()
 
 
+def test_a_word_that_plus_addresses_cannot_be_is_told_with_its_place_and_the_nearest(project: Path) -> None:
+    write(project, "journeys/project.yaml", "channels:\n  email: {from: a@example.com, plus_addresses: togehter}\n")
+    [problem] = load_project_files(project).problems
+    assert (problem.path, problem.line, problem.column, problem.code) == ("journeys/project.yaml", 2, 48, "bad_value")
+    assert "together" in str(problem) and "apart" in str(problem)
+
+
 def test_one_broken_journey_leaves_the_others(project: Path) -> None:
     write(project, "journeys/life/bad.yaml", "journey: bad\nsteps: [\n")
     files = load_project_files(project)

@@ -92,6 +92,39 @@ def test_the_other_language_is_one_link_away_and_stays(
     assert "您确定不再通过电子邮件接收" in (log(site)[-1].wording or "")
 
 
+def test_apart_a_choice_is_about_its_own_plus_address(tmp_path: Any) -> None:
+    parts = {"topics": {"care": {"class": "service", "title": "Care"}}}
+    news = {"topic": "care", "enter": {"event": "go"}, "steps": [{"email": "hello"}]}
+    channels = {"email": {"plus_addresses": "apart"}}
+    loaded = project_of(tmp_path, {"news": news}, project={**parts, "channels": channels})
+    site = Installation(MemoryStore(keep_journal=True), loaded)
+    for customer, email in (("u1", "ana+shop@example.com"), ("u2", "ana@example.com")):
+        ingest_once(site.store, [(customer, Identified({"email": email})), Incoming(customer, "go", {})], site.now)
+    site.run()
+    links = {id: link("u", site.messages(id)[0], "preferences") for id in ("u1", "u2")}
+    with TestClient(make_app(site)) as client:
+
+        def ticked() -> list[bool]:
+            return [boxes(client.get(links[id]).text)["care.email"] for id in ("u1", "u2")]
+
+        def tick(id: str) -> None:
+            client.post(links[id], data=posted(client.get(links[id]).text, care_email=True))
+            site.run()
+
+        assert ticked() == [True, True]
+        client.post(links["u1"], data={"act": "all"})
+        site.run()
+        assert ticked() == [False, True]
+        tick("u1")
+        assert ticked() == [True, True]
+        # What was said when they were together is taken back by the plain address only.
+        site.store.suppress([("email", "ana@example.com", "opted_out")], site.now)
+        tick("u1")
+        assert ticked() == [False, False]
+        tick("u2")
+        assert ticked() == [True, True]
+
+
 # --- double opt-in ----------------------------------------------------------------------------------------------------
 
 

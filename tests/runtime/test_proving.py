@@ -216,7 +216,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def proved(project: Any, *sends: CustomerSends, causes: Mapping[tuple[str, str], Any] | None = None) -> Proof:
-    prover = Prover(project, lambda channel, address: (causes or {}).get((channel, address), ()), SINCE, UNTIL)
+    prover = Prover(project, lambda row, _: (causes or {}).get((row.channel, row.to), ()), SINCE, UNTIL)
     for one in sends:
         prover.add(one)
     return prover.proof()

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from orchestrator.core.inbox import ConsentChanged, Identified
 from orchestrator.core.suppression import hashed_entry
 from orchestrator.runtime.bounces import note_soft_bounce
-from orchestrator.stores.erasing import digest_of, hash_of
+from orchestrator.stores.erasure_certificates import digest_of, hash_of
 from orchestrator.stores.naming import mentions, names
 from orchestrator.stores.protocol import Arrival, RefusedItem, Settlement, Store
 from orchestrator.stores.schema import METADATA

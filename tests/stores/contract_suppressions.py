@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from orchestrator.core.plus_addresses import put_as, softness_of, unmarked
 from orchestrator.core.suppression import HALF_LIFE, hashed_entry
 from orchestrator.stores.protocol import Store
 from tests.stores.driving import START, arrive, create, event, index_of, later, turns
@@ -78,3 +79,28 @@ class SuppressionContract:
         store.unsoften("a")
         store.unsoften("a")
         assert store.soften("a", later_at, HALF_LIFE) == 1.0
+
+    @pytest.mark.parametrize("apart", [False, True])
+    def test_an_erasure_closes_the_mailbox_or_only_its_own_plus_address(self, store: Store, apart: bool) -> None:
+        channels = {"email": {"plus_addresses": "apart" if apart else "together"}}
+        store.deploy(index_of({"mails": MAILS}, project={"channels": channels}), START)
+        create(store, "ana", email="ana+shop@example.com")
+        create(store, "ben", email="ana@example.com")
+        own = put_as("complained", "email", "ana+shop@example.com", apart, store.salt)
+        store.suppress([("email", "ana@example.com", own)], START)
+        name = softness_of("email", "ana+shop@example.com", "ana@example.com", apart, store.salt)
+        softly = "".join(hashed_entry(store.salt, "email", name)).removeprefix("#")
+        assert store.soften(softly, START, HALF_LIFE) == 1.0
+        assert store.erase("ana", later(1), later(1), "operator", apart) is not None
+        assert store.soften(softly, later(1), HALF_LIFE) == 1.0, "what was before is forgotten"
+        listed = store.suppressed(BEFORE_ALL, 10)
+        emails = [entry for entry in listed if entry.channel == "#email"]
+        assert [unmarked(entry.cause) for entry in emails] == ["complained", "suppressed"]
+        assert {unmarked(entry.cause) != entry.cause for entry in emails} == {apart}
+        create(store, "eve", email="Ana+Shop@example.com")
+        for customer in ("ben", "eve"):
+            arrive(store, customer, event(order="1"), later(2))
+        turns(store, later(2))
+        assert [t.data["reason"] for t in store.journal("eve") if t.type == "suppressed"] == ["suppressed"]
+        reached = [claimed.row.customer_id for claimed in store.claim_messages(later(2), 10)]
+        assert reached == (["ben"] if apart else [])

@@ -21,7 +21,7 @@ from orchestrator.definitions.scenario_items import Scenario
 from orchestrator.definitions.yaml_loader import load_document
 from orchestrator.errors import UsageError
 from orchestrator.settings import read_settings
-from orchestrator.stores.erasing import digest_of
+from orchestrator.stores.erasure_certificates import digest_of
 from orchestrator.stores.postgres.database import connected
 from orchestrator.stores.postgres.erasing import run_on as on_postgres
 from orchestrator.stores.postgres.store import open_store as open_postgres

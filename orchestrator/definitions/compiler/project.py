@@ -174,7 +174,9 @@ def _caps(model: ProjectModel, fields: Fields) -> tuple[CapRule, ...]:
 
 def _channels(model: ProjectModel) -> dict[str, Mapping[str, Any]]:
     """The configured channels with their options, named as in the file."""
-    kept: Any = {"email": {"domains"}}  # compiled
+    email = model.channels.email
+    plain = {"plus_addresses"} if email is not None and email.plus_addresses == "together" else set()
+    kept: Any = {"email": {"domains"} | plain}  # compiled; what is as nobody says
     given: dict[str, Mapping[str, Any]] = model.channels.model_dump(by_alias=True, exclude_none=True, exclude=kept)
     return given
 

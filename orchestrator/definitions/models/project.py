@@ -202,6 +202,8 @@ class EmailChannel(FileModel):
     """Where answers go."""
     domains: dict[str, Annotated[DomainBound, Shorthand("limits")]] = Field(default_factory=dict)
     """How much mail the mailboxes of a domain may get, or of google, microsoft, yahoo, apple, qq, netease."""
+    plus_addresses: Annotated[Literal["together", "apart"], OneOf()] = "together"
+    """Whether ana+shop@example.com shares the suppressions of ana@example.com; a change opens nobody."""
 
 
 class SmsChannel(FileModel):

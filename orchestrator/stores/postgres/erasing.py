@@ -12,8 +12,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from orchestrator.core.consent import Choice
-from orchestrator.stores import erasing
-from orchestrator.stores.erasing import Certificate, Run
+from orchestrator.stores.erased_records import nobodys_lines
+from orchestrator.stores.erasing import erase_rows
+from orchestrator.stores.erasure_certificates import Certificate
+from orchestrator.stores.erasures import Run, erased_elsewhere
 from orchestrator.stores.postgres import tallies, timers
 from orchestrator.stores.postgres.base import PostgresBase
 from orchestrator.stores.postgres.database import Connection
@@ -29,7 +31,7 @@ DELETE FROM in_flight WHERE seq IN (SELECT seq FROM outbox WHERE shard = %s AND 
 
 
 def run_on(c: Connection) -> Run:
-    """Statements of orchestrator.stores.erasing on a connection."""
+    """Statements of orchestrator.stores.erasing and erasures on a connection."""
 
     def run(sql: str, *values: Any) -> Any:
         return c.execute(sql.replace("?", "%s").encode(), values)
@@ -47,7 +49,9 @@ class PostgresErasing(PostgresBase):
             rows = c.execute(_LOG, place).fetchall() if place is not None else []
         return [choice_of(self.db.sealer, row[1], *row[3:]) for row in rows]
 
-    def erase(self, customer: str, now: datetime, real_at: datetime, actor: str) -> Certificate | None:
+    def erase(
+        self, customer: str, now: datetime, real_at: datetime, actor: str, apart: bool = False
+    ) -> Certificate | None:
         """Erase a person. Waits for the turn that decides for it, and for claims of its messages."""
         with self.db.write(apart=True) as c:
             key = internal_ids(c, [customer]).get(customer)
@@ -57,18 +61,18 @@ class PostgresErasing(PostgresBase):
             c.execute(_QUEUED, key)
             c.execute(_LOCK, key)
             c.execute(_IN_FLIGHT, key)
-            done = erasing.erase_rows(
-                run_on(c), self.db.sealer, self.salt, customer, now, real_at, actor, extra=("due",)
+            done = erase_rows(
+                run_on(c), self.db.sealer, self.salt, customer, now, real_at, actor, apart, extra=("due",)
             )
             if done is None:
                 return None
             tallies.count_messages(c, done.recounted)
             timers.close_shards(c, [key[0]])
         if self._drained:
-            self._drained[:] = erasing.nobodys_lines(self._drained, customer, done.certificate.customer)
+            self._drained[:] = nobodys_lines(self._drained, customer, done.certificate.customer)
         return done.certificate
 
     def erased(self, hashes: Mapping[str, datetime], now: datetime, real_at: datetime) -> Mapping[str, str]:
         """Who of these has to be erased again."""
         with self.db.write(apart=True) as c:
-            return erasing.erased_elsewhere(run_on(c), self.salt, hashes, now - real_at)
+            return erased_elsewhere(run_on(c), self.salt, hashes, now - real_at)

@@ -15,7 +15,7 @@ from orchestrator.core.customer import Customer
 from orchestrator.core.inbox import Event
 from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.stores.arriving import Batch, GroupCommit, Prepared, prepared
-from orchestrator.stores.erasing import buried
+from orchestrator.stores.erasures import buried
 from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.postgres import consents
 from orchestrator.stores.postgres.arrays import ints, texts

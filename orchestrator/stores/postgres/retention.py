@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from orchestrator.core.goals import goal_is_open
-from orchestrator.stores.erasing import SWEPT_AFTER, sweep
+from orchestrator.stores.erasures import SWEPT_AFTER, sweep
 from orchestrator.stores.forgetting import forgotten, kept_events
 from orchestrator.stores.instants import micros
 from orchestrator.stores.postgres.arrays import ints, texts

@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from orchestrator.core.consent import Choice
-from orchestrator.stores import erasing
-from orchestrator.stores.erasing import Certificate, Run
+from orchestrator.stores.erased_records import nobodys_lines
+from orchestrator.stores.erasing import erase_rows
+from orchestrator.stores.erasure_certificates import Certificate
+from orchestrator.stores.erasures import Run, erased_elsewhere
 from orchestrator.stores.records import CHOICE, choice_of
 from orchestrator.stores.sqlite import tallies
 from orchestrator.stores.sqlite.base import SqliteBase
@@ -19,7 +21,7 @@ _LOG: Final = f"SELECT {CHOICE} FROM consent_log WHERE shard = ? AND customer = 
 
 
 def run_on(c: sqlite3.Connection) -> Run:
-    """Statements of orchestrator.stores.erasing on a connection."""
+    """Statements of orchestrator.stores.erasing and erasures on a connection."""
 
     def run(sql: str, *values: Any) -> sqlite3.Cursor:
         return c.execute(sql, values)
@@ -37,18 +39,20 @@ class SqliteErasing(SqliteBase):
             rows = c.execute(_LOG, place).fetchall() if place is not None else []
         return [choice_of(self.db.sealer, row[1], *row[3:]) for row in rows]
 
-    def erase(self, customer: str, now: datetime, real_at: datetime, actor: str) -> Certificate | None:
+    def erase(
+        self, customer: str, now: datetime, real_at: datetime, actor: str, apart: bool = False
+    ) -> Certificate | None:
         """Erase a person. One writer at a time: no turn and no claim is under way meanwhile."""
         with self.db.write() as c:
-            done = erasing.erase_rows(run_on(c), self.db.sealer, self.salt, customer, now, real_at, actor)
+            done = erase_rows(run_on(c), self.db.sealer, self.salt, customer, now, real_at, actor, apart)
             if done is None:
                 return None
             tallies.count_messages(c, done.recounted)
         if self._drained:
-            self._drained[:] = erasing.nobodys_lines(self._drained, customer, done.certificate.customer)
+            self._drained[:] = nobodys_lines(self._drained, customer, done.certificate.customer)
         return done.certificate
 
     def erased(self, hashes: Mapping[str, datetime], now: datetime, real_at: datetime) -> Mapping[str, str]:
         """Who of these has to be erased again."""
         with self.db.write() as c:
-            return erasing.erased_elsewhere(run_on(c), self.salt, hashes, now - real_at)
+            return erased_elsewhere(run_on(c), self.salt, hashes, now - real_at)

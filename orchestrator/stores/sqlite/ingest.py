@@ -13,7 +13,7 @@ from orchestrator.core.customer import Customer
 from orchestrator.core.inbox import Event
 from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.stores.arriving import Batch, GroupCommit, Prepared, prepared
-from orchestrator.stores.erasing import buried
+from orchestrator.stores.erasures import buried
 from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.protocol import Arrival, Ingested
 from orchestrator.stores.records import choices_of, choices_text, state_of
