@@ -65,10 +65,14 @@ def turn_once(
     view = _load(store, now, budget, shards)
     if not view.customers:
         return TurnCounts()
-    strangers, catch_up = _strangers(view), learn
-    told = [] if live is None or strangers else _told_of_a_deploy(view)
-    if live is not None and told and not live.is_current():
-        strangers, catch_up = told, live.catch_up
+    try:
+        strangers, catch_up = _strangers(view), learn
+        told = [] if live is None or strangers else _told_of_a_deploy(view)
+        if live is not None and told and not live.is_current():
+            strangers, catch_up = told, live.catch_up
+    except BaseException:  # a claim that stayed open would be in the way of all that this thread asks from now on
+        store.abandon()
+        raise
     if strangers:
         store.abandon()
         if catch_up():

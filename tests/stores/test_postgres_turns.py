@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from orchestrator.core.decide import decide
-from orchestrator.core.inbox import ConsentChanged
+from orchestrator.core.inbox import ConsentChanged, Deployed
 from orchestrator.runtime.turns import turn_once
 from orchestrator.stores.postgres import choosing, database
 from orchestrator.stores.postgres.store import PostgresStore
@@ -348,6 +348,27 @@ def test_a_session_that_the_server_ends_takes_its_turn_along(store: PostgresStor
     assert turns(store, START) == (0 if point == "saved" else 1)
     assert types(store) == [("u1", "entered"), ("u1", "waiting")]
     assert (rows_in(url, "enrollments"), rows_in(url, "attempts")) == (1, 0)
+
+
+def test_a_turn_that_loses_its_session_before_its_decisions_is_in_nobodys_way(store: PostgresStore, url: str) -> None:
+    """Who hears of a deploy makes a turn ask what is deployed: a process that was frozen until then has no session any
+    more, and must find a new one for all that its thread asks from now on."""
+    arrive(store, "u1", event(order="1"))
+    arrive(store, "u1", Deployed())
+
+    class Frozen:
+        def is_current(self) -> bool:
+            cut_off(store)
+            return store.deployed() is not None
+
+        def catch_up(self) -> bool:
+            return True
+
+    with pytest.raises(StoreBusy):
+        turn_once(store, START, live=Frozen())
+    assert store.deployed() is not None
+    assert rows_in(url, "attempts") == 0
+    assert turns(store, START) == 1
 
 
 @pytest.mark.parametrize("committed", [True, False])
