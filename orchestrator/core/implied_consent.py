@@ -15,6 +15,7 @@ from orchestrator.core.customer import Customer
 from orchestrator.core.inbox import ConsentChanged, Event
 from orchestrator.core.profile import Moved, set_consent
 from orchestrator.core.project import ImpliedConsent
+from orchestrator.core.time.country_names import country_code
 from orchestrator.core.time.zone_in_force import country_of_phone
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ def imply_consents(turn: CustomerTurn, event: Event, rules: Iterable[ImpliedCons
 
 
 def _countries(customer: Customer) -> frozenset[str]:
-    """Where the customer may be, as far as anything tells."""
-    told = [customer.country.upper() if customer.country else None]
+    """Where the customer may be, as far as anything tells. A country that nobody knows is none of the law's."""
+    told = [country_code(customer.country) or customer.country if customer.country else None]
     if customer.phone:
         told.append(country_of_phone(customer.phone))
     return frozenset(country for country in told if country)

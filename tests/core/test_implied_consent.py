@@ -65,12 +65,25 @@ def test_a_purchase_implies_consent_for_two_years_and_an_inquiry_for_half_a_year
 
 @pytest.mark.parametrize(
     ("country", "traits"),
-    [(None, {}), ("US", {}), ("CA", {"phone": "+351912345678"}), ("PT", {"phone": "+14165550123"})],
+    [
+        (None, {}),
+        ("US", {}),
+        ("CA", {"phone": "+351912345678"}),
+        ("PT", {"phone": "+14165550123"}),
+        ("Cloud nine", {"phone": "+14165550123"}),
+    ],
 )
 def test_where_another_law_may_hold_nothing_is_implied(country: str | None, traits: dict[str, Any]) -> None:
     store = store_of(country, **traits)
     happens(store, "bought")
     assert consents(store)["state"] is None and not store.consent_log("u1")
+
+
+@pytest.mark.parametrize("country", ["ca", "CAN", "Canada", "加拿大"])
+def test_a_country_is_read_as_quiet_hours_read_it(country: str) -> None:
+    store = store_of(country)
+    happens(store, "bought")
+    assert consents(store) == {"state": "in", "date": TWO_YEARS}
 
 
 def test_it_opens_nothing_that_is_out_and_ends_nothing_that_has_no_end() -> None:
