@@ -12,11 +12,14 @@ import ssl
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from ipaddress import ip_address
 from time import monotonic
 from typing import Any, Final
 
 import httpcore2
 import httpx2
+
+from orchestrator.channels.http_wire import dial
 
 PIECE: Final = 64 * 1024
 
@@ -59,19 +62,14 @@ class TimedNetwork(httpcore2.NetworkBackend):
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:
             raise httpcore2.ConnectError(str(error)) from None
-        for place, (family, kind, number, _, address) in enumerate(found):
+        for place, (*_, address) in enumerate(found):
             # Each gets its share, so that a first address that swallows packets leaves some over for the next.
             seconds = (end - monotonic()) / (len(found) - place)
             if seconds <= 0:
                 break
-            connection = socket.socket(family, kind, number)
             try:
-                connection.settimeout(seconds)
-                connection.connect(address)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                return TimedStream(connection, self._clock)
+                return TimedStream(dial(ip_address(address[0]), port, seconds), self._clock)
             except OSError as error:
-                connection.close()
                 why = error
         if end <= monotonic() or isinstance(why, TimeoutError):
             raise httpcore2.ConnectTimeout(f"{host} cannot be connected to in time")
