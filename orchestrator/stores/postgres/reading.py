@@ -20,10 +20,9 @@ from orchestrator.stores.postgres.inbox import internal_ids
 from orchestrator.stores.postgres.overview import count_left, count_parked, read_overview, read_standing
 from orchestrator.stores.protocol import CustomerCard, Overview, RefusedItem
 from orchestrator.stores.records import ENROLLMENT, MESSAGE, customer_of, enrollment_of, message_of
-from orchestrator.stores.sealing import Sealer, shown, told
+from orchestrator.stores.refused_rows import refused_item, refused_row
+from orchestrator.stores.sealing import Sealer
 
-CONTENT: Final = 2_000
-"""Characters of a refused item that are kept."""
 _UNSENT: Final = ", ".join(f"'{status}'" for status in sorted(UNSENT))
 _FATE: Final = f"m.status, m.opened_at, m.clicked_at, {MESSAGE}"
 _MINE: Final = "WHERE shard = %s AND customer = %s"
@@ -144,16 +143,7 @@ class PostgresReading(PostgresDue):
         """Keep what could not be taken, cut to what is shown."""
         if not items:
             return
-        seal = self.db.sealer.seal
-        rows = [
-            (
-                micros(at),
-                source,
-                seal(sealed_rows.REASON, told(reason)),
-                seal(sealed_rows.CONTENT, told(content[:CONTENT])),
-            )
-            for at, source, reason, content in items
-        ]
+        rows = [refused_row(item, self.db.sealer) for item in items]
         with self.db.write() as c:
             copy_rows(c, "refused (at, source, reason, content)", rows)
 
@@ -163,16 +153,7 @@ class PostgresReading(PostgresDue):
             rows = c.execute(
                 "SELECT at, source, reason, content FROM refused ORDER BY id DESC LIMIT %s", (limit,)
             ).fetchall()
-        sealer = self.db.sealer
-        return [
-            RefusedItem(
-                instant(at),
-                source,
-                shown(sealer, sealed_rows.REASON, reason),
-                shown(sealer, sealed_rows.CONTENT, content),
-            )
-            for at, source, reason, content in rows
-        ]
+        return [refused_item(self.db.sealer, *row) for row in rows]
 
     def audit(self, at: datetime, actor: str, action: str, detail: str = "") -> None:
         """Write down what an operator did."""

@@ -11,13 +11,14 @@ from typing import Final
 import psycopg
 
 from orchestrator.core.data_keys import DataKeys
+from orchestrator.stores.look_up_keys import sealer_in
 from orchestrator.stores.migrate import HEAD
 from orchestrator.stores.postgres.addressees import PostgresAddressees
 from orchestrator.stores.postgres.channels import PostgresChannels
 from orchestrator.stores.postgres.database import Database
 from orchestrator.stores.postgres.dead_letters import PostgresDeadLetters
 from orchestrator.stores.postgres.deployments import PostgresDeployments
-from orchestrator.stores.postgres.erasing import PostgresErasing
+from orchestrator.stores.postgres.erasing import PostgresErasing, run_on
 from orchestrator.stores.postgres.figures import PostgresFigures
 from orchestrator.stores.postgres.ingest import PostgresIngest
 from orchestrator.stores.postgres.operations import PostgresOperations
@@ -29,21 +30,12 @@ from orchestrator.stores.postgres.rights import PostgresRights
 from orchestrator.stores.postgres.sends import PostgresSends
 from orchestrator.stores.postgres.suppressions import PostgresSuppressions
 from orchestrator.stores.protocol import StoreBusy
-from orchestrator.stores.sealing import LOOKUP, PLAIN, ROTATED, Sealer, ring_of
+from orchestrator.stores.sealing import PLAIN
 from orchestrator.stores.shards import SHARDS
 
 _SALT: Final = "SELECT value FROM meta WHERE name = 'salt'"
 _DRAWN: Final = "INSERT INTO meta (name, value) VALUES ('salt', %s) ON CONFLICT (name) DO NOTHING"
 _SHARDS: Final = "INSERT INTO shards (id) SELECT * FROM generate_series(0, %s) ON CONFLICT (id) DO NOTHING"
-
-
-_KEPT: Final = "SELECT value FROM meta WHERE name = %s"
-_KEEP: Final = "INSERT INTO meta (name, value) VALUES (%s, %s) ON CONFLICT (name) DO NOTHING"
-
-_NEW: Final = """
-INSERT INTO meta (name, value) SELECT %s, %s WHERE NOT EXISTS (SELECT 1 FROM customers) ON CONFLICT (name) DO NOTHING
-"""
-"""In a database that holds nobody yet, nothing is left to rotate."""
 
 
 class PostgresStore(
@@ -112,7 +104,7 @@ def open_store(
         with db.read() as c:
             found = c.execute(_SALT).fetchone()
             assert found is not None
-        sealer = _sealer(db, keys)
+        sealer = sealer_in(db, run_on, keys)
         if sealer is not PLAIN:
             db.seal_with(sealer)
     except BaseException:
@@ -133,19 +125,3 @@ def _has_tables(db: Database) -> bool:
     from orchestrator.stores.migrate import pending
 
     return not pending(db.url, "before")  # what is left may run once no older process is
-
-
-def _sealer(db: Database, keys: DataKeys | None) -> Sealer:
-    with db.read() as c:
-        kept = c.execute(_KEPT, (LOOKUP,)).fetchone()
-
-    def keep(sealed: str) -> str:
-        with db.write() as c:
-            c.execute(_KEEP, (LOOKUP, sealed))
-            c.execute(_NEW, (ROTATED, keys.sealing if keys is not None else None))
-        with db.read() as c:
-            found = c.execute(_KEPT, (LOOKUP,)).fetchone()
-        assert found is not None
-        return str(found[0])
-
-    return ring_of(keys, kept[0] if kept is not None else None, keep)

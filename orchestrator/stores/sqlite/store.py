@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from orchestrator.core.data_keys import DataKeys
-from orchestrator.stores.sealing import LOOKUP, ROTATED, Sealer, ring_of
+from orchestrator.stores.look_up_keys import sealer_in
 from orchestrator.stores.sqlite.addressees import SqliteAddressees
 from orchestrator.stores.sqlite.channels import SqliteChannels
 from orchestrator.stores.sqlite.database import Database
 from orchestrator.stores.sqlite.dead_letters import SqliteDeadLetters
 from orchestrator.stores.sqlite.deployments import SqliteDeployments
-from orchestrator.stores.sqlite.erasing import SqliteErasing
+from orchestrator.stores.sqlite.erasing import SqliteErasing, run_on
 from orchestrator.stores.sqlite.figures import SqliteFigures
 from orchestrator.stores.sqlite.ingest import SqliteIngest
 from orchestrator.stores.sqlite.operations import SqliteOperations
@@ -29,15 +29,6 @@ from orchestrator.stores.sqlite.suppressions import SqliteSuppressions
 _SALT: Final = "SELECT value FROM meta WHERE name = 'salt'"
 _KEEP_SALT: Final = "INSERT INTO meta (name, value) VALUES ('salt', ?) ON CONFLICT (name) DO NOTHING"
 """Of two processes that begin a file together the first one draws."""
-
-
-_KEPT: Final = "SELECT value FROM meta WHERE name = ?"
-_KEEP: Final = "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
-
-_NEW: Final = """
-INSERT INTO meta (name, value) SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM customers) ON CONFLICT (name) DO NOTHING
-"""
-"""In a database that holds nobody yet, nothing is left to rotate."""
 
 
 class SqliteStore(
@@ -92,21 +83,8 @@ def open_store(
             with db.write() as c:
                 c.execute(_KEEP_SALT, (salt if salt is not None else secrets.token_hex(8),))
                 found = c.execute(_SALT).fetchone()
-        db.seal_with(_sealer(db, keys))
+        db.seal_with(sealer_in(db, run_on, keys))
     except BaseException:
         db.close()
         raise
     return SqliteStore(db, salt if salt is not None else str(found[0]), forced, drains)
-
-
-def _sealer(db: Database, keys: DataKeys | None) -> Sealer:
-    with db.read() as c:
-        kept = c.execute(_KEPT, (LOOKUP,)).fetchone()
-
-    def keep(sealed: str) -> str:
-        with db.write() as c:
-            c.execute(_KEEP, (LOOKUP, sealed))
-            c.execute(_NEW, (ROTATED, keys.sealing if keys is not None else None))
-            return str(c.execute(_KEPT, (LOOKUP,)).fetchone()[0])
-
-    return ring_of(keys, kept[0] if kept is not None else None, keep)
