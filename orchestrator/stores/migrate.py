@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # imported where a migration has to run: no other command wai
 
 Phase = Literal["before", "after"]
 
-HEAD: Final = "0001"
+HEAD: Final = "0009"
 """The last migration of this version: a database that says so needs no look at the others."""
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
 _LOCK: Final = "SELECT pg_advisory_lock(hashtextextended('orchestrator migrations', 0))"

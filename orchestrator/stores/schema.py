@@ -10,7 +10,7 @@ a promise of uniqueness (seen, messages, enrollments, coupons) are never divided
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
     BigInteger,
@@ -19,112 +19,94 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Sequence,
-    String,
     Table,
     Text,
     and_,
     text,
 )
-from sqlalchemy.types import TypeEngine
 
-METADATA: Final = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
+from orchestrator.stores import (
+    schema_api,
+    schema_catalogs,
+    schema_exports,
+    schema_identity,
+    schema_offers,
+    schema_profiles,
+    schema_segments,
+    schema_sources,
+)
+from orchestrator.stores.schema_parts import (
+    ID,
+    INSTANT,
+    ROOM,
+    SERIAL,
+    busy,
+    customer,
+    keyed,
+    name,
+    needed,
+    shard,
+    wide,
+)
+from orchestrator.stores.schema_parts import (
+    METADATA as METADATA,
 )
 
-_INSTANT: Final = BigInteger
-_ID: Final = BigInteger
-"""Internal ids and sequences. On SQLite a BIGINT key is no alias of the row id; see `_SERIAL`."""
-_SERIAL: Final = BigInteger().with_variant(Integer, "sqlite")
-"""A key that the database counts up itself."""
-
-
-def _name(longest: int) -> TypeEngine[str]:
-    """A short text that keys and orders compare: byte by byte, as SQLite and Python do, whatever the language of the
-    PostgreSQL server, whose rules change with its operating system."""
-    return String(longest).with_variant(String(longest, collation="C"), "postgresql")
-
-
-_ROOM: Final = {"fillfactor": 85}
-"""PostgreSQL leaves room in each page for rows that change where they stand, without new entries in their indexes."""
-
-
-def _keyed(name: str, *columns: Column[Any] | Index, **options: Any) -> Table:
-    """A table of narrow rows, which SQLite keeps in the order of their key, without row ids beside it."""
-    return Table(name, METADATA, *columns, sqlite_with_rowid=False, **options)
-
-
-def _busy(name: str, *columns: Column[Any] | Index) -> Table:
-    """A narrow table of few rows that change over and over: on PostgreSQL its pages keep room for their changes."""
-    return Table(name, METADATA, *columns, sqlite_with_rowid=False, postgresql_with={"fillfactor": 50})
-
-
-def _wide(name: str, *columns: Column[Any] | Index, **options: Any) -> Table:
-    """A table of wide rows: SQLite keeps them in the order in which they came, and their keys apart. Kept in the order
-    of their keys, a handful of them would fill a page, and every new one would move the others."""
-    return Table(name, METADATA, *columns, **options)
-
-
-def _needed(name: str, type_: Any, **options: Any) -> Column[Any]:
-    """A column that every row fills."""
-    return Column(name, type_, nullable=False, **options)
-
-
-def _shard() -> Column[Any]:
-    return Column("shard", Integer, primary_key=True, autoincrement=False)
-
-
-def _customer() -> Column[Any]:
-    return Column("customer", _ID, primary_key=True, autoincrement=False)
-
+AREAS: Final = (
+    schema_identity,
+    schema_segments,
+    schema_profiles,
+    schema_catalogs,
+    schema_api,
+    schema_offers,
+    schema_sources,
+    schema_exports,
+)
+"""The modules that hold the tables of one area each. Those of the engine are below."""
 
 # --- the installation -------------------------------------------------------------------------------------------------
 
-META = _keyed(
+META = keyed(
     "meta",
-    Column("name", _name(200), primary_key=True),
-    _needed("value", Text),
+    Column("name", name(200), primary_key=True),
+    needed("value", Text),
 )
 """One value a name: the salt, the live deployment, switches, the clock."""
 
 DEPLOYMENTS = Table(
     "deployments",
     METADATA,
-    Column("id", _SERIAL, primary_key=True),
-    _needed("digest", _name(64), unique=True),
-    _needed("deployed_at", _INSTANT),
-    _needed("files", LargeBinary),
+    Column("id", SERIAL, primary_key=True),
+    needed("digest", name(64), unique=True),
+    needed("deployed_at", INSTANT),
+    needed("files", LargeBinary),
 )
 """Files of deployed projects, compressed. `digest`: of all files."""
 
-VERSIONS = _keyed(
+VERSIONS = keyed(
     "versions",
-    Column("journey", _name(200), primary_key=True),
-    Column("version", _name(64), primary_key=True),
-    _needed("deployment", _ID),
-    _needed("first_at", _INSTANT),
+    Column("journey", name(200), primary_key=True),
+    Column("version", name(64), primary_key=True),
+    needed("deployment", ID),
+    needed("first_at", INSTANT),
 )
 """Which deployment holds the source of a version of a journey."""
 
-SHARDS_TABLE = _keyed(
+SHARDS_TABLE = keyed(
     "shards",
     Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("next_due_at", _INSTANT),
-    Column("turned_at", _INSTANT),
+    Column("next_due_at", INSTANT),
+    Column("turned_at", INSTANT),
     postgresql_with={"fillfactor": 10},
 )
 """Claims of turns by shard (PostgreSQL). Only the holder of a row's lock writes it."""
 
-DUE = _keyed(
+DUE = keyed(
     "due",
-    _shard(),
-    _customer(),
-    _needed("at", _INSTANT),
+    shard(),
+    customer(),
+    needed("at", INSTANT),
     Index("ix_due_shard", "shard", "at"),
 )
 """When a customer must be looked at again (PostgreSQL; SQLite keeps it with the customer). A table of its own, because
@@ -137,74 +119,74 @@ CUSTOMER_IDS = Sequence("customer_ids", metadata=METADATA)
 ATTEMPTS = Table(
     "attempts",
     METADATA,
-    Column("id", _SERIAL, primary_key=True),
-    _needed("begun_at", _INSTANT),
-    _needed("customers", Text),
-    _needed("tries", Integer, default=1),
+    Column("id", SERIAL, primary_key=True),
+    needed("begun_at", INSTANT),
+    needed("customers", Text),
+    needed("tries", Integer, default=1),
 )
 """Turns that were begun and are not over: written before the claim, so that what kills the process is found."""
 
 AUDIT = Table(
     "audit",
     METADATA,
-    Column("id", _SERIAL, primary_key=True),
-    _needed("at", _INSTANT),
-    _needed("actor", Text),
-    _needed("action", Text),
-    _needed("detail", Text),
+    Column("id", SERIAL, primary_key=True),
+    needed("at", INSTANT),
+    needed("actor", Text),
+    needed("action", Text),
+    needed("detail", Text),
 )
 """What operators did. `at` is real time."""
 
-MARKS = _keyed(
+MARKS = keyed(
     "marks",
-    Column("name", _name(400), primary_key=True),
-    _needed("at", _INSTANT),
+    Column("name", name(400), primary_key=True),
+    needed("at", INSTANT),
 )
 """Named instants: how far schedules were fanned out."""
 
-TALLIES = _keyed(
+TALLIES = keyed(
     "tallies",
-    Column("name", _name(400), primary_key=True),
-    _needed("count", BigInteger),
-    _needed("amount", Float, default=0.0),
+    Column("name", name(400), primary_key=True),
+    needed("count", BigInteger),
+    needed("amount", Float, default=0.0),
 )
 """Named counters: entries of a day, messages of a journey, codes and money of an offer, turns of a queue."""
 
-COUNTS = _busy(
+COUNTS = busy(
     "counts",
-    Column("name", _name(400), primary_key=True),
+    Column("name", name(400), primary_key=True),
     Column("slot", Integer, primary_key=True, autoincrement=False),
-    _needed("count", BigInteger),
+    needed("count", BigInteger),
 )
 """Counters that many processes change at once, each in a slot of its own (PostgreSQL): their sums are the figures."""
 
-QUOTAS = _busy(
+QUOTAS = busy(
     "quotas",
-    Column("name", _name(400), primary_key=True),
+    Column("name", name(400), primary_key=True),
     Column("slot", Integer, primary_key=True, autoincrement=False),
-    _needed("remaining", Float),
-    _needed("used", Float),
-    _needed("bound", Float),
+    needed("remaining", Float),
+    needed("used", Float),
+    needed("bound", Float),
 )
 """What is left of a limit that all customers share, spread over slots (PostgreSQL): a turn locks what it may need.
 `bound`: the whole limit that the slots were laid out for. Of serial numbers, `used` is the next one and `bound` the end
 of the slot's block."""
 
-RATES = _busy(
+RATES = busy(
     "rates",
-    Column("name", _name(200), primary_key=True),
-    _needed("tokens", Float),
-    _needed("filled_at", _INSTANT),
+    Column("name", name(200), primary_key=True),
+    needed("tokens", Float),
+    needed("filled_at", INSTANT),
 )
 """The bucket of tokens of each channel that has a rate. `filled_at`, as everything about channels, is real time."""
 
-CIRCUITS = _busy(
+CIRCUITS = busy(
     "circuits",
-    Column("name", _name(200), primary_key=True),
-    _needed("failures", Integer),
-    _needed("rest_for", BigInteger),
-    Column("probe_at", _INSTANT),
-    Column("prober", _name(64)),
+    Column("name", name(200), primary_key=True),
+    needed("failures", Integer),
+    needed("rest_for", BigInteger),
+    Column("probe_at", INSTANT),
+    Column("prober", name(64)),
     Column("reason", Text),
 )
 """The circuit of each channel that was ever out of order. `rest_for`: microseconds until the next probe; `probe_at`:
@@ -212,21 +194,21 @@ when that may go (none: the circuit is closed); `prober`: whose answer is awaite
 
 # --- customers --------------------------------------------------------------------------------------------------------
 
-CUSTOMERS = _keyed(
+CUSTOMERS = keyed(
     "customers",
-    _shard(),
-    Column("id", _ID, primary_key=True, autoincrement=False),
-    _needed("external_id", _name(512)),
-    _needed("created_at", _INSTANT),
-    _needed("known_from", _INSTANT),
-    _needed("zone", _name(64)),
-    _needed("state", Text),
-    Column("next_due_at", _INSTANT),
-    Column("parked", _name(40)),
+    shard(),
+    Column("id", ID, primary_key=True, autoincrement=False),
+    needed("external_id", name(512)),
+    needed("created_at", INSTANT),
+    needed("known_from", INSTANT),
+    needed("zone", name(64)),
+    needed("state", Text),
+    Column("next_due_at", INSTANT),
+    Column("parked", name(40)),
     Column("parked_detail", Text),
-    Column("parked_at", _INSTANT),
+    Column("parked_at", INSTANT),
     Index("ix_customers_external_id", "external_id", unique=True),
-    postgresql_with=_ROOM,
+    postgresql_with=ROOM,
 )
 """One row for each customer. `state`: the record without consents. `zone`: the one in force, for fan-outs."""
 Index(
@@ -246,90 +228,90 @@ Index(
     postgresql_where=CUSTOMERS.c.parked.is_not(None),
 )
 
-IDENTIFIERS = _keyed(
+IDENTIFIERS = keyed(
     "identifiers",
-    Column("kind", _name(40), primary_key=True),
-    Column("value", _name(512), primary_key=True),
-    _needed("shard", Integer),
-    _needed("customer", _ID),
+    Column("kind", name(40), primary_key=True),
+    Column("value", name(512), primary_key=True),
+    needed("shard", Integer),
+    needed("customer", ID),
 )
 """Whom an identifier means. Kind `external` is the brand's own id; `to_sms` and its like: an address, and whom the
 last message was about that was handed over to it."""
 
-FORWARDING = _keyed(
+FORWARDING = keyed(
     "forwarding",
-    Column("from_customer", _ID, primary_key=True, autoincrement=False),
-    _needed("into_shard", Integer),
-    _needed("into_customer", _ID),
-    _needed("merged_at", _INSTANT),
+    Column("from_customer", ID, primary_key=True, autoincrement=False),
+    needed("into_shard", Integer),
+    needed("into_customer", ID),
+    needed("merged_at", INSTANT),
 )
 """Where a merged customer's rows went."""
 
-CONSENTS = _keyed(
+CONSENTS = keyed(
     "consents",
-    _shard(),
-    _customer(),
-    _needed("state", Text),
+    shard(),
+    customer(),
+    needed("state", Text),
 )
 """One row for each customer who chose anything: [[topic, channel, state], ...], with an instant behind the state where
 one belongs to it (see orchestrator.core.customer). Its lock orders opt-out and claim."""
 
-CONSENT_LOG = _wide(
+CONSENT_LOG = wide(
     "consent_log",
-    _shard(),
-    _customer(),
+    shard(),
+    customer(),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    _needed("at", _INSTANT),
-    _needed("noted_at", _INSTANT),
-    _needed("topic", _name(200)),
-    _needed("channel", _name(20)),
-    _needed("state", _name(12)),
-    _needed("source", _name(20)),
+    needed("at", INSTANT),
+    needed("noted_at", INSTANT),
+    needed("topic", name(200)),
+    needed("channel", name(20)),
+    needed("state", name(12)),
+    needed("source", name(20)),
     Column("wording", Text),
     Column("proof", Text),
-    Column("expires_at", _INSTANT),
-    Column("refused", _name(40)),
+    Column("expires_at", INSTANT),
+    Column("refused", name(40)),
 )
 """The consent ledger: every choice, with what was shown and what proves it (JSON); kept for good. `rights` is another
 thing: it is exported, holds only what closes, and is forgotten when no backup is as old any more.
 `at`: when it was chosen; `noted_at`: when it was taken; `refused`: why it changed nothing."""
 
-ERASURES = _keyed(
+ERASURES = keyed(
     "erasures",
-    Column("hash", _name(64), primary_key=True),
-    _needed("at", _INSTANT),
-    _needed("erased_at", _INSTANT),
-    _needed("shard", Integer),
-    _needed("customer", _ID),
-    _needed("swept", Integer, default=0),
-    _needed("digest", _name(64)),
+    Column("hash", name(64), primary_key=True),
+    needed("at", INSTANT),
+    needed("erased_at", INSTANT),
+    needed("shard", Integer),
+    needed("customer", ID),
+    needed("swept", Integer, default=0),
+    needed("digest", name(64)),
     Index("ix_erasures_unswept", "at", sqlite_where=text("swept = 0"), postgresql_where=text("swept = 0")),
 )
 """Whom nobody may bring back for a while, by the hash of the id. `at` is journey time, from which that counts;
 `erased_at` is real time; `swept`: what arrived while it happened was looked for, too; `digest`: the certificate's."""
 
-SUPPRESSIONS = _keyed(
+SUPPRESSIONS = keyed(
     "suppressions",
-    Column("channel", _name(20), primary_key=True),
-    Column("address", _name(512), primary_key=True),
-    Column("cause", _name(20), primary_key=True),
-    _needed("at", _INSTANT),
+    Column("channel", name(20), primary_key=True),
+    Column("address", name(512), primary_key=True),
+    Column("cause", name(20), primary_key=True),
+    needed("at", INSTANT),
 )
 """Addresses that nothing may be written to, by cause."""
 
 RIGHTS = Table(
     "rights",
     METADATA,
-    Column("id", _SERIAL, primary_key=True),
-    _needed("at", _INSTANT),
-    _needed("kind", _name(20)),
+    Column("id", SERIAL, primary_key=True),
+    needed("at", INSTANT),
+    needed("kind", name(20)),
     Column("shard", Integer),
-    Column("customer", _ID),
-    Column("external_id", _name(512)),
-    Column("topic", _name(200)),
-    Column("channel", _name(20)),
-    Column("address", _name(512)),
-    Column("cause", _name(20)),
+    Column("customer", ID),
+    Column("external_id", name(512)),
+    Column("topic", name(200)),
+    Column("channel", name(20)),
+    Column("address", name(512)),
+    Column("cause", name(20)),
 )
 """What people asked not to have any more, in the order in which it came: exported continuously, so that whoever goes
 back to a backup can do it again. `kind`: opted_out, opted_in (of what was opted out), suppressed, erased (then
@@ -341,13 +323,13 @@ Index("ix_rights_at", RIGHTS.c.at)
 INBOX = Table(
     "inbox",
     METADATA,
-    Column("seq", _SERIAL, primary_key=True),
-    _needed("shard", Integer),
-    _needed("customer", _ID),
-    _needed("external_id", _name(512)),
-    _needed("received_at", _INSTANT),
-    _needed("parked", Integer, default=0),
-    _needed("body", Text),
+    Column("seq", SERIAL, primary_key=True),
+    needed("shard", Integer),
+    needed("customer", ID),
+    needed("external_id", name(512)),
+    needed("received_at", INSTANT),
+    needed("parked", Integer, default=0),
+    needed("body", Text),
 )
 """What waits for a turn: a turn deletes exactly the rows that it read. `parked`: its customer's turn is not taken.
 `external_id` repeats the customer's, because a turn takes those who wait longest, in the order of these ids."""
@@ -365,84 +347,84 @@ Index("ix_inbox_shard", INBOX.c.shard, INBOX.c.received_at, postgresql_where=INB
 )
 """Each database finds whose turn it is by one of them: SQLite among all customers, PostgreSQL by shard."""
 
-SEEN = _keyed(
+SEEN = keyed(
     "seen",
-    Column("message_id", _name(512), primary_key=True),
-    _needed("received_at", _INSTANT),
-    _needed("content", BigInteger),
+    Column("message_id", name(512), primary_key=True),
+    needed("received_at", INSTANT),
+    needed("content", BigInteger),
 )
 """Ids of events that were taken, with the hash of their content."""
 Index("ix_seen_received_at", SEEN.c.received_at)
 
-EVENTS = _wide(
+EVENTS = wide(
     "events",
-    _shard(),
-    _customer(),
-    Column("name", _name(512), primary_key=True),
-    Column("at", _INSTANT, primary_key=True, autoincrement=False),
+    shard(),
+    customer(),
+    Column("name", name(512), primary_key=True),
+    Column("at", INSTANT, primary_key=True, autoincrement=False),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    _needed("id", _name(512)),
-    _needed("properties", Text),
+    needed("id", name(512)),
+    needed("properties", Text),
 )
 """The past of customers, which conditions count. `seq` orders those of one instant as they joined it."""
 
 REFUSED = Table(
     "refused",
     METADATA,
-    Column("id", _SERIAL, primary_key=True),
-    _needed("at", _INSTANT),
-    _needed("source", Text),
-    _needed("reason", Text),
-    _needed("content", Text),
+    Column("id", SERIAL, primary_key=True),
+    needed("at", INSTANT),
+    needed("source", Text),
+    needed("reason", Text),
+    needed("content", Text),
 )
 """What came and could not be taken."""
 
 FANOUT = Table(
     "fanout",
     METADATA,
-    Column("id", _SERIAL, primary_key=True),
-    _needed("name", _name(600), unique=True),
-    _needed("at", _INSTANT),
-    _needed("body", Text),
-    Column("zone", _name(64)),
-    Column("segment", _name(200)),
-    Column("cursor", _name(512)),
-    _needed("reached", BigInteger, default=0),
-    _needed("done", Integer, default=0),
+    Column("id", SERIAL, primary_key=True),
+    needed("name", name(600), unique=True),
+    needed("at", INSTANT),
+    needed("body", Text),
+    Column("zone", name(64)),
+    Column("segment", name(200)),
+    Column("cursor", name(512)),
+    needed("reached", BigInteger, default=0),
+    needed("done", Integer, default=0),
 )
 """Something for many inboxes: an occurrence of a schedule, a deploy. `cursor`: the last customer (by the brand's id)
 whose inbox has it. `name` makes it happen once."""
 Index("ix_fanout_pending", FANOUT.c.at, sqlite_where=FANOUT.c.done == 0, postgresql_where=FANOUT.c.done == 0)
 
-FANOUT_SHARDS = _keyed(
+FANOUT_SHARDS = keyed(
     "fanout_shards",
-    Column("fanout", _ID, primary_key=True, autoincrement=False),
+    Column("fanout", ID, primary_key=True, autoincrement=False),
     Column("shard", Integer, primary_key=True, autoincrement=False),
-    _needed("cursor", _ID),
+    needed("cursor", ID),
 )
 """Shards that a fan-out has not told to the end (PostgreSQL). `cursor`: the last internal id that has it."""
 
 # --- journeys ---------------------------------------------------------------------------------------------------------
 
-ENROLLMENTS = _wide(
+ENROLLMENTS = wide(
     "enrollments",
-    _shard(),
-    _customer(),
-    Column("id", _name(64), primary_key=True),
-    _needed("journey", _name(200)),
-    _needed("version", _name(64)),
-    _needed("key", Text),
-    _needed("status", _name(12)),
+    shard(),
+    customer(),
+    Column("id", name(64), primary_key=True),
+    needed("journey", name(200)),
+    needed("version", name(64)),
+    needed("key", Text),
+    needed("status", name(12)),
     Column("reason", Text),
-    _needed("ended_by_rule", Integer, default=0),
-    Column("step", _name(200)),
-    _needed("entered_at", _INSTANT),
-    Column("ended_at", _INSTANT),
-    Column("due_at", _INSTANT),
-    _needed("live", Integer),
-    _needed("seq", BigInteger),
-    _needed("state", Text),
-    postgresql_with=_ROOM,
+    needed("ended_by_rule", Integer, default=0),
+    Column("step", name(200)),
+    needed("entered_at", INSTANT),
+    Column("ended_at", INSTANT),
+    Column("due_at", INSTANT),
+    needed("live", Integer),
+    needed("seq", BigInteger),
+    needed("state", Text),
+    postgresql_with=ROOM,
 )
 """Passages through journeys. `live`: a turn may still have to look at it (it runs, is parked, or its goal is open);
 `seq` orders a customer's by their entries."""
@@ -455,30 +437,30 @@ Index(
     postgresql_where=ENROLLMENTS.c.live == 1,
 )
 
-ENTRIES = _keyed(
+ENTRIES = keyed(
     "entries",
-    _shard(),
-    _customer(),
-    Column("journey", _name(200), primary_key=True),
-    Column("key", _name(512), primary_key=True),
-    _needed("state", Text),
+    shard(),
+    customer(),
+    Column("journey", name(200), primary_key=True),
+    Column("key", name(512), primary_key=True),
+    needed("state", Text),
 )
 """What is remembered of the entries with one key of one journey, for `reentry` and `entered`."""
 
-TRANSITIONS = _wide(
+TRANSITIONS = wide(
     "transitions",
-    _shard(),
-    _customer(),
-    Column("at", _INSTANT, primary_key=True, autoincrement=False),
+    shard(),
+    customer(),
+    Column("at", INSTANT, primary_key=True, autoincrement=False),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("n", Integer, primary_key=True, autoincrement=False),
-    _needed("type", _name(20)),
-    Column("journey", _name(200)),
-    Column("version", _name(64)),
+    needed("type", name(20)),
+    Column("journey", name(200)),
+    Column("version", name(64)),
     Column("key", Text),
-    Column("step", _name(200)),
-    Column("enrollment", _name(64)),
-    _needed("data", Text),
+    Column("step", name(200)),
+    Column("enrollment", name(64)),
+    needed("data", Text),
     Column("details", Text),
 )
 """The journal, in the order of (at, seq, n): `n` counts the lines that share a place (the end of a message, and the
@@ -487,25 +469,25 @@ are any."""
 
 # --- what leaves ------------------------------------------------------------------------------------------------------
 
-MESSAGES = _wide(
+MESSAGES = wide(
     "messages",
-    _shard(),
-    _customer(),
-    Column("id", _name(200), primary_key=True),
-    _needed("journey", _name(200)),
-    _needed("enrollment", _name(64)),
-    _needed("step", _name(200)),
-    _needed("channel", _name(20)),
-    _needed("topic", _name(200)),
-    _needed("class", _name(20), key="klass"),
-    _needed("template", _name(400)),
-    _needed("address", _name(512)),
-    _needed("at", _INSTANT),
-    _needed("seq", BigInteger),
-    _needed("status", _name(12)),
-    Column("opened_at", _INSTANT),
-    Column("clicked_at", _INSTANT),
-    _needed("row", Text),
+    shard(),
+    customer(),
+    Column("id", name(200), primary_key=True),
+    needed("journey", name(200)),
+    needed("enrollment", name(64)),
+    needed("step", name(200)),
+    needed("channel", name(20)),
+    needed("topic", name(200)),
+    needed("class", name(20), key="klass"),
+    needed("template", name(400)),
+    needed("address", name(512)),
+    needed("at", INSTANT),
+    needed("seq", BigInteger),
+    needed("status", name(12)),
+    Column("opened_at", INSTANT),
+    Column("clicked_at", INSTANT),
+    needed("row", Text),
 )
 """The ledger: one row for each message, for good. `seq` orders a customer's by their decisions; `row`: the whole record
 with its frozen values."""
@@ -515,24 +497,24 @@ Index("ix_messages_at", MESSAGES.c.at)
 OUTBOX = Table(
     "outbox",
     METADATA,
-    Column("seq", _SERIAL, primary_key=True),
-    _needed("id", _name(200)),
-    _needed("shard", Integer),
-    _needed("customer", _ID),
-    _needed("journey", _name(200)),
-    _needed("channel", _name(20)),
-    _needed("class", _name(20), key="klass"),
-    _needed("throttled", Integer, default=0),
-    _needed("at", _INSTANT),
-    _needed("available_at", _INSTANT),
-    _needed("retry_at", _INSTANT, default=0),
-    _needed("frozen", Integer, default=0),
-    _needed("told", Integer, default=0),
-    _needed("fence", Integer, default=0),
-    Column("lease_until", _INSTANT),
-    _needed("begun", Integer, default=0),
-    _needed("uncertain", Integer, default=0),
-    Column("first_tried_at", _INSTANT),
+    Column("seq", SERIAL, primary_key=True),
+    needed("id", name(200)),
+    needed("shard", Integer),
+    needed("customer", ID),
+    needed("journey", name(200)),
+    needed("channel", name(20)),
+    needed("class", name(20), key="klass"),
+    needed("throttled", Integer, default=0),
+    needed("at", INSTANT),
+    needed("available_at", INSTANT),
+    needed("retry_at", INSTANT, default=0),
+    needed("frozen", Integer, default=0),
+    needed("told", Integer, default=0),
+    needed("fence", Integer, default=0),
+    Column("lease_until", INSTANT),
+    needed("begun", Integer, default=0),
+    needed("uncertain", Integer, default=0),
+    Column("first_tried_at", INSTANT),
     postgresql_with={"fillfactor": 50},
 )
 """Messages on their way: a row is here from the decision until it is settled, so that the queue stays small while the
@@ -574,11 +556,11 @@ Index(
 ).ddl_if(dialect="sqlite")
 """PostgreSQL has the table `in_flight` instead: there, an update that touches no index costs a third."""
 
-IN_FLIGHT = _keyed(
+IN_FLIGHT = keyed(
     "in_flight",
-    Column("seq", _ID, primary_key=True, autoincrement=False),
-    _needed("journey", _name(200)),
-    _needed("lease_until", _INSTANT),
+    Column("seq", ID, primary_key=True, autoincrement=False),
+    needed("journey", name(200)),
+    needed("lease_until", INSTANT),
     Index("ix_in_flight_journey", "journey", "lease_until"),
 )
 """Messages of throttled journeys that are claimed (PostgreSQL): they take room, too."""
@@ -586,14 +568,14 @@ IN_FLIGHT = _keyed(
 DEAD_LETTERS = Table(
     "dead_letters",
     METADATA,
-    Column("seq", _SERIAL, primary_key=True),
-    _needed("id", _name(200), unique=True),
-    _needed("shard", Integer),
-    _needed("customer", _ID),
-    _needed("status", _name(12)),
-    _needed("at", _INSTANT),
-    _needed("fence", Integer),
-    _needed("reason", Text),
+    Column("seq", SERIAL, primary_key=True),
+    needed("id", name(200), unique=True),
+    needed("shard", Integer),
+    needed("customer", ID),
+    needed("status", name(12)),
+    needed("at", INSTANT),
+    needed("fence", Integer),
+    needed("reason", Text),
 )
 """Messages that came to a bad end (refused for good, or nobody knows), to be inspected and sent again. `at`: journey
 time; `fence`: that of their last claim, which another way through the queue goes on from."""
@@ -601,9 +583,9 @@ time; `fence`: that of their last claim, which another way through the queue goe
 HANDED_OVER = Table(
     "handed_over",
     METADATA,
-    Column("seq", _SERIAL, primary_key=True),
-    _needed("journey", _name(200)),
-    _needed("at", _INSTANT),
+    Column("seq", SERIAL, primary_key=True),
+    needed("journey", name(200)),
+    needed("at", INSTANT),
 )
 """Hand-overs of throttled journeys, as far back as a throttle looks."""
 Index("ix_handed_over_journey_at", HANDED_OVER.c.journey, HANDED_OVER.c.at)
@@ -611,37 +593,37 @@ Index("ix_handed_over_journey_at", HANDED_OVER.c.journey, HANDED_OVER.c.at)
 REQUESTS = Table(
     "requests",
     METADATA,
-    Column("seq", _SERIAL, primary_key=True),
-    _needed("id", _name(200), unique=True),
-    _needed("shard", Integer),
-    _needed("customer", _ID),
-    _needed("at", _INSTANT),
-    _needed("fence", Integer, default=0),
-    Column("lease_until", _INSTANT),
-    _needed("row", Text),
+    Column("seq", SERIAL, primary_key=True),
+    needed("id", name(200), unique=True),
+    needed("shard", Integer),
+    needed("customer", ID),
+    needed("at", INSTANT),
+    needed("fence", Integer, default=0),
+    Column("lease_until", INSTANT),
+    needed("row", Text),
 )
 """Calls to make outside; settled ones are gone."""
 
-REPLIES = _keyed(
+REPLIES = keyed(
     "replies",
     Column("url", Text, primary_key=True),
-    _needed("status", Integer),
-    _needed("body", Text),
-    _needed("until_at", _INSTANT),
+    needed("status", Integer),
+    needed("body", Text),
+    needed("until_at", INSTANT),
 )
 """Fetched answers that may still be used."""
 Index("ix_replies_until_at", REPLIES.c.until_at)
 
-COUPONS = _keyed(
+COUPONS = keyed(
     "coupons",
-    _shard(),
-    _customer(),
-    Column("id", _name(200), primary_key=True),
-    _needed("offer", _name(200)),
-    _needed("code", _name(200)),
-    _needed("status", _name(12)),
-    _needed("seq", BigInteger),
-    _needed("row", Text),
+    shard(),
+    customer(),
+    Column("id", name(200), primary_key=True),
+    needed("offer", name(200)),
+    needed("code", name(200)),
+    needed("status", name(12)),
+    needed("seq", BigInteger),
+    needed("row", Text),
 )
 """Codes given to customers. `seq` orders a customer's as they were given."""
 Index("ix_coupons_offer_code", COUPONS.c.offer, COUPONS.c.code, unique=True)
@@ -650,27 +632,27 @@ Index("ix_coupons_offer_status", COUPONS.c.offer, COUPONS.c.status)
 CODES = Table(
     "codes",
     METADATA,
-    Column("seq", _SERIAL, primary_key=True),
-    _needed("offer", _name(200)),
-    _needed("code", _name(200)),
-    _needed("given", Integer, default=0),
+    Column("seq", SERIAL, primary_key=True),
+    needed("offer", name(200)),
+    needed("code", name(200)),
+    needed("given", Integer, default=0),
 )
 """Imported codes, given out in their order, each once for ever."""
 Index("ix_codes_offer_code", CODES.c.offer, CODES.c.code, unique=True)
 Index("ix_codes_free", CODES.c.offer, CODES.c.seq, sqlite_where=CODES.c.given == 0, postgresql_where=CODES.c.given == 0)
 
-TASKS = _keyed(
+TASKS = keyed(
     "tasks",
-    _shard(),
-    _customer(),
-    Column("id", _name(200), primary_key=True),
-    _needed("queue", _name(200)),
+    shard(),
+    customer(),
+    Column("id", name(200), primary_key=True),
+    needed("queue", name(200)),
     Column("assignee", Text),
-    _needed("opened_at", _INSTANT),
-    Column("due_at", _INSTANT),
-    Column("closed_at", _INSTANT),
-    _needed("seq", BigInteger),
-    _needed("row", Text),
+    needed("opened_at", INSTANT),
+    Column("due_at", INSTANT),
+    Column("closed_at", INSTANT),
+    needed("seq", BigInteger),
+    needed("row", Text),
 )
 """Tasks for staff. The working set of a queue is found by its open ones; `seq` orders a customer's as they were
 opened."""

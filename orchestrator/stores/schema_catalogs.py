@@ -1,0 +1,3 @@
+"""Tables of catalogs as rows, and of forms."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Tables of what others are told: outgoing webhooks and exports."""
+
+from __future__ import annotations
