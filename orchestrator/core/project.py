@@ -6,12 +6,13 @@ templates are those last deployed (the language reference, section 6).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
+from orchestrator.core.catalogs import RowCatalog
 from orchestrator.core.domain_limits import DomainLimit
 from orchestrator.core.expression.expr import Expr
 from orchestrator.core.program import Channel, Journey, MessageClass
@@ -19,6 +20,13 @@ from orchestrator.core.quiet_plan import QuietPlan
 from orchestrator.core.time.durations import Duration
 from orchestrator.core.time.quiet import Quiet
 from orchestrator.records import dataclass
+
+
+class Said(NamedTuple):
+    """What a page calls a topic, and says about it, in one language; "": the same as in the project's."""
+
+    title: str
+    description: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,13 @@ class Topic:
     description: str = ""
     tracking: bool = True
     """Whether opens and clicks of its messages are counted, where the project counts them."""
+    translations: Mapping[str, Said] = field(default_factory=dict)
+    """By locale, in its usual spelling."""
+
+    def said_in(self, locales: Iterable[str]) -> Said:
+        """Its title and description for who reads the first of these locales that it is translated to."""
+        words = next((self.translations[locale] for locale in locales if locale in self.translations), Said("", ""))
+        return Said(words.title or self.title or self.id, words.description or self.description)
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,5 +328,7 @@ class Project:
     segments: tuple[Segment, ...] = ()
     offers: Mapping[str, Offer] = field(default_factory=dict)
     catalogs: Mapping[str, Mapping[str, dict[str, Any]]] = field(default_factory=dict)
+    row_catalogs: Mapping[str, RowCatalog] = field(default_factory=dict)
+    """Those of `catalogs` that the database keeps as rows; what stands in `catalogs` is only their first content."""
     journeys: Mapping[str, Journey] = field(default_factory=dict)
     templates: Templates = field(default_factory=NoTemplates)

@@ -180,6 +180,14 @@ Name = Annotated[
         {"type": "string", "pattern": r"^[^\s{}\[\],:/]+$", "description": "A name."},
     ),
 ]
+LocaleName = Annotated[
+    str,
+    Kind(
+        "plain",
+        _pattern("a locale", r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*", "zh"),
+        {"type": "string", "pattern": r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", "description": "A locale."},
+    ),
+]
 TemplateName = Annotated[
     str,
     Kind(

@@ -20,14 +20,15 @@ from orchestrator.core.ledger import Message
 from orchestrator.core.links import token as signed
 from orchestrator.core.plus_addresses import is_same, keeps_apart, own, put_as, reasons, unmarked
 from orchestrator.core.program import Channel
-from orchestrator.core.project import Topic
+from orchestrator.core.project import Said, Topic
 from orchestrator.http.forms import read_form
-from orchestrator.http.languages import Language
+from orchestrator.http.languages import Language, locale_read
 from orchestrator.http.links import Linked, linked
 from orchestrator.http.page import asked_language, page, root_of
 from orchestrator.http.service import Service
 from orchestrator.http.words import CHANNELS, CHANNELS_WITHIN, words_of
 from orchestrator.runtime.ingest import ingest_once
+from orchestrator.templating.locales import fallbacks
 
 _ADDRESSES: Final[Mapping[str, str]] = {"email": "email", "sms": "phone", "whatsapp": "phone"}
 """Channels and the field of the profile without which nothing can reach a customer there."""
@@ -92,6 +93,17 @@ class Visit(NamedTuple):
         """Our own words, for the ledger: what was shown when somebody chose."""
         return words_of(self.language)[key].format(**values)
 
+    def topic(self, topic: Topic) -> Said:
+        """What a topic is called here, and said about it."""
+        return topic.said_in(fallbacks(locale_read(self.language, self.customers_locale())))
+
+    def customers_locale(self) -> str | None:
+        """The locale of whom the link was sent to, as far as one is known."""
+        found = self.found
+        if found is None:
+            return None
+        return (found.customer.locale if found.customer is not None else None) or found.row.locale
+
     def address(self, path: str) -> str:
         """A path of this installation, in the language that was asked for."""
         asked = self.request.query_params.get("lang")
@@ -110,9 +122,8 @@ class Visit(NamedTuple):
 
 def _visit(service: Service, request: Request, token: str, *purposes: str) -> Visit:
     found = linked(service, token, *purposes)
-    locale = found.customer.locale if found is not None and found.customer is not None else None
-    language = asked_language(service, request, locale or (found.row.locale if found is not None else None))
-    return Visit(service, request, language, found)
+    visit = Visit(service, request, "en", found)
+    return visit._replace(language=asked_language(service, request, visit.customers_locale()))
 
 
 def _act(visit: Visit, form: Mapping[str, str]) -> Response:
@@ -292,9 +303,9 @@ def _changed(visit: Visit, choices: Iterable[Choice], form: Mapping[str, str]) -
         if was is None or wanted == (was == "in"):
             continue
         state: Literal["in", "out"] = "in" if wanted else "out"
-        topic, by = choice.topic, CHANNELS[visit.language].get(choice.channel, choice.channel)
-        shown = ": ".join(part for part in (topic.title or topic.id, topic.description, by) if part)
-        changes.append((topic.id, choice.channel, state, shown))
+        said, by = visit.topic(choice.topic), CHANNELS[visit.language].get(choice.channel, choice.channel)
+        shown = ": ".join(part for part in (said.title, said.description, by) if part)
+        changes.append((choice.topic.id, choice.channel, state, shown))
     return changes
 
 
@@ -314,7 +325,7 @@ def _shown(visit: Visit) -> Response:
 
 def _done(visit: Visit, found: Linked, stopped: Iterable[Topic] | None = None) -> Response:
     """What was done, exactly. `stopped`: these topics, on the channel, and all later ones; None: the message's own."""
-    names = None if stopped is None else [topic.title or topic.id for topic in stopped]
+    names = None if stopped is None else [visit.topic(topic).title for topic in stopped]
     return visit.page("unsubscribed", **_about(visit, found), stopped=names)
 
 
@@ -330,7 +341,8 @@ def _preferences(visit: Visit, found: Linked, saved: Mapping[str, str] | None = 
             asked = asked or (wanted and saved[f"{choice.field}.was"] != "in" and _is_asked(choice, row))
             choice = choice._replace(chosen=wanted)
         topic = choice.topic
-        shown = {"name": topic.title or topic.id, "description": topic.description, "choices": []}
+        said = visit.topic(topic)
+        shown = {"name": said.title, "description": said.description, "choices": []}
         topics.setdefault(topic.id, shown)["choices"].append(choice)
     groups = list(topics.values())
     return visit.page("preferences", topics=groups, channel=row.channel, saved=saved is not None, asked=asked)
@@ -343,17 +355,21 @@ def _is_asked(choice: Choice, row: Message) -> bool:
 
 def _asked(visit: Visit, row: Message) -> str:
     """What the page of a message's unsubscribe link asks."""
-    topic = visit.service.store.index.project.topics.get(row.topic)
     by = CHANNELS_WITHIN[visit.language].get(row.channel, row.channel)
-    return visit.say("unsubscribe_topic", topic=(topic.title if topic is not None else "") or row.topic, channel=by)
+    return visit.say("unsubscribe_topic", topic=_topic_of(visit, row).title, channel=by)
+
+
+def _topic_of(visit: Visit, row: Message) -> Said:
+    topic = visit.service.store.index.project.topics.get(row.topic)
+    return visit.topic(topic) if topic is not None else Said(row.topic, "")
 
 
 def _about(visit: Visit, found: Linked) -> dict[str, Any]:
     row = found.row
-    topic = visit.service.store.index.project.topics.get(row.topic)
+    said = _topic_of(visit, row)
     return {
-        "topic": (topic.title if topic is not None else "") or row.topic,
-        "description": topic.description if topic is not None else "",
+        "topic": said.title,
+        "description": said.description,
         "channel": row.channel,
         "transactional": row.klass == "transactional",
         "preferences": visit.address(f"/u/{signed(visit.service.secret, 'preferences', row.id)}"),

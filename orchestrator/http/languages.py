@@ -25,6 +25,11 @@ def language_of(locale: str | None, accepted: str | None, default: str | None = 
     return found or ("zh" if is_chinese(default) else "en")
 
 
+def locale_read(language: Language, locale: str | None) -> str:
+    """The locale of what is read in `language`: the customer's own where that is in it."""
+    return locale if locale and locale.lower().startswith(language) else language
+
+
 def _weight(parameter: str) -> float:
     name, _, value = parameter.strip().partition("=")
     if name.strip().lower() != "q":

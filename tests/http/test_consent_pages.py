@@ -92,6 +92,28 @@ def test_the_other_language_is_one_link_away_and_stays(
     assert "您确定不再通过电子邮件接收" in (log(site)[-1].wording or "")
 
 
+def test_topics_are_called_in_the_language_of_the_page_and_the_script_of_the_reader(tmp_path: Any) -> None:
+    said = {"zh": {"title": "关怀提醒", "description": "入住前后"}, "zh_tw": {"title": "關懷提醒"}}
+    parts = {"topics": {"care": {"class": "service", "title": "Care", "description": "Stays", "translations": said}}}
+    news = {"topic": "care", "enter": {"event": "go"}, "steps": [{"email": "hello"}]}
+    site = Installation(MemoryStore(keep_journal=True), project_of(tmp_path, {"news": news}, project=parts))
+    for customer, locale in (("us", "en-US"), ("cn", "zh-CN"), ("tw", "zh-Hant-TW")):
+        traits = Identified({"email": f"{customer}@example.com", "locale": locale})
+        ingest_once(site.store, [(customer, traits), Incoming(customer, "go", {})], site.now)
+    site.run()
+    links = {id: link("u", site.messages(id)[0], "preferences") for id in ("us", "cn", "tw")}
+    with TestClient(make_app(site)) as client:
+        shown = {id: client.get(address).text for id, address in links.items()}
+        assert "Care" in shown["us"] and "Stays" in shown["us"] and "关怀" not in shown["us"]
+        assert "关怀提醒" in shown["cn"] and "入住前后" in shown["cn"] and "Care" not in shown["cn"]
+        assert "關懷提醒" in shown["tw"] and "Stays" in shown["tw"], "what is not translated stays as it is"
+        assert "关怀提醒" in client.get(f"{links['us']}?lang=zh").text
+        client.post(links["cn"], data=posted(shown["cn"], care_email=False))
+    site.run()
+    proven = site.store.consent_log("cn")[-1].wording
+    assert proven == "关怀提醒: 入住前后: 电子邮件", "what was shown is what is proven"
+
+
 def test_apart_a_choice_is_about_its_own_plus_address(tmp_path: Any) -> None:
     parts = {"topics": {"care": {"class": "service", "title": "Care"}}}
     news = {"topic": "care", "enter": {"event": "go"}, "steps": [{"email": "hello"}]}

@@ -18,6 +18,7 @@ from orchestrator.core.project import (
     Project,
     Queue,
     QuietRule,
+    Said,
     Settings,
     Stage,
     Templates,
@@ -43,6 +44,7 @@ from orchestrator.definitions.project_files import ProjectFiles
 from orchestrator.definitions.source import Document
 from orchestrator.errors import Problem
 from orchestrator.templating.built_in import CONFIRM as BUILT_IN
+from orchestrator.templating.locales import normal_locale
 
 CONTACT: Final = frozenset({"email", "phone", DEVICES, WECHAT_ATTRIBUTE})
 """Names by which a person is reached, whatever the tracking plan says of them."""
@@ -133,7 +135,11 @@ def _document(files: ProjectFiles, path: str) -> Document:
 
 def _topic(name: str, topic: TopicModel) -> Topic:
     confirm = (topic.confirm or BUILT_IN) if topic.opt_in == "double" else None
-    return Topic(name, topic.class_, topic.title or "", confirm, topic.description or "", topic.tracking)
+    said = {
+        normal_locale(locale) or locale: Said(words.title or "", words.description or "")
+        for locale, words in topic.translations.items()
+    }
+    return Topic(name, topic.class_, topic.title or "", confirm, topic.description or "", topic.tracking, said)
 
 
 def _stages(model: ProjectModel, fields: Fields, names: Names) -> tuple[Stage, ...]:

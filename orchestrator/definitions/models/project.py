@@ -13,6 +13,7 @@ from orchestrator.definitions.field_kinds import (
     CurrencyCode,
     Expression,
     Flag,
+    LocaleName,
     Name,
     OneOf,
     Percent,
@@ -54,6 +55,15 @@ class Stage(FileModel):
     """Customers for whom this is true are in it; without it only steps and people set it."""
 
 
+class TopicWords(FileModel):
+    """`zh: {title: 优惠与新闻}`."""
+
+    title: Plain | None = None
+    """What the preference page in this language calls it."""
+    description: Plain | None = None
+    """What it says about it."""
+
+
 class Topic(FileModel):
     """`promotions: {class: promotional, title: Offers and news}`."""
 
@@ -63,6 +73,8 @@ class Topic(FileModel):
     """What the preference page calls it."""
     description: Plain | None = None
     """What the preference page says about it."""
+    translations: dict[LocaleName, TopicWords] = Field(default_factory=dict)
+    """The same in other languages, by locale; customers get them as they get translations of templates."""
     opt_in: Annotated[Literal["single", "double"], OneOf()] = "single"
     """double: an opt-in by email or SMS counts when the owner of the address has confirmed it by a link."""
     confirm: Name | None = None
