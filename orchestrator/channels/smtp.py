@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
-from itertools import repeat
 from time import monotonic
 from typing import Final
 
@@ -19,6 +18,7 @@ from orchestrator.channels.mime import Mime, build_mime
 from orchestrator.channels.mime_headers import MimeRefused
 from orchestrator.channels.protocol import Answer, Outgoing
 from orchestrator.channels.smtp_session import CannotStart, SmtpSession
+from orchestrator.channels.smtp_together import hand_over_together
 from orchestrator.channels.smtp_wire import Clock, SmtpServer
 from orchestrator.core.verp import verp_address
 from orchestrator.records import dataclass
@@ -59,12 +59,13 @@ class SmtpChannel:
         self._clock = clock
         self._idle: list[SmtpSession] = []
         self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(options.width)
         self._threads: ThreadPoolExecutor | None = None
         self._closed = False
         self._limits = DomainLimits(options.domains or {})
 
     def send(self, messages: Sequence[Outgoing]) -> Sequence[Answer]:
-        """Each over a connection of its own, `width` at once."""
+        """Each over a connection of its own, `width` at once; a new one is made in a thread."""
         if len(messages) == 1 or self.width == 1:
             return [self._send_one(message, self._mail_of(message), self._deadline()) for message in messages]
         # For all from now on: a process that is frozen on the way to a thread has no time left when it wakes, and
@@ -72,7 +73,36 @@ class SmtpChannel:
         deadline = self._deadline()
         # Made here, one after another: threads that compute at once take turns all the time, and twice as long.
         mails = [self._mail_of(message) for message in messages]
-        return list(self._pool().map(self._send_one, messages, mails, repeat(deadline)))
+        rides: list[tuple[int, SmtpSession, Mime]] = []
+        apart: dict[int, Future[Answer]] = {}
+
+        def alone(place: int) -> None:
+            apart[place] = self._pool().submit(self._send_one, messages[place], mails[place], deadline)
+
+        for place, mail in enumerate(mails):
+            if isinstance(mail, Answer) or (session := self._open_one()) is None:
+                alone(place)
+            else:
+                rides.append((place, session, mail))
+        answers: dict[int, Answer] = {}
+        taken = hand_over_together([ride[1:] for ride in rides], deadline, self._clock)
+        for (place, session, _), answer in zip(rides, taken, strict=True):
+            self._give_back(session)
+            self._places.release()
+            if answer is None:  # its connection was gone
+                alone(place)
+            else:
+                answers[place] = answer
+        return [answers[place] if place in answers else apart[place].result() for place in range(len(mails))]
+
+    def _open_one(self) -> SmtpSession | None:
+        """A connection that is open, with a place among the `width`; None: there is none just now."""
+        if self._options.domains or not self._places.acquire(blocking=False):
+            return None
+        session = self._take_idle()
+        if session is None:
+            self._places.release()
+        return session
 
     def _deadline(self) -> float:
         return self._clock() + self._server.timeout
@@ -113,11 +143,17 @@ class SmtpChannel:
         if isinstance(mail, Answer):
             return mail
         began_at = deadline - self._server.timeout
-        with self._limits.place(out.to, min(began_at + SLOW_START, deadline) - self._clock()) as free:
+        soon = min(began_at + SLOW_START, deadline)
+        with self._limits.place(out.to, soon - self._clock()) as free:
             if not free:
                 return Answer("retry", "as many messages as may be are on their way to its domain", after=1.0)
             try:
-                return self._hand_over(mail, began_at, deadline)
+                if not self._places.acquire(timeout=max(0.0, soon - self._clock())):
+                    return Answer("retry", "every connection to the mail server is in use", after=1.0)
+                try:
+                    return self._hand_over(mail, began_at, deadline)
+                finally:
+                    self._places.release()
             except Exception as error:  # our bug, or a library's: what became of the message is not known
                 return Answer("unknown", f"{type(error).__name__}: {error}")
 

@@ -1,12 +1,14 @@
 """One connection to a mail server, and one message over it.
 
 It tells what smtplib cannot: whether a message was lost before its last dot (certainly unsent) or after it (unknown).
+And its hand-over stops wherever an answer is awaited, so that one thread can have many on their way.
 """
 
 from __future__ import annotations
 
 import smtplib
-from typing import Final
+from collections.abc import Generator
+from typing import Final, TypeAlias, TypeVar
 
 from orchestrator.channels.mime import Mime
 from orchestrator.channels.protocol import Answer
@@ -23,6 +25,11 @@ _ANSWERS: Final[tuple[tuple[tuple[int, ...], Stage], ...]] = (
     ((354,), "sender"),
 )
 """What MAIL, RCPT and DATA are answered when all is well."""
+
+
+Given = TypeVar("Given")
+Steps: TypeAlias = Generator[None, None, Given]
+"""What stops before each wait for an answer of the server, and gives a value at its end."""
 
 
 class CannotStart(Exception):
@@ -42,6 +49,8 @@ class SmtpSession:
         self._clock = clock
         self._dirty = False
         self._proven = False
+        self.sending = False
+        """Whether the message that is being handed over is on the wire, and not only offered."""
         self.used_at = clock()
         try:
             self._client = TimelyClient(server, clock, min(deadline, clock() + server.connect_timeout))
@@ -92,8 +101,19 @@ class SmtpSession:
 
     def hand_over(self, mail: Mime, deadline: float) -> Answer | None:
         """One message. None: the connection was gone before anything was handed over; a new one may do."""
+        steps = self.handing_over(mail, deadline)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                answer: Answer | None = done.value
+                return answer
+
+    def handing_over(self, mail: Mime, deadline: float) -> Steps[Answer | None]:
+        """The same, in steps."""
         client = self._client
         client.deadline = deadline
+        self.sending = False
         self.used_at = self._clock()
         options = [f"SIZE={len(mail.data)}"] if client.has_extn("size") else []
         if client.has_extn("dsn"):
@@ -105,7 +125,7 @@ class SmtpSession:
                 return Answer("rejected", "the mail server takes no addresses with letters beyond ASCII (SMTPUTF8)")
             options += ["SMTPUTF8", "BODY=8BITMIME"]
         try:
-            answer = self._offer(mail, options)
+            answer = yield from self._offer(mail, options)
         except (OSError, smtplib.SMTPException, ValueError) as error:
             self.close()
             if self._proven and not isinstance(error, TimeoutError):
@@ -113,7 +133,7 @@ class SmtpSession:
             return Answer("retry", f"the connection was lost before the message was handed over: {error}", down=True)
         self._proven = True
         if answer is None:
-            answer = self._finish()
+            answer = yield from self._finish()
             self.used_at = self._clock()
         elif answer.down:
             self.close()
@@ -121,42 +141,51 @@ class SmtpSession:
             self._dirty = True
         return answer
 
-    def _offer(self, mail: Mime, options: list[str]) -> Answer | None:
+    def _offer(self, mail: Mime, options: list[str]) -> Steps[Answer | None]:
         """All but the last dot: whatever goes wrong here, the message is certainly unsent. None: all went well."""
         client = self._client
         if client.has_extn("pipelining"):
-            refused = self._offer_at_once(mail, options)
+            refused = yield from self._offer_at_once(mail, options)
         else:
-            refused = self._offer_in_turn(mail, options)
+            refused = yield from self._offer_in_turn(mail, options)
         if refused is None:
+            self.sending = True
             client.send(dotted(mail.data))
         return refused
 
-    def _offer_in_turn(self, mail: Mime, options: list[str]) -> Answer | None:
-        """Each command when the one before it was answered."""
-        client = self._client
-        if self._dirty:
-            self._begun_anew(client.rset()[0])
-        code, text = client.mail(mail.sender, options)
-        if code != 250:
-            return self._refused(code, text, "sender")
-        code, text = client.rcpt(mail.to, self._recipient_options())
-        if code not in _TAKEN:
-            return self._refused(code, text, "recipient")
-        code, text = client.docmd("DATA")
-        return None if code == 354 else self._refused(code, text, "sender")
+    def _commands(self, mail: Mime, options: list[str]) -> list[bytes]:
+        """What offers a message, each with its line break."""
+        begin = f"MAIL FROM:<{mail.sender}>" + "".join(f" {option}" for option in options)
+        to = f"RCPT TO:<{mail.to}>" + "".join(f" {option}" for option in self._recipient_options())
+        commands = ["RSET", begin, to, "DATA"] if self._dirty else [begin, to, "DATA"]
+        return [f"{command}\r\n".encode("utf-8" if mail.utf8 else "ascii") for command in commands]
 
-    def _offer_at_once(self, mail: Mime, options: list[str]) -> Answer | None:
+    def _offer_in_turn(self, mail: Mime, options: list[str]) -> Steps[Answer | None]:
+        """Each command when the one before it was answered."""
+        client, commands = self._client, self._commands(mail, options)
+        if self._dirty:
+            client.send(commands.pop(0))
+            yield
+            self._begun_anew(client.getreply()[0])
+        for command, (fine, stage) in zip(commands, _ANSWERS, strict=True):
+            client.send(command)
+            yield
+            code, text = client.getreply()
+            if code not in fine:
+                return self._refused(code, text, stage)
+        return None
+
+    def _offer_at_once(self, mail: Mime, options: list[str]) -> Steps[Answer | None]:
         """All commands in one go (RFC 2920), and then all answers: one way there and back instead of three."""
         client, dirty = self._client, self._dirty
-        extra = "".join(f" {option}" for option in options)
-        to = "".join([f"RCPT TO:<{mail.to}>", *(f" {option}" for option in self._recipient_options())])
-        commands = [*(["RSET"] if dirty else []), f"MAIL FROM:<{mail.sender}>{extra}", to, "DATA", ""]
-        client.send("\r\n".join(commands).encode("utf-8" if mail.utf8 else "ascii"))
+        client.send(b"".join(self._commands(mail, options)))
         if dirty:
+            yield
             self._begun_anew(client.getreply()[0])
         refused: tuple[int, bytes, Stage] | None = None
         for fine, stage in _ANSWERS:
+            if not client.heard:
+                yield
             try:
                 code, text = client.getreply()
             except (OSError, smtplib.SMTPException):
@@ -189,11 +218,12 @@ class SmtpSession:
             raise smtplib.SMTPServerDisconnected("the mail server ends the connection")
         return answer_of(reply_of(code, text), stage)
 
-    def _finish(self) -> Answer:
+    def _finish(self) -> Steps[Answer]:
         """The last dot, after which the server may have the message whatever happens."""
         client = self._client
         try:
             client.send(b".\r\n")
+            yield
             code, text = client.getreply()
         except (OSError, smtplib.SMTPException) as error:
             self.close()
@@ -208,6 +238,10 @@ class SmtpSession:
             self.close()
         self._dirty = True
         return answer
+
+    def fileno(self) -> int:
+        """What to listen to for the server's answers; -1: it is closed."""
+        return self._client.sock.fileno() if self._client.sock is not None else -1
 
     @property
     def open(self) -> bool:

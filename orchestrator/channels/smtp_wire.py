@@ -88,6 +88,11 @@ class TimelyClient(smtplib.SMTP):
             self._arm()
         super().send(s)
 
+    @property
+    def heard(self) -> bool:
+        """Whether a line of the server has come that was not read yet."""
+        return b"\n" in self._unread
+
     def getreply(self) -> tuple[int, bytes]:
         """A reply within the deadline, of at most LONGEST_REPLY bytes; -1 where it is none."""
         lines: list[bytes] = []
