@@ -61,6 +61,7 @@ def requests_of(events: int, first: int = 0) -> list[bytes]:
 def _client(port: int, requests: list[bytes], connections: int, answered: Any) -> None:
     """Send everything; reports the seconds that it took."""
     lock, left, failed = threading.Lock(), iter(requests), []
+    took: list[float] = []
 
     def run() -> None:
         with socket.create_connection(("127.0.0.1", port)) as connection:
@@ -71,12 +72,14 @@ def _client(port: int, requests: list[bytes], connections: int, answered: Any) -
                     request = next(left, None)
                 if request is None:
                     return
+                sent_at = time.perf_counter()
                 connection.sendall(request)
                 status, length = answers.readline(), 0
                 while (line := answers.readline()) not in (b"\r\n", b""):
                     if line.lower().startswith(b"content-length:"):
                         length = int(line.split(b":")[1])
                 body = answers.read(length)
+                took.append(time.perf_counter() - sent_at)
                 if b" 200 " not in status:
                     failed.append((status + body).decode()[:300])
 
@@ -86,7 +89,13 @@ def _client(port: int, requests: list[bytes], connections: int, answered: Any) -
         thread.start()
     for thread in threads:
         thread.join()
-    answered.put((time.monotonic() - began, failed[:1]))
+    answered.put((time.monotonic() - began, failed[:1], latencies(took)))
+
+
+def latencies(took: list[float]) -> dict[str, float]:
+    """The 50th and the 99th of a hundred answers, in milliseconds after the request began to be sent."""
+    ordered = sorted(took)
+    return {f"p{n}_ms": round(ordered[min(len(ordered) - 1, len(ordered) * n // 100)] * 1e3, 1) for n in (50, 99)}
 
 
 def measure(events: int, connections: int = CONNECTIONS) -> dict[str, Any]:
@@ -112,7 +121,7 @@ def measure(events: int, connections: int = CONNECTIONS) -> dict[str, Any]:
                 installation.ready()
                 _sent(installation.port, requests_of(20 * BATCH, 10**9), connections)  # a warm process
                 before, cpu, cpu_server = _kept(url), cpu_of([serve.pid]), cpu_of([server.pid])
-                seconds = _sent(installation.port, requests_of(events), connections)
+                seconds, answers = _sent(installation.port, requests_of(events), connections)
                 kept = _kept(url) - before
                 cpu, cpu_server = cpu_of([serve.pid]) - cpu, cpu_of([server.pid]) - cpu_server
             finally:
@@ -122,6 +131,7 @@ def measure(events: int, connections: int = CONNECTIONS) -> dict[str, Any]:
             return {
                 "events": events,
                 "events_a_second": round(events / seconds),
+                **answers,
                 "cpu_us_serve": round(cpu / events * 1e6, 1),
                 "cpu_us_postgres": round(cpu_server / events * 1e6, 1),
                 "connections": connections,
@@ -130,16 +140,17 @@ def measure(events: int, connections: int = CONNECTIONS) -> dict[str, Any]:
         redis.remove()
 
 
-def _sent(port: int, requests: list[bytes], connections: int) -> float:
+def _sent(port: int, requests: list[bytes], connections: int) -> tuple[float, dict[str, float]]:
+    """Seconds for all of them, and how long answers took."""
     context = multiprocessing.get_context("fork")
     answered = context.Queue()
     client = context.Process(target=_client, args=(port, requests, connections, answered))
     client.start()
-    seconds, failed = answered.get()
+    seconds, failed, answers = answered.get()
     client.join()
     if failed:
         raise SystemExit(f"refused: {failed[0]}")
-    return float(seconds)
+    return float(seconds), answers
 
 
 def _kept(url: str) -> int:

@@ -75,6 +75,10 @@ def main() -> int:
     times = expression["ours_us"] / expression["hand_us"]
     by_hand = f"{times:.1f} x the same in Python by hand ({expression['hand_us']:.2f} us)"
     row("a condition with loaded facts", expression["ours_us"], "us", 5, by_hand)
+    for kind in ("sqlite", "postgresql"):
+        built = _in_own_process("benchmarks.segments", "--store", kind)
+        many = f"{built['customers']:,} customers, {built['events']:,} events; upkeep {built['upkeep']:,} events/s"
+        row(f"ten segments on {kind}, CPU", built["build_cpu_seconds"], "s", 6, many)
     linting = _in_own_process("benchmarks.linting")
     all_alike = f"a whole process; {linting['alike_seconds']:.2f} s where all are alike"
     row(f"lint of {linting['journeys']} journeys", linting["seconds"], "s", 2, all_alike)

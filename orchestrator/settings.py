@@ -42,6 +42,7 @@ _WITH_HOST: frozenset[str] = frozenset({"redis", "rediss", "amqp", "amqps", "htt
 """Schemes that need a host."""
 _SECRET_WORD = re.compile(r"(?<![^&])(hook|secret|token|key|access_token)=[^&]*")
 """Words behind the `?` whose values nobody is shown."""
+_ORIGIN = re.compile(r"https?://(?:\*\.)?[A-Za-z0-9.\[\]:_-]{1,255}")
 _CHANNEL_URLS = ("smtp_url", "sms_url", "push_url", "whatsapp_url", "wechat_url")
 _WITH_KEYS = frozenset({scheme for name in _CHANNEL_URLS for scheme in _SCHEMES[name]}) - _WITH_HOST
 """Schemes of channels of which what stands before a `?` may be a provider's key, in whatever place."""
@@ -75,6 +76,8 @@ class Settings(BaseSettings):
     bounce_url: SecretStr | None = Field(None, description="Which mailbox bounces and complaints come back to")
     write_keys: SecretStr | None = Field(None, description="Keys that may send events, with commas between them")
     api_keys: SecretStr | None = Field(None, description="Secret keys of the brand's own servers, for /api/v1")
+    origins: str | None = Field(None, description="Which pages may send events from browsers, with commas between")
+    sources: SecretStr | None = Field(None, description="Shops and services that post webhooks, with their secrets")
     http_allow: str | None = Field(None, description="Where fetch and webhook may go beyond public addresses")
     webhook_secret: SecretStr | None = Field(None, description="What signs outgoing webhooks (Standard Webhooks)")
     alert_mail: str | None = Field(None, description="Who is told by mail when something is out of order")
@@ -104,6 +107,14 @@ class Settings(BaseSettings):
     def _are_data_keys(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             data_keys(value.get_secret_value())
+        return value
+
+    @field_validator("origins")
+    @classmethod
+    def _are_origins(cls, value: str | None) -> str | None:
+        for origin in _listed(value):
+            if _ORIGIN.fullmatch(origin) is None:
+                raise ValueError(f"'{origin[:LONGEST_SHOWN]}' is no origin; write https://www.example.com")
         return value
 
     @field_validator("alert_mail")
@@ -138,6 +149,11 @@ class Settings(BaseSettings):
     def secret_keys(self) -> frozenset[str]:
         """The keys of the brand's own servers; empty: none is configured."""
         return frozenset(_listed(self.api_keys.get_secret_value() if self.api_keys is not None else None))
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """Origins of pages that may send events; empty: all."""
+        return _listed(self.origins)
 
     @property
     def allowed(self) -> tuple[str, ...]:
@@ -207,10 +223,16 @@ def without_password(url: str) -> str:
         return "(an unreadable URL)"
 
 
+_SECRETS = frozenset(
+    {"write_keys", "api_keys", "webhook_secret", "alert_chat", "staff_chats", "bounce_url", "data_keys", "sources"}
+)
+"""Settings of whose value nothing is shown."""
+
+
 def _refusal(detail: Any) -> str:
     name = str(detail["loc"][0]) if detail["loc"] else "?"
     variable = PREFIX + name.upper()
-    if name in ("write_keys", "api_keys", "webhook_secret", "alert_chat", "staff_chats", "bounce_url", "data_keys"):
+    if name in _SECRETS:
         why = str(detail["msg"]).removeprefix("Value error, ")
         return f"{variable} cannot be used: {why}"
     if name == "secret_key":

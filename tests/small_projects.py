@@ -70,6 +70,7 @@ def project_files(
     offers: Mapping[str, Any] | None = None,
     schema: Mapping[str, Any] | None = None,
     templates: Mapping[str, str] | None = None,
+    catalogs: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """The text of every file of a project, by its path. `project` is merged over PROJECT, key by key."""
     files = {
@@ -77,6 +78,7 @@ def project_files(
         "journeys/schema.yaml": _yaml(schema or SCHEMA),
         **{f"templates/{path}": text for path, text in (templates or TEMPLATES).items()},
     }
+    files |= {f"journeys/catalogs/{name}": text for name, text in (catalogs or {}).items()}
     if segments:
         files["journeys/segments.yaml"] = _yaml(segments)
     if offers:

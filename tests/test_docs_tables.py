@@ -80,7 +80,7 @@ def test_every_function_and_filter_is_shown() -> None:
 
 
 def _example_journeys() -> str:
-    pages = [DOCS / "authoring.md", *(DOCS / "authoring").glob("*.md")]
+    pages = [DOCS / "authoring.md", DOCS / "profiles.md", DOCS / "catalogs.md", *(DOCS / "authoring").glob("*.md")]
     blocks = [block for page in pages for block in blocks_of(page.read_text(encoding="utf-8"))]
     return "\n".join(block.text for block in blocks if (block.file or "").startswith("journeys/"))
 

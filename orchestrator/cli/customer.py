@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from orchestrator.cli import customer_identity
 from orchestrator.cli.arguments import one_of
 from orchestrator.cli.deploying import actor
 from orchestrator.cli.terminal import Terminal
@@ -24,24 +26,32 @@ DESCRIPTION = """Show what is known of a customer: profile, consents, the journe
 coupons and tasks; `orchestrator why` tells how it came to be. Or export, as one JSON object, every row that the
 database holds about the person; or erase all of it, at once and for good: both for a request of the person's own. What
 was erased where is told by a certificate, a file in the present folder; the addresses stay suppressed as hashes, and
-the id is not taken again for as long as ids of events are remembered."""
+the id is not taken again for as long as ids of events are remembered.
+
+Two customers who are one person become one by `merge`, which `unmerge` takes back; `duplicates` lists, as CSV, those
+who may be: with the same e-mail address or phone number, with addresses that look alike, or one name and birthday."""
 EXAMPLES = """
 orchestrator customer show u4711
 orchestrator customer show u4711 --json
 orchestrator customer export u4711 > u4711.json
 orchestrator customer erase u4711
 orchestrator customer erase u4711 --yes --certificate /mnt/requests/4711.json
+orchestrator customer merge u815 u4711
+orchestrator customer unmerge u815
+orchestrator customer duplicates > duplicates.csv
 """
 MOST_MESSAGES = 20
+ACTIONS = ("show", "export", "erase", "merge", "unmerge", "duplicates")
 _FIELDS = ("email", "phone", "timezone", "locale", "country", "currency", "stage")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """show ID, export ID, erase ID."""
-    actions = one_of("show", "export", "erase")
-    parser.add_argument("action", metavar="show|export|erase", type=actions, help="what to do")
-    parser.add_argument("customer", metavar="ID", help="the customer's id")
-    parser.add_argument("--yes", action="store_true", help="erase: do not ask")
+    """show ID, export ID, erase ID, merge FROM INTO, unmerge FROM, duplicates."""
+    actions = one_of(*ACTIONS)
+    parser.add_argument("action", metavar="|".join(ACTIONS), type=actions, help="what to do")
+    parser.add_argument("customer", metavar="ID", nargs="?", help="the customer's id, or any other identifier of it")
+    parser.add_argument("into", metavar="INTO", nargs="?", help="merge: the customer who it becomes a part of")
+    parser.add_argument("--yes", action="store_true", help="erase, merge: do not ask")
     parser.add_argument("--certificate", metavar="FILE", type=Path, help="erase: where the certificate goes")
 
 
@@ -51,8 +61,10 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     from orchestrator.insights.local_time import LocalTime, local_time_of
     from orchestrator.wiring.installation import installation
 
-    if args.action != "erase" and (args.yes or args.certificate is not None):
-        raise UsageError("--yes and --certificate belong to `customer erase`", "nothing_to_erase")
+    _check(args)
+    if args.action in ("merge", "unmerge", "duplicates"):
+        act = {"merge": customer_identity.merge, "unmerge": customer_identity.unmerge}
+        return act.get(args.action, customer_identity.duplicates)(args, terminal)
     if args.action == "erase":
         return _erase(args, terminal)
     if args.action == "export":
@@ -64,25 +76,41 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         live = place.live_project()
         apart = live is not None and keeps_apart(live.channels)
         suppressed = _suppressed(place.store, card, apart)
+        known = list(customer_identity.identity_lines(place.store, card.id))
+        identifiers = [list(identifier) for identifier in place.store.identifiers(card.id)]
     local = LocalTime(ZoneInfo("UTC")) if live is None else local_time_of(card.customer, live.timezone)
     unusable = _unusable(card)
-    terminal.data(card_as_dict(card, suppressed) | ({"unusable": unusable} if unusable else {}))
-    for line in card_lines(card, suppressed, local, unusable):
+    told = card_as_dict(card, suppressed) | {"identifiers": identifiers}
+    terminal.data(told | ({"unusable": unusable} if unusable else {}))
+    for line in card_lines(card, suppressed, local, unusable, known):
         terminal.say(line)
     return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Raises UsageError for what does not belong to the action."""
+    if args.certificate is not None and args.action != "erase":
+        raise UsageError("--certificate belongs to `customer erase`", "nothing_to_erase")
+    if args.yes and args.action not in ("erase", "merge"):
+        raise UsageError("--yes belongs to `customer erase` and `customer merge`", "nothing_to_erase")
+    if args.action == "duplicates":
+        if args.customer is not None:
+            raise UsageError("`customer duplicates` looks at all customers; it takes no id", "usage")
+    elif args.customer is None:
+        raise UsageError(f"say whom: `orchestrator customer {args.action} ID`", "nobody_named")
+    elif args.into is not None and args.action != "merge":
+        raise UsageError(f"`customer {args.action}` takes one id", "usage")
 
 
 def _export(args: argparse.Namespace, terminal: Terminal) -> int:
     """One JSON object on stdout, with --json or without: it is for a file."""
     from orchestrator.wiring.installation import installation, real_now
-    from orchestrator.wiring.person import everything_about
+    from orchestrator.wiring.person import write_everything
 
     with installation(args.project, args.database, args.broker) as place:
-        found = everything_about(place.store, args.customer)
-        if found is None:
+        if not write_everything(place.store, args.customer, terminal.out):
             raise UsageError(f"there is no customer '{args.customer}' in {place.database}", "unknown_customer")
         place.store.audit(real_now(), actor(), "customer export", args.customer)
-    terminal.out.write(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
     return 0
 
 
@@ -205,7 +233,11 @@ def _enrollment(e: Enrollment) -> dict[str, Any]:
 
 
 def card_lines(
-    card: CustomerCard, suppressed: dict[str, list[str]], local: LocalTime, unusable: dict[str, str]
+    card: CustomerCard,
+    suppressed: dict[str, list[str]],
+    local: LocalTime,
+    unusable: dict[str, str],
+    identity: Sequence[str] = (),
 ) -> list[str]:
     """The card for people; instants in the zone in force of the customer."""
     c, zone = card.customer, local.zone
@@ -224,6 +256,7 @@ def card_lines(
         out += [f"  unusable   {name}: {why}" for name, why in unusable.items()]
         for topic, channels in consents_of(c).items():
             out.append(f"  consent    {topic}: {', '.join(f'{name} {state}' for name, state in channels.items())}")
+    out += identity
     for channel, causes in suppressed.items():
         out.append(f"  suppressed {channel}: {', '.join(causes)}")
     out += _section(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from orchestrator.cli.arguments import one_of
+from orchestrator.cli.deploying import actor
 from orchestrator.cli.problem_list import number_of
 from orchestrator.cli.terminal import Terminal
 from orchestrator.errors import UsageError
@@ -55,8 +56,8 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def _tables(args: argparse.Namespace, terminal: Terminal) -> int:
-    from orchestrator.wiring.databases import database_of, pending_of, upgrade_database
-    from orchestrator.wiring.installation import settings_of
+    from orchestrator.wiring.databases import database_of, open_database, pending_of, upgrade_database
+    from orchestrator.wiring.installation import real_now, settings_of
 
     database = database_of(settings_of(args.database, args.broker), args.project)
     database.refuse_memory()
@@ -64,6 +65,12 @@ def _tables(args: argparse.Namespace, terminal: Terminal) -> int:
         raise UsageError("--phase belongs to `db upgrade`", "no_phase")
     if args.action == "upgrade":
         done = upgrade_database(database, args.phase or "after")
+        if done and not pending_of(database):
+            store = open_database(database)
+            try:
+                store.audit(real_now(), actor(), "db upgrade", f"{done[0]} to {done[-1]}")
+            finally:
+                store.close()
         terminal.data({"database": str(database), "migrations": done})
         terminal.say(f"{database}: {number_of(len(done), 'migration')} ran" if done else f"{database} is up to date")
         return 0
@@ -83,7 +90,7 @@ def _tables(args: argparse.Namespace, terminal: Terminal) -> int:
 
 def _rotate(args: argparse.Namespace, terminal: Terminal) -> int:
     from orchestrator.stores.rotating import UNREADABLE, Progress
-    from orchestrator.wiring.installation import installation
+    from orchestrator.wiring.installation import installation, real_now
     from orchestrator.wiring.rotating import rotate, sealer_of_store
 
     def tell(progress: Progress) -> None:
@@ -92,6 +99,7 @@ def _rotate(args: argparse.Namespace, terminal: Terminal) -> int:
 
     with installation(args.project, args.database, args.broker) as place:
         done = rotate(place, args.plain, tell)
+        place.store.audit(real_now(), actor(), "db rotate", f"{sum(done.renewed.values())} rows")
         known = sorted(sealer_of_store(place.store).ids)
     gone = [id for id in known if id not in done.needed]
     closed = {f"{id or 'unreadable'}:{table}": rows for (id, table), rows in sorted(done.closed.items())}

@@ -11,12 +11,13 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from orchestrator.cli.import_rejects import numbered_rows
 from orchestrator.core.consent import choices_in
 from orchestrator.core.expression.nearest import nearest
 from orchestrator.core.identity import stable_hash
 from orchestrator.definitions.mapping_rows import Instants, RowMapper, RowUnusable, identifier
 from orchestrator.definitions.plain_rows import PlainRows
-from orchestrator.definitions.table_readers import ROW_NUMBER, Row, read_rows
+from orchestrator.definitions.table_readers import ROW_NUMBER, Row
 from orchestrator.insights.profile_faults import contradictions, unusable_fields
 from orchestrator.runtime.customer_table import IDS, CustomerRows, traits_of_spec
 from orchestrator.runtime.imports import ImportCounts, ImportedEvent, import_customers_once, import_events_once
@@ -149,7 +150,7 @@ class Consents:
 
     def prepare(self, path: Path) -> None:
         """Find the rows that count: a later row may tell of an earlier choice."""
-        for row in read_rows(path):
+        for _, row in numbered_rows(path):
             try:
                 chosen = self._read(row)
             except RowUnusable:
@@ -218,7 +219,8 @@ class Consents:
 
 
 class Codes:
-    """A row is one code of an offer whose codes are imported."""
+    """A row is one code of an offer whose codes are imported. Those of an export that were given (`status`) are none
+    that can be given."""
 
     def __init__(self, project: Project) -> None:
         self._offers = project.offers
@@ -231,6 +233,8 @@ class Codes:
         offer = _one_of("offer", row, {name: known.title for name, known in self._offers.items()})
         if not self._offers[offer].imported:
             raise RowUnusable(f"the codes of `{offer}` are generated; offers.yaml would say codes: {{import: true}}")
+        if str(row.get("status") or "").strip().lower() == "given":
+            raise RowUnusable("the code was given to somebody already: to give it again would be to give it twice")
         code = identifier(row.get("code"), "`code`").strip()
         if len(code) > LONGEST_CODE or not code.isprintable():
             raise RowUnusable(f"`code` is no text of at most {LONGEST_CODE} printable characters")

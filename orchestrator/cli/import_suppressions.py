@@ -75,7 +75,7 @@ class Suppressions:
         if not found:
             raise RowUnusable("it has no address; expected a column `email`, `phone`, or `channel` and `address`")
         cause = _cause(given)
-        return list(dict.fromkeys(self._entry(*place, cause) for place in found))
+        return list(dict.fromkeys(self.entry(*place, cause) for place in found))
 
     def write(self, store: Store, made: list[Any], now: datetime, trigger: bool) -> ImportCounts:
         """On the list at once; those that stand there already are counted as known."""
@@ -88,7 +88,8 @@ class Suppressions:
         store.suppress([*fresh], now)
         return ImportCounts(len(fresh), len(made) - len(fresh))
 
-    def _entry(self, channel: str, text: str, cause: str) -> tuple[str, str, str, str]:
+    def entry(self, channel: str, text: str, cause: str) -> tuple[str, str, str, str]:
+        """(channel, normalised address, cause, what is put) of an address as it is written. Raises RowUnusable."""
         if channel.startswith(HASHED):
             return channel, _hashed_address(channel, text), cause, cause
         address = _address(channel, text)

@@ -17,14 +17,15 @@ from orchestrator.cli.terminal import Terminal
 from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
-    from orchestrator.cli.import_rows import FirstFew, Imported, Rejects
+    from orchestrator.cli.import_rejects import FirstFew, Rejects
+    from orchestrator.cli.import_rows import Imported
 
 DESCRIPTION = """Bring in customers, events of the past, consents (columns customer, topic, channel, state, at),
-coupon codes (columns offer, code) or suppressions (columns email or phone, maybe a reason) from CSV, JSON Lines
-(gzipped or not) or Parquet. Events join the history, and nothing triggers anything unless --trigger says so. Rows that
-cannot be used go to FILE.rejects.jsonl; values that can be kept but not used are warned of. An import that was broken
-off goes on where it was, and one that is over takes nothing twice. A known opt-out outlasts any consent in the
-table."""
+coupon codes (columns offer, code), suppressions (columns email or phone, maybe a reason) or rows of a catalog (its own
+columns) from CSV, JSON Lines (gzipped or not) or Parquet; or all that Klaviyo, Braze or Mailchimp exported,
+suppressions first. Events join the history, and nothing triggers anything unless --trigger says so. Rows that cannot
+be used go to FILE.rejects.jsonl; values that can be kept but not used are warned of. An import that was broken off goes
+on where it was, and one that is over takes nothing twice. A known opt-out outlasts any consent in the table."""
 EXAMPLES = """
 orchestrator import customers customers.csv
 orchestrator import events orders.parquet --mapping orders.mapping.yaml
@@ -32,6 +33,10 @@ orchestrator import consents newsletter.csv
 orchestrator import codes vouchers.csv
 orchestrator import suppressions sendgrid-bounces.csv
 orchestrator import events signups.jsonl --trigger
+orchestrator import catalog products feed.csv --replace
+orchestrator import list vip_list vips.csv
+orchestrator import upload fair_leads leads.csv
+orchestrator import mailchimp audience_export.zip --topic newsletter
 """
 MOST_REJECTS_SHOWN = 5
 MOST_WARNINGS_SHOWN = 20
@@ -43,14 +48,29 @@ NOUNS = {
     "suppressions": "suppression",
 }
 MAPPED = ("customers", "events")
+LISTED = ("list", "upload")
+VENDORS = ("klaviyo", "braze", "mailchimp")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What, from where, and how."""
     parser.add_argument(
-        "kind", metavar="customers|events|consents|codes|suppressions", type=one_of(*NOUNS), help="what the rows are"
+        "kind",
+        metavar="customers|events|consents|codes|suppressions|catalog|list|upload|klaviyo|braze|mailchimp",
+        type=one_of(*NOUNS, "catalog", *LISTED, *VENDORS),
+        help="what the rows are, or whose export it is",
     )
-    parser.add_argument("file", metavar="FILE", type=Path, help="the table")
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        nargs="+",
+        type=Path,
+        help="the table (- reads stdin); for a catalog NAME FILE; of others' exports any files, folders and archives",
+    )
+    parser.add_argument("--topic", metavar="T", help="exports of others: the topic that their subscriptions are to")
+    parser.add_argument("--dry-run", action="store_true", help="exports of others: count, and change nothing")
+    parser.add_argument("--replace", action="store_true", help="catalog, list: what the table does not name goes")
+    parser.add_argument("--remove", action="store_true", help="list: take those off whom the table names")
     parser.add_argument("--mapping", metavar="M", type=Path, help="how rows become events, or customers (its profile)")
     parser.add_argument("--trigger", action="store_true", help="let journeys hear of it; asks, with the number")
     parser.add_argument("--yes", action="store_true", help="do not ask")
@@ -58,10 +78,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Imports what was not imported yet."""
-    from orchestrator.cli.import_rows import FirstFew, Rejects, TableImport, digest_of_file
+    if args.kind == "catalog":
+        from orchestrator.cli.import_catalog import run_catalog
+
+        if len(args.file) != 2:
+            raise UsageError("`import catalog` takes the catalog's name and a table: import catalog products new.csv")
+        return run_catalog(args, str(args.file[0]), args.file[1], terminal)
+    if args.kind in LISTED:
+        from orchestrator.cli.import_list import run_list
+
+        if len(args.file) != 2:
+            raise UsageError(f"`import {args.kind}` takes a name and a table: import {args.kind} vips vips.csv")
+        return run_list(args, str(args.file[0]), args.file[1], terminal)
+    if args.remove:
+        raise UsageError("--remove is for lists")
+    if args.kind in VENDORS:
+        from orchestrator.cli.import_vendors import run_vendor
+
+        if args.mapping is not None or args.trigger or args.replace:
+            raise UsageError("exports of others have columns that are known; leave --mapping, --trigger and --replace")
+        return run_vendor(args, terminal)
+    if len(args.file) != 1 or args.replace:
+        raise UsageError("--replace is for catalogs" if args.replace else "`import` takes one table at a time")
+    if args.dry_run or args.topic is not None:
+        raise UsageError("--dry-run and --topic are for exports of others: klaviyo, braze, mailchimp")
+    return import_table(argparse.Namespace(**{**vars(args), "file": args.file[0]}), terminal)
+
+
+def import_table(args: argparse.Namespace, terminal: Terminal) -> int:
+    """Imports one table: `kind`, `file`, `mapping`, `trigger`."""
+    from orchestrator.cli.import_rejects import FirstFew, Rejects
+    from orchestrator.cli.import_rows import TableImport, digest_of_file
     from orchestrator.wiring.installation import installation, real_now
 
     _refuse_options(args)
+    if str(args.file) == "-":
+        return _from_pipe(args, terminal)
     if not args.file.exists():
         raise UsageError(f"there is no file {args.file}{nearest_file(args.file)}", "file_missing")
     with installation(args.project, args.database, args.broker) as place:
@@ -86,8 +138,8 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         warnings.clear()  # those of the look before
         began = perf_counter()
         rejects = Rejects(
-            args.file.with_name(args.file.name + ".rejects.jsonl"),
-            resumed=table.done > 0,
+            getattr(args, "beside", args.file.with_name(args.file.name + ".rejects.jsonl")),
+            done=table.done,
             most_shown=MOST_REJECTS_SHOWN,
         )
         try:
@@ -100,6 +152,21 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         place.store.audit(real_now(), actor(), f"import {args.kind}", detail)
     _tell(done, rejects, warnings, args, perf_counter() - began, terminal)
     return 0
+
+
+def _from_pipe(args: argparse.Namespace, terminal: Terminal) -> int:
+    """What comes in by stdin is kept until it was imported: rows are looked at twice, and an import that was broken off
+    is known again by the whole of them. Rejects are written where the person is who asked."""
+    import shutil
+    import sys
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="orchestrator-import-") as folder:
+        path = Path(folder) / "stdin"
+        with path.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
+        given = {**vars(args), "file": path, "beside": Path("stdin.rejects.jsonl")}
+        return import_table(argparse.Namespace(**given), terminal)
 
 
 def _refuse_options(args: argparse.Namespace) -> None:

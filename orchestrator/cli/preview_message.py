@@ -188,6 +188,7 @@ def _extras(loaded: LoadedProject, channel: str, zone: ZoneInfo, sent: Sent, sco
         "preferences_url": f"{PAGES}/u/sample-preferences",
         "confirm_url": f"{PAGES}/u/confirm/sample-confirm",
         "view_url": f"{PAGES}/v/sample",
+        "coupon_url": f"{PAGES}/k/sample",
         "survey": {
             "name": "sample",
             "url": url,

@@ -180,3 +180,7 @@ class SampleFacts:
         """The project's own row."""
         row: Mapping[str, object] | None = self._project.catalogs.get(name, {}).get(key)
         return dict(row) if row is not None else None
+
+    def recommended(self, name: str) -> list[dict[str, Any]]:
+        """The first rows of the file."""
+        return [dict(row) for row in list(self._project.catalogs.get(name, {}).values())[:4]]

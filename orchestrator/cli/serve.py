@@ -42,12 +42,13 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Serves until it is told to stop."""
     from importlib import import_module
 
+    from orchestrator.wiring.door import has_write_keys
     from orchestrator.wiring.probe_server import answering_probes
     from orchestrator.wiring.serving import WebServer, bound_socket, refuse_open_door, signals_to
     from orchestrator.wiring.tracing import stop_tracing, traced
 
     settings = process_settings(args)
-    refuse_open_door(args.host, settings.keys)
+    refuse_open_door(args.host, settings.keys, has_write_keys(settings, args.project))
     log_to(terminal, settings, "serve")
     with ExitStack() as stack:
         listening = stack.enter_context(bound_socket(args.host, args.port))

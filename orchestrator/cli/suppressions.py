@@ -76,7 +76,7 @@ def _import(args: argparse.Namespace, terminal: Terminal) -> int:
     from orchestrator.cli import importing
 
     args.kind, args.file, args.mapping, args.trigger = "suppressions", Path(args.what), None, False
-    return importing.run(args, terminal)
+    return importing.import_table(args, terminal)
 
 
 def _list(place: Installation, args: argparse.Namespace, terminal: Terminal) -> int:
@@ -148,12 +148,16 @@ def _remove(place: Installation, args: argparse.Namespace, terminal: Terminal) -
 
 
 def _export(place: Installation, args: argparse.Namespace, terminal: Terminal) -> int:
+    from orchestrator.wiring.installation import real_now
+
     if args.what is None:
-        _write(place.store, args, terminal.out)
+        count = _write(place.store, args, terminal.out)
+        place.store.audit(real_now(), actor(), "suppressions export", f"{count} entries to stdout")
         return 0
     path = Path(args.what)
     with path.open("w", encoding="utf-8", newline="") as file:
         count = _write(place.store, args, file)
+    place.store.audit(real_now(), actor(), "suppressions export", f"{count} entries to {path}")
     terminal.data({"file": str(path), "entries": count})
     terminal.say(f"{number_of(count, 'entry', 'entries')} in {path}")
     return 0

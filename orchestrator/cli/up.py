@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.cli.arguments import at_least
+from orchestrator.cli.deploying import actor
 from orchestrator.cli.problem_list import number_of
 from orchestrator.cli.processes import log_to
 from orchestrator.cli.project_loading import load_valid
@@ -76,6 +77,7 @@ def speed_number(word: str) -> float:
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """Runs until it is told to stop."""
     from orchestrator.wiring.databases import database_of
+    from orchestrator.wiring.door import has_write_keys
     from orchestrator.wiring.installation import settings_of
     from orchestrator.wiring.serving import bound_socket, refuse_open_door
 
@@ -84,7 +86,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     if args.exit_when_done and args.replay is None:
         raise UsageError("--exit-when-done belongs to --replay", "nothing_to_run")
     settings = settings_of(args.database, args.broker)
-    refuse_open_door(args.host, settings.keys)
+    refuse_open_door(args.host, settings.keys, has_write_keys(settings, args.project))
     loaded = load_valid(args.project, terminal)
     table = _table(args, loaded, terminal)
     database = database_of(settings, args.project)
@@ -141,6 +143,7 @@ def _opened(
     """The store, migrated, and everything that runs on it, deployed but not started."""
     from orchestrator.wiring.databases import FIRST_SALT, open_database, upgrade_database
     from orchestrator.wiring.engine import start_engine
+    from orchestrator.wiring.installation import real_now
     from orchestrator.wiring.outside import kept_here
     from orchestrator.wiring.replaying import refuse_later_clock
     from orchestrator.wiring.secret_key import secret_of
@@ -164,6 +167,8 @@ def _opened(
             speed=args.speed or 1.0,
             begin_at=table.first_at if replays else None,
         )
+        if running.deployed_news and not replays:
+            store.audit(real_now(), actor(), "deploy", f"{(store.deployed() or '')[:12]}: at the start of `up`")
     except BaseException:
         store.close()
         raise
@@ -239,7 +244,8 @@ def _greet(
             terminal.say(f"  messages  {', '.join(channels)} {words} {shown}")
     if args.speed is not None:
         terminal.say(f"  time      at most {args.speed:g} times real time")
-    keys = "only with a configured write key" if running.write_keys else "with any write key (from this machine only)"
+    closed = bool(running.write_keys) or any(key.kind == "write" for key in running.store.all_keys())
+    keys = "only with a configured write key" if closed else "with any write key (from this machine only)"
     terminal.say(f"  events    {keys}")
     terminal.data({"url": url, "journeys": journeys, "database": str(database), "deployed": running.deployed_news})
     terminal.flush()

@@ -8,31 +8,50 @@ from typing import TYPE_CHECKING, Any, assert_never
 from orchestrator.core.advance import complete, leave, stand
 from orchestrator.core.calendar_triggers import fire_schedule, renew_dates, renew_inactive
 from orchestrator.core.canary import HELD
+from orchestrator.core.catalog_entering import fire_catalog
 from orchestrator.core.entering import Attempt, try_to_enter
 from orchestrator.core.events import apply_event, attribute_entries, profile_moved
+from orchestrator.core.gathering import lay, renew_falls, score_entries
 from orchestrator.core.identity import smear_for
 from orchestrator.core.inbox import (
     AttributeMoved,
     Body,
+    CatalogChanged,
+    Classed,
     ConsentChanged,
     Deployed,
     EnrollmentRequested,
+    HistoryLaid,
     Identified,
     JourneyOperated,
+    ListChanged,
     Occurred,
     Receipt,
     RedemptionRequested,
+    RedemptionRolledBack,
     Replied,
+    RowUploaded,
     ScheduleFired,
+    ScoreMoved,
     SurveyAnswered,
     TaskClosed,
 )
 from orchestrator.core.index import Way
+from orchestrator.core.lists import change_list, take_row
 from orchestrator.core.migrating import move_waiting
 from orchestrator.core.offers import refusal_of
-from orchestrator.core.profile import Moved, apply_traits, bring_up_to_date, remove_stale, renew_ends, set_consent
+from orchestrator.core.profile import (
+    Moved,
+    apply_traits,
+    bring_up_to_date,
+    remove_stale,
+    renew_ends,
+    set_attribute,
+    set_consent,
+)
 from orchestrator.core.program import OnApi, OnAttribute, OnSegment, OnStage, OpenTask, Survey, TriggerBase
 from orchestrator.core.receipts import take_receipt
+from orchestrator.core.till_story import redeem_settled, roll_back
 from orchestrator.core.waiting import look_at_conditions, satisfy
 
 if TYPE_CHECKING:
@@ -59,10 +78,20 @@ def take_item(turn: CustomerTurn, body: Body, arrived_at: datetime) -> None:
             _survey_answered(turn, body)
         case RedemptionRequested():
             _redemption_requested(turn, body)
+        case RedemptionRolledBack():
+            roll_back(turn, body)
         case EnrollmentRequested():
             _enrollment_requested(turn, body)
         case AttributeMoved():
             attribute_entries(turn, body.name, body.before, body.after, body.identity)
+        case ScoreMoved():
+            score_entries(turn, body)
+        case HistoryLaid():
+            lay(turn, body)
+        case Classed():
+            moved: Moved = []
+            set_attribute(turn, body.attribute, body.value, moved)
+            profile_moved(turn, moved, turn.occasion("classed", body.attribute))
         case JourneyOperated():
             _journey_operated(turn, body)
         case Deployed():
@@ -71,6 +100,12 @@ def take_item(turn: CustomerTurn, body: Body, arrived_at: datetime) -> None:
             way = _way(turn, body.journey, body.trigger)
             if way is not None:
                 fire_schedule(turn, way, body)
+        case CatalogChanged():
+            fire_catalog(turn, body)
+        case ListChanged():
+            change_list(turn, body)
+        case RowUploaded():
+            take_row(turn, body)
         case _:
             assert_never(body)
 
@@ -152,6 +187,9 @@ def _survey_answered(turn: CustomerTurn, item: SurveyAnswered) -> None:
 
 
 def _redemption_requested(turn: CustomerTurn, item: RedemptionRequested) -> None:
+    if item.settled:
+        redeem_settled(turn, item)
+        return
     offer = turn.project.offers.get(item.offer)
     mine = [c for c in turn.coupons.values() if c.offer == item.offer]
     if offer is None or any(c.order_id == item.order_id for c in mine):
@@ -192,10 +230,12 @@ def _door_rules(trigger: TriggerBase) -> dict[str, Any]:
 
 def _journey_operated(turn: CustomerTurn, item: JourneyOperated) -> None:
     for e in turn.in_order(turn.enrollments.values()):
-        if e.journey != item.journey or e.ended:
+        if e.journey != item.journey or e.ended or item.enrollment not in (None, e.id):
             continue
         if item.action == "stop":
             leave(turn, e, "stopped", by_rule=True)
+        elif item.action == "exit":
+            leave(turn, e, "unenrolled", by_rule=True)
         elif item.action == "resume":
             _resume(turn, turn.edit(e))
         elif e.standing == HELD and item.action == "release":
@@ -256,6 +296,8 @@ def _deployed(turn: CustomerTurn, item: Deployed) -> None:
     bring_up_to_date(turn, silent=True)
     move_waiting(turn)
     renew_dates(turn)
+    for spec in turn.project.scores.values():
+        renew_falls(turn, spec)
     if turn.customer.consent_dates:
         renew_ends(turn)
     renew_inactive(turn, None, item.new_journeys)

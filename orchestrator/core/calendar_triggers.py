@@ -10,7 +10,7 @@ from orchestrator.core.customer import Timer
 from orchestrator.core.entering import Attempt, try_to_enter
 from orchestrator.core.identity import smear_for
 from orchestrator.core.inbox import Event, ScheduleFired
-from orchestrator.core.index import Way
+from orchestrator.core.index import Way, way_name
 from orchestrator.core.program import OnceAt, OnDate, OnInactive, OnSchedule
 from orchestrator.core.time.iso import format_instant
 from orchestrator.core.time.occurrences import next_date_occurrence
@@ -20,11 +20,6 @@ from orchestrator.errors import BadDate
 
 if TYPE_CHECKING:
     from orchestrator.core.turn import CustomerTurn
-
-
-def way_name(way: Way) -> str:
-    """The name of a trigger's timer: it survives a deploy that leaves the trigger where it is."""
-    return f"{way.journey.id}:{way.number}"
 
 
 def renew_dates(turn: CustomerTurn, new: Collection[str] = ()) -> None:

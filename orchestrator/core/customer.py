@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from orchestrator.core.accumulators import NOTHING_COMPUTED, Computed
+from orchestrator.core.scores import NO_POINTS, Points
+
 
 class Timer(NamedTuple):
     """Something to look at for this customer at `due_at`. `data` is JSON-able and belongs to the timer's kind."""
@@ -16,6 +19,8 @@ class Timer(NamedTuple):
 
 NO_DATES: Mapping[tuple[str, str], datetime] = {}
 """Of customers none of whose choices has an instant."""
+NO_DRAWS: Mapping[str, str] = {}
+"""Of customers who draw under their own id, as all do into whom nobody was merged."""
 
 
 class Customer:
@@ -25,22 +30,28 @@ class Customer:
     `consents` maps (topic, channel) to `in`, `out`, `pending` or `expired`; `consent_dates` holds, for those that have
     one, the instant that belongs to it: of an `in` its end, of an `out` or a `pending` when it was said, of an
     `expired` when that was. It is replaced, never
-    changed, and empty for most. `timers` maps (kind, name) to a Timer.
+    changed, and empty for most. `timers` maps (kind, name) to a Timer. `draws` says of a split (`split:NAME`), of a
+    journey's control group (`holdout:JOURNEY`) or of the project's (`holdout`) under which other id it is drawn, since
+    two customers became one; replaced, never changed. `scores` and `computed` are what events added up to, replaced as
+    well; see orchestrator.core.scores and orchestrator.core.accumulators.
     `fresh`: just created, and nothing was computed for it yet (stage, segments, timers).
     """
 
     __slots__ = (
         "attributes",
+        "computed",
         "consent_dates",
         "consents",
         "country",
         "created_at",
         "currency",
+        "draws",
         "email",
         "fresh",
         "id",
         "locale",
         "phone",
+        "scores",
         "segments",
         "stage",
         "tags",
@@ -65,6 +76,9 @@ class Customer:
         self.segments: frozenset[str] = frozenset()
         self.timers: dict[tuple[str, str], Timer] = {}
         self.fresh = True
+        self.draws: Mapping[str, str] = NO_DRAWS
+        self.scores: Mapping[str, Points] = NO_POINTS
+        self.computed: Computed = NOTHING_COMPUTED
 
     def copy(self) -> Customer:
         """A copy whose own fields may be changed; nested values are replaced, never changed in place."""
@@ -85,7 +99,14 @@ class Customer:
         twin.segments = self.segments
         twin.timers = self.timers.copy()
         twin.fresh = self.fresh
+        twin.draws = self.draws
+        twin.scores = self.scores
+        twin.computed = self.computed
         return twin
+
+    def drawn_as(self, what: str) -> str:
+        """The id by whose hash this is drawn; see `draws`."""
+        return self.draws.get(what, self.id) if self.draws else self.id
 
     def next_timer_at(self) -> datetime | None:
         """When the earliest of the customer's own timers is due."""

@@ -13,14 +13,16 @@ from heapq import heappop
 
 import orchestrator.core.steps.table  # noqa: F401  fills the table of step functions
 from orchestrator.core.arrivals import take_item
-from orchestrator.core.calendar_triggers import fire_date, fire_inactive, fire_spread, way_name
+from orchestrator.core.calendar_triggers import fire_date, fire_inactive, fire_spread
 from orchestrator.core.changes import Changes, CustomerChanges
 from orchestrator.core.customer import Timer
 from orchestrator.core.double_opt_in import let_ask_again
 from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.events import apply_event, look_at_all, past_event, profile_moved
 from orchestrator.core.firing import fire, wake
+from orchestrator.core.gathering import apply_standing, fire_fall
 from orchestrator.core.inbox import Body, Item, JourneyOperated, Occurred
+from orchestrator.core.index import way_name
 from orchestrator.core.ledger import Task
 from orchestrator.core.pools import WorkingPools
 from orchestrator.core.profile import apply_stage_rules, end_consent, look_at_segment
@@ -191,6 +193,16 @@ def _run_timer(turn: CustomerTurn, kind: str, name: str, timer: Timer) -> None:
         case "task":
             turn.set_timer(kind, name, None)
             _overdue(turn, turn.tasks.get(name))
+        case "scores":
+            turn.set_timer(kind, name, None)
+            apply_standing(turn)
+            profile_moved(turn, [("score", None, None)], "")
+        case "score":
+            way = next((way for way in turn.index.score_ways if way_name(way) == name), None)
+            if way is None:
+                turn.set_timer(kind, name, None)  # the trigger is gone
+            else:
+                fire_fall(turn, way)
         case "confirm":
             let_ask_again(turn, name)
         case "consent":

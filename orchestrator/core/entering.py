@@ -219,9 +219,9 @@ def enter(
 
 def _draw_holdout(turn: CustomerTurn, journey: Journey, e: Enrollment) -> None:
     """One line tells of both control groups, the project's and the journey's; that it is the project's, `why` tells."""
-    forced, customer = turn.view.forced.get("holdout"), turn.customer.id
-    of_all = held_out_of_all(turn.view.salt, customer, turn.project.holdout)
-    drawn = of_all or held_out(turn.view.salt, journey.id, customer, journey.holdout)
+    forced, customer = turn.view.forced.get("holdout"), turn.customer
+    of_all = held_out_of_all(turn.view.salt, customer.drawn_as("holdout"), turn.project.holdout)
+    drawn = of_all or held_out(turn.view.salt, journey.id, customer.drawn_as(f"holdout:{journey.id}"), journey.holdout)
     e.held_out = drawn if forced is None else bool(forced)
     values = {"holdout": "project"} if of_all and forced is None else None
     turn.say("assigned", {"split": "holdout", "variant": "holdout" if e.held_out else "treated"}, e, None, values)

@@ -16,6 +16,7 @@ from orchestrator.core.calendar_triggers import renew_dates, renew_inactive
 from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.entering import Attempt, entry_due_at, try_to_enter
 from orchestrator.core.expression.scope import PastEvent, event_data
+from orchestrator.core.gathering import gather
 from orchestrator.core.goals import goal_is_open
 from orchestrator.core.implied_consent import imply_consents
 from orchestrator.core.inbox import AttributeMoved, Event
@@ -36,10 +37,16 @@ def apply_event(turn: CustomerTurn, event: Event, arrived_at: datetime) -> None:
     turn.out.events.append(past)
     turn.updated = None
     hearers = turn.index.hearers(event.name)
+    late = event.at < arrived_at and arrived_at - event.at > turn.project.settings.late_events
     if turn.customer.fresh:
         begin_life(turn)
-    elif hearers.stages or hearers.segments:
-        hear(turn, hearers)
+    elif turn.customer.computed.mark != turn.index.gathered:
+        bring_up_to_date(turn)  # what it adds to is found with it in the history
+    else:
+        if hearers.accumulators:
+            gather(turn, past, hearers)
+        if hearers.stages or hearers.segments or hearers.scores or hearers.standing:
+            hear(turn, hearers, past, late)
     if hearers.implied and (moved := imply_consents(turn, event, hearers.implied)):
         profile_moved(turn, moved, turn.occasion("implied"))
     data: dict[str, Any] | None = None
@@ -53,7 +60,6 @@ def apply_event(turn: CustomerTurn, event: Event, arrived_at: datetime) -> None:
             _updates(turn, event, data, arrived_at)
         if hearers.waits:
             _waits(turn, event, data)
-    late = event.at < arrived_at and arrived_at - event.at > turn.project.settings.late_events
     if not late and (hearers.doors or hearers.changed):
         _entries(turn, event, hearers.doors, data or event_data(past), arrived_at)
     if hearers.inactive:
@@ -75,7 +81,7 @@ def begin_life(turn: CustomerTurn) -> None:
     fresh = turn.customer.fresh
     if fresh:
         turn.edit_customer().fresh = False
-    bring_up_to_date(turn)
+    bring_up_to_date(turn, new=fresh)
     if fresh:
         renew_dates(turn)
         renew_inactive(turn)

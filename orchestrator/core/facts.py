@@ -11,6 +11,7 @@ from orchestrator.core.changes import STOPPED
 from orchestrator.core.consent import state_at
 from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.expression.scope import PastEvent
+from orchestrator.core.recommending import recommended
 from orchestrator.core.view import History
 from orchestrator.errors import NotLoaded
 
@@ -147,5 +148,15 @@ class TurnFacts:
 
     def catalog(self, name: str, key: str) -> dict[str, Any] | None:
         """A row of reference data; None: no such key."""
+        kept = self._turn.view.catalogs
+        if kept and name in kept:
+            return kept[name].get(key)
         rows = self._turn.project.catalogs.get(name)
         return None if rows is None else rows.get(key)
+
+    def recommended(self, name: str) -> list[dict[str, Any]]:
+        """Rows of a catalog that is kept as rows; a file knows of nobody."""
+        rule, rows = self._turn.project.row_catalogs.get(name), self._turn.view.catalogs.get(name)
+        if rule is None or rows is None:
+            return []
+        return recommended(rule, rows, self._turn.history.events, self._turn.t)

@@ -107,10 +107,27 @@ class SurveyAnswered:
 
 @dataclass(frozen=True, slots=True)
 class RedemptionRequested:
+    """`settled`: a till has redeemed the code already, and the customer's story follows; `public`: its code is
+    everybody's, so that no coupon of the customer's bears it."""
+
     offer: str
     order_id: str
     total: float | None = None
     code: str | None = None
+    settled: bool = False
+    currency: str | None = None
+    discount: float | None = None
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionRolledBack:
+    """A till took a redemption back; `void`: the code is good for nothing any more."""
+
+    offer: str
+    order_id: str
+    code: str
+    void: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +151,39 @@ class AttributeMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoreMoved:
+    """A score moved across a bound that a trigger waits for; who enters by that comes after what moved it."""
+
+    name: str
+    before: float
+    after: float
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLaid:
+    """Events joined the past by an import, each once: what events add up to takes them in, in silence."""
+
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Classed:
+    """What was worked out over all customers says something else of this one: the attribute's new value, or None."""
+
+    attribute: str
+    value: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
 class JourneyOperated:
     """An operator stopped or resumed a journey in which the customer is, or those whom a canary of it holds go on
-    (`release`), or leave (`cancel`)."""
+    (`release`), or leave (`cancel`); or took this customer alone out of one (`exit`). `enrollment`: of that one
+    only."""
 
     journey: str
-    action: Literal["stop", "resume", "pause", "release", "cancel"]
+    action: Literal["stop", "resume", "pause", "release", "cancel", "exit"]
+    enrollment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +203,36 @@ class ScheduleFired:
     occurrence: str
 
 
+@dataclass(frozen=True, slots=True)
+class CatalogChanged:
+    """A row of a catalog changed, and it concerns this customer (from a fan-out). `change` names the change; `values`
+    become `entry`: catalog, key, change, before, after."""
+
+    journey: str
+    trigger: int
+    catalog: str
+    change: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ListChanged:
+    """Somebody put the customer on a list that is uploaded (a segment with `list: true`), or took it off."""
+
+    segment: str
+    member: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RowUploaded:
+    """A row of a table that was uploaded to journeys (`trigger: {upload: NAME}`). `values` are its columns, which
+    become `entry`; `occurrence` names the row of this table, so that the same table changes nothing again."""
+
+    upload: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    occurrence: str = ""
+
+
 Body: TypeAlias = (
     Occurred
     | Identified
@@ -168,11 +242,18 @@ Body: TypeAlias = (
     | TaskClosed
     | SurveyAnswered
     | RedemptionRequested
+    | RedemptionRolledBack
     | EnrollmentRequested
     | AttributeMoved
+    | ScoreMoved
+    | HistoryLaid
+    | Classed
     | JourneyOperated
     | Deployed
     | ScheduleFired
+    | ListChanged
+    | RowUploaded
+    | CatalogChanged
 )
 
 

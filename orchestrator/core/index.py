@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from orchestrator.core.accumulators import Accumulator
 from orchestrator.core.expression.expr import Expr
 from orchestrator.core.passage import FreeTime, Passage, passage
 from orchestrator.core.program import (
@@ -16,14 +18,17 @@ from orchestrator.core.program import (
     Journey,
     MessageOptions,
     OnAttribute,
+    OnCatalog,
     OnceAt,
     OnDate,
     OnEvent,
     OnInactive,
     OnInbound,
     OnSchedule,
+    OnScore,
     OnSegment,
     OnStage,
+    OnUpload,
     Send,
     Survey,
     Trigger,
@@ -32,6 +37,7 @@ from orchestrator.core.program import (
     WaitSomething,
 )
 from orchestrator.core.project import ImpliedConsent, Project, Segment
+from orchestrator.core.scores import ScoreSpec
 from orchestrator.core.time.quiet import QuietTimes
 from orchestrator.core.time.zone_in_force import ZoneInForce
 from orchestrator.records import dataclass
@@ -43,6 +49,11 @@ class Way(NamedTuple):
     journey: Journey
     number: int
     trigger: Trigger
+
+
+def way_name(way: Way) -> str:
+    """The name of a trigger's timer: it survives a deploy that leaves the trigger where it is."""
+    return f"{way.journey.id}:{way.number}"
 
 
 ENTERED_BY_CHANGE: Final = frozenset({"segment_changed", "stage_changed"})
@@ -72,6 +83,12 @@ class Hearers:
     inactive: tuple[Way, ...] = ()
     implied: tuple[ImpliedConsent, ...] = ()
     """What consent it implies."""
+    accumulators: tuple[Accumulator, ...] = ()
+    """The computed attributes that it adds to."""
+    scores: tuple[ScoreSpec, ...] = ()
+    """Those for which it earns points."""
+    standing: bool = False
+    """It may change the standing points of scores."""
     only_remembered: bool = False
     """It joins the history and changes nothing else."""
 
@@ -93,6 +110,8 @@ class Index:
         ways = [Way(journey, n, trigger) for journey in self.journeys for n, trigger in enumerate(journey.triggers)]
         by_event = _grouped((way.trigger.event, way) for way in ways if isinstance(way.trigger, OnEvent))
         self.doors = {event: doors_of(group) for event, group in by_event.items()}
+        by_upload = _grouped((w.trigger.upload, w) for w in ways if isinstance(w.trigger, OnUpload))
+        self.by_upload = {name: doors_of(group) for name, group in by_upload.items()}
         self.by_segment = _grouped((w.trigger.segment, w) for w in ways if isinstance(w.trigger, OnSegment))
         self.by_attribute = _grouped((w.trigger.attribute, w) for w in ways if isinstance(w.trigger, OnAttribute))
         self.by_stage = tuple(w for w in ways if isinstance(w.trigger, OnStage))
@@ -102,6 +121,17 @@ class Index:
         self.inactive = tuple(w for w in ways if isinstance(w.trigger, OnInactive))
         self.by_inactive = _grouped((w.trigger.event, w) for w in ways if isinstance(w.trigger, OnInactive))
         self.schedules = tuple(w for w in ways if isinstance(w.trigger, (OnSchedule, OnceAt)))
+        self.by_catalog = _grouped((w.trigger.catalog, w) for w in ways if isinstance(w.trigger, OnCatalog))
+        self.interests = _interests(project, self.by_catalog)
+        """By event, the paths of its properties by which people are found when a row of a catalog changes."""
+        self.score_ways = tuple(w for w in ways if isinstance(w.trigger, OnScore))
+        self.by_score = _grouped((w.trigger.score, w) for w in ways if isinstance(w.trigger, OnScore))
+        self.accumulators = project.accumulators
+        self.kept_out = frozenset(name for name, of in project.attributes.items() if of.computed)
+        """Attributes that nobody sets."""
+        self.standing = tuple(spec for spec in project.scores.values() if spec.standing)
+        self.gathered = gathered_mark(project)
+        """Of all that events add up to; empty: nothing."""
         self.segments = {segment.name: segment for segment in project.segments}
         self.defaults = {name: spec.default for name, spec in project.attributes.items() if spec.default is not None}
         self.staged = any(stage.where is not None for stage in project.stages)
@@ -119,7 +149,13 @@ class Index:
             self.stage_events,
             *(expr.needs.events for j in everything for expr in exprs_of(j)),
         )
+        self.standing_events = frozenset[str]().union(
+            *(_events_of(rule.where) for spec in self.standing for rule in spec.standing if rule.where is not None)
+        )
+        earning = {rule.event for spec in project.scores.values() for rule in spec.rules if rule.event is not None}
+        adding = {of.event for of in project.accumulators.values()}
         named = self.listened | ENTERED_BY_CHANGE | {rule.event for rule in project.implied}
+        named |= self.standing_events | earning | adding
         self.zones: dict[str, ZoneInForce] = {}
         """The zones in force of customers by the names that they gave, as far as anybody asked."""
         self.free_times: dict[tuple[QuietTimes | None, tuple[ZoneInfo, ...]], FreeTime] = {}
@@ -144,18 +180,32 @@ class Index:
     def _hearers_of(self, event: str, everything: Sequence[Journey]) -> Hearers:
         """The same, worked out. A segment may also have changed because a journey was entered or left, or another
         segment, without an event of their own."""
+        accumulators = tuple(of for of in self.accumulators.values() if of.event == event)
+        scores = tuple(
+            spec for spec in self.project.scores.values() if any(rule.event == event for rule in spec.rules if event)
+        )
+        standing = event in self.standing_events
+        moved = {of.name for of in accumulators} | ({"score"} if scores or standing else set())
+        moved |= {"*"} if moved else set()
+        if moved and not standing:  # which may rest on what moves
+            standing = any(r.where and r.where.needs.customer & moved for s in self.standing for r in s.standing)
         segments = tuple(
             segment
             for segment in self.project.segments
             if segment.where.needs.segments
             or segment.where.needs.journeys
             or (event and event in _events_of(segment.where))
+            or segment.where.needs.customer & moved
+        )
+        stages = self.staged and (
+            event in self.stage_events
+            or any(stage.where is not None and stage.where.needs.customer & moved for stage in self.project.stages)
         )
         implied = tuple(rule for rule in self.project.implied if rule.event == event)
         listening = self.conditions or event in self.listened or event in ENTERED_BY_CHANGE
         return Hearers(
             segments=segments,
-            stages=self.staged and event in self.stage_events,
+            stages=stages,
             goals=any(j.goal is not None and j.goal.event == event for j in everything),
             exits=any(j.watches or any(rule.event == event for rule in j.exits) for j in everything),
             updates=any(rule.event == event for j in everything for rule in j.updates),
@@ -164,7 +214,10 @@ class Index:
             changed=event in ENTERED_BY_CHANGE or event in self.by_inbound,
             inactive=self.by_inactive.get(event, ()),
             implied=implied,
-            only_remembered=not listening and not segments and not implied,
+            accumulators=accumulators,
+            scores=scores,
+            standing=standing,
+            only_remembered=not (listening or segments or implied or stages or accumulators or scores or standing),
         )
 
     @property
@@ -190,6 +243,13 @@ class Index:
         return max(rule.per for rule in self.project.caps) + self.project.settings.late_tolerance
 
 
+def gathered_mark(project: Project) -> str:
+    """Of the definitions of all that events add up to. Of scores the names alone: points that were earned are earned,
+    whatever the rules say later."""
+    parts = [f"{of.name}:{of.mark}" for of in project.accumulators.values()] + [f"+{name}" for name in project.scores]
+    return hashlib.blake2b(" ".join(sorted(parts)).encode(), digest_size=4).hexdigest() if parts else ""
+
+
 def _events_of(where: Expr) -> frozenset[str]:
     """The events that can change a condition, the built-in ones that stand behind `received`, `opened` ... included."""
     needs = where.needs
@@ -199,7 +259,7 @@ def _events_of(where: Expr) -> frozenset[str]:
     if needs.steps:
         events |= {"email_opened", "email_clicked", "sms_clicked"}
     if needs.offers:
-        events.add("coupon_redeemed")
+        events |= {"coupon_redeemed", "coupon_rolled_back"}
     if needs.customer & {"stage", "*"}:
         events.add("stage_changed")
     if needs.channels:
@@ -223,6 +283,16 @@ def doors_of(ways: Iterable[Way]) -> tuple[Door, ...]:
     for way in ways:
         grouped.setdefault(way.journey.id, (way.journey, []))[1].append(way.trigger)
     return tuple((journey, tuple(triggers)) for journey, triggers in grouped.values())
+
+
+def _interests(project: Project, by_catalog: Mapping[str, Sequence[Way]]) -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, set[str]] = {}
+    asked = [interest for ways in by_catalog.values() for way in ways for interest in getattr(way.trigger, "who", ())]
+    asked += [i for rule in project.row_catalogs.values() for i in (rule.viewed, rule.bought) if i is not None]
+    for interest in asked:
+        if interest.property.split(".")[0] not in project.personal:  # which may be sealed, and names no item
+            found.setdefault(interest.event, set()).add(interest.property)
+    return {event: tuple(sorted(paths)) for event, paths in found.items()}
 
 
 def _grouped(pairs: Iterable[tuple[str, Way]]) -> dict[str, tuple[Way, ...]]:

@@ -89,7 +89,8 @@ class Request(NamedTuple):
 
 
 class Coupon(NamedTuple):
-    """A code given to a customer. `status`: issued, released (its message ended unsent) or redeemed."""
+    """A code given to a customer. `status`: issued, released (its message ended unsent), redeemed, or void (its order
+    was cancelled, and the offer gives no second chance)."""
 
     id: str
     offer: str
@@ -99,7 +100,7 @@ class Coupon(NamedTuple):
     step: str
     issued_at: datetime
     expires_at: datetime | None
-    status: Literal["issued", "released", "redeemed"] = "issued"
+    status: Literal["issued", "released", "redeemed", "void"] = "issued"
     order_id: str | None = None
     journey: str | None = None
     version: str | None = None

@@ -10,6 +10,8 @@ from orchestrator.core.consent import EXPIRED, IMPLIED, choices_in, reopens, sta
 from orchestrator.core.customer import RESERVED, Timer
 from orchestrator.core.devices import ATTRIBUTE, DEVICE_TRAITS, changed
 from orchestrator.core.double_opt_in import ask, has_to_confirm
+from orchestrator.core.expression.scope import PastEvent
+from orchestrator.core.gathering import apply_standing, score_event, set_up
 from orchestrator.core.inbox import ConsentChanged, Deployed, Identified
 from orchestrator.core.inbox_feed import ATTRIBUTE as DISMISSED
 from orchestrator.core.inbox_feed import DISMISS, with_dismissed
@@ -44,6 +46,8 @@ def apply_traits(turn: CustomerTurn, item: Identified) -> Moved:
                 turn.edit_customer().stage = value
         elif name == "created_at":
             turn.edit_customer().created_at = value
+        elif name in turn.index.kept_out:
+            continue  # what events add up to is nobody else's
         elif name in DEVICE_TRAITS:
             set_attribute(turn, ATTRIBUTE, changed(turn.customer.attributes, name, value), moved)
         elif name == DISMISS:
@@ -162,19 +166,31 @@ def set_tags(turn: CustomerTurn, tags: tuple[str, ...], moved: Moved) -> None:
         turn.edit_customer().tags = tags
 
 
-def bring_up_to_date(turn: CustomerTurn, silent: bool = False) -> None:
-    """Stage and segments after any change of the profile."""
+def bring_up_to_date(turn: CustomerTurn, silent: bool = False, new: bool = False) -> None:
+    """Stage, scores and segments after any change of the profile. `new`: the customer was just created."""
     turn.forget_zones()
+    if turn.customer.computed.mark != turn.index.gathered:
+        set_up(turn, silent or not new)
     if turn.index.staged:
         apply_stage_rules(turn, silent)
+    if turn.index.standing:
+        apply_standing(turn, silent)
+        if turn.index.staged:
+            apply_stage_rules(turn, silent)
     for segment in turn.project.segments:
         look_at_segment(turn, segment, silent)
 
 
-def hear(turn: CustomerTurn, hearers: Hearers) -> None:
-    """Stage and segments after an event."""
+def hear(turn: CustomerTurn, hearers: Hearers, event: PastEvent, late: bool = False) -> None:
+    """Stage, scores and segments after an event. A rule of a stage may rest on a score, and the other way round."""
     if hearers.stages:
         apply_stage_rules(turn)
+    if hearers.scores or hearers.standing:
+        score_event(turn, event, hearers, late)
+        if hearers.standing:
+            apply_standing(turn)
+        if hearers.stages:
+            apply_stage_rules(turn)
     for segment in hearers.segments:
         look_at_segment(turn, segment)
 

@@ -13,6 +13,7 @@ from datetime import datetime, time, timedelta
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
+from orchestrator.core.catalogs import Interest
 from orchestrator.core.expression.expr import Expr
 from orchestrator.core.interpolation import Template
 from orchestrator.core.time.cron import Cron
@@ -329,6 +330,8 @@ class OpenTask(StepBase):
     assign: str = "round_robin"
     as_name: str | None = None
     wait: bool = False
+    owns: bool = False
+    """Who gets it becomes the customer's owner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,6 +353,13 @@ class Tag(StepBase):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetStage(StepBase):
     stage: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddScore(StepBase):
+    """`score`: points to add, by the score's name."""
+
+    points: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -391,6 +401,7 @@ Step: TypeAlias = (
     | SetAttributes
     | Tag
     | SetStage
+    | AddScore
     | Track
     | Enroll
     | Unenroll
@@ -491,6 +502,27 @@ class OnStage(TriggerBase):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OnScore(TriggerBase):
+    """A score crosses a bound: upwards from below it to at least it, downwards from at least it to below it."""
+
+    score: str
+    bound: float
+    direction: Literal["up", "down"] = "up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnCatalog(TriggerBase):
+    """A row of a catalog changed: it concerns those whom `who` finds. `kinds`: orchestrator.core.catalogs.ChangeKind;
+    `by`: the least share of a price drop; `fields`: of `changed`, only these (empty: any)."""
+
+    catalog: str
+    kinds: tuple[str, ...]
+    who: tuple[Interest, ...]
+    by: float = 0.0
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OnInbound(TriggerBase):
     """Something was written back on a channel. `keywords` as `reply_words.spelled` gives them; empty: whatever it
     says."""
@@ -509,8 +541,27 @@ class OnApi(TriggerBase):
     pass
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnUpload(TriggerBase):
+    """A row of a table that is uploaded under this name."""
+
+    upload: str
+
+
 Trigger: TypeAlias = (
-    OnEvent | OnSegment | OnAttribute | OnSchedule | OnceAt | OnDate | OnInactive | OnStage | OnInbound | OnApi
+    OnEvent
+    | OnSegment
+    | OnAttribute
+    | OnSchedule
+    | OnceAt
+    | OnDate
+    | OnInactive
+    | OnStage
+    | OnInbound
+    | OnApi
+    | OnCatalog
+    | OnScore
+    | OnUpload
 )
 
 

@@ -12,11 +12,16 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
+from orchestrator.core.accumulators import Accumulator
 from orchestrator.core.catalogs import RowCatalog
 from orchestrator.core.domain_limits import DomainLimit
 from orchestrator.core.expression.expr import Expr
+from orchestrator.core.forms import Form
+from orchestrator.core.linking import IdentityRules
 from orchestrator.core.program import Channel, Journey, MessageClass
 from orchestrator.core.quiet_plan import QuietPlan
+from orchestrator.core.rfm import RfmSpec
+from orchestrator.core.scores import ScoreSpec
 from orchestrator.core.time.durations import Duration
 from orchestrator.core.time.quiet import Quiet
 from orchestrator.records import dataclass
@@ -81,9 +86,13 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
+    """Customers for whom a condition holds. `listed`: those who were put on it by an upload; its condition asks only
+    for what is stored."""
+
     name: str
     where: Expr
     title: str = ""
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +184,11 @@ class Offer:
     conditions: Mapping[str, object] = field(default_factory=dict)
     low_pool: int | None = None
     """People are told when fewer codes than this are left."""
+    public: str | None = None
+    """One code for everybody: its redemptions are what `limits` count."""
+    valid_from: datetime | None = None
+    on_rollback: str = "issued"
+    """What a code is whose order was cancelled: issued (it may be redeemed again) or void."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,15 +294,22 @@ class Attribute:
     type: str
     default: object = None
     enum: tuple[str, ...] | None = None
+    computed: bool = False
+    """What events add up to, or a formula: nobody sets it."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventSpec:
-    """A declared event: names of its properties, and which are required."""
+    """A declared event: names of its properties, and which are required. See orchestrator.core.tracking_plan."""
 
     name: str
     properties: frozenset[str]
     required: frozenset[str] = frozenset()
+    types: Mapping[str, frozenset[type]] = field(default_factory=dict)
+    """By property, the types of values that fit without a closer look."""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """By property, the declared type; one that is not there may be anything."""
+    enums: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +341,11 @@ class Project:
     queues: Mapping[str, Queue] = field(default_factory=dict)
     settings: Settings = Settings()
     retention: Retention = Retention()
+    identity: IdentityRules = IdentityRules()
+    scores: Mapping[str, ScoreSpec] = field(default_factory=dict)
+    rfm: RfmSpec | None = None
+    accumulators: Mapping[str, Accumulator] = field(default_factory=dict)
+    """Attributes that events add up to, by name; nobody else writes them."""
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     personal: frozenset[str] = frozenset()
     """Names of attributes and properties that a database which seals keeps sealed: contact fields, and what the
@@ -328,6 +354,7 @@ class Project:
     segments: tuple[Segment, ...] = ()
     offers: Mapping[str, Offer] = field(default_factory=dict)
     catalogs: Mapping[str, Mapping[str, dict[str, Any]]] = field(default_factory=dict)
+    forms: Mapping[str, Form] = field(default_factory=dict)
     row_catalogs: Mapping[str, RowCatalog] = field(default_factory=dict)
     """Those of `catalogs` that the database keeps as rows; what stands in `catalogs` is only their first content."""
     journeys: Mapping[str, Journey] = field(default_factory=dict)

@@ -25,17 +25,24 @@ from typing import Any, Final, TypeVar
 from orchestrator.core.inbox import (
     AttributeMoved,
     Body,
+    CatalogChanged,
+    Classed,
     ConsentChanged,
     Deployed,
     EnrollmentRequested,
     Event,
+    HistoryLaid,
     Identified,
     JourneyOperated,
+    ListChanged,
     Occurred,
     Receipt,
     RedemptionRequested,
+    RedemptionRolledBack,
     Replied,
+    RowUploaded,
     ScheduleFired,
+    ScoreMoved,
     SurveyAnswered,
     TaskClosed,
 )
@@ -70,6 +77,23 @@ def dumps(value: Any) -> str:
     return text if '"$' not in text or text.count('"$') == tags else _written(value)
 
 
+def data_text(value: Any) -> str:
+    """As `dumps`, in half the time, for what hardly ever holds a value that JSON cannot say: it arrived as JSON."""
+    try:
+        text = "".join(_plain(value, 0))
+    except (_Odd, ValueError):
+        return dumps(value)
+    return dumps(value) if '"$' in text else text
+
+
+class _Odd(Exception):
+    """There is a value that JSON has no word for."""
+
+
+def _refuse(of: Any) -> Any:
+    raise _Odd
+
+
 def loads(text: str) -> Any:
     """The value that was written. Raises ValueError for text that `dumps` did not write."""
     if '"$' in text:
@@ -101,6 +125,7 @@ def _encoder(default: Callable[[Any], Any]) -> Callable[[Any, int], Iterable[str
     return made
 
 
+_plain: Final = _encoder(_refuse)
 _scanned: Final[Callable[[str, int], tuple[Any, int]]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
@@ -262,6 +287,7 @@ _EVENT: Final[_Shape] = (
     lambda event: [event.name, event.at.isoformat(), event.properties, event.id],
     lambda row: Event(row[0], datetime.fromisoformat(row[1]), row[2], row[3]),
 )
+_EVENTS: Final[_Shape] = (lambda events: list(map(_EVENT[0], events)), lambda rows: tuple(map(_EVENT[1], rows)))
 
 
 def _body_codec(kind: Any, **shapes: _Shape) -> _Codec:
@@ -284,11 +310,18 @@ _CODECS: Final[dict[type, _Codec]] = {
     TaskClosed: _body_codec(TaskClosed),
     SurveyAnswered: _body_codec(SurveyAnswered),
     RedemptionRequested: _body_codec(RedemptionRequested),
+    RedemptionRolledBack: _body_codec(RedemptionRolledBack),
     EnrollmentRequested: _body_codec(EnrollmentRequested),
     AttributeMoved: _body_codec(AttributeMoved),
+    ScoreMoved: _body_codec(ScoreMoved),
+    HistoryLaid: _body_codec(HistoryLaid, events=_EVENTS),
+    Classed: _body_codec(Classed),
     JourneyOperated: _body_codec(JourneyOperated),
     Deployed: _body_codec(Deployed, new_journeys=_NAMES),
     ScheduleFired: _body_codec(ScheduleFired),
+    ListChanged: _body_codec(ListChanged),
+    RowUploaded: _body_codec(RowUploaded),
+    CatalogChanged: _body_codec(CatalogChanged),
 }
 
 _KINDS: Final[dict[type, str]] = {
@@ -300,11 +333,18 @@ _KINDS: Final[dict[type, str]] = {
     TaskClosed: "task_closed",
     SurveyAnswered: "survey_answered",
     RedemptionRequested: "redemption_requested",
+    RedemptionRolledBack: "redemption_rolled_back",
     EnrollmentRequested: "enrollment_requested",
     AttributeMoved: "attribute_moved",
+    ScoreMoved: "score_moved",
+    HistoryLaid: "history_laid",
+    Classed: "classed",
     JourneyOperated: "journey_operated",
     Deployed: "deployed",
     ScheduleFired: "schedule_fired",
+    ListChanged: "list_changed",
+    RowUploaded: "row_uploaded",
+    CatalogChanged: "catalog_changed",
 }
 _BODIES: Final = {name: kind for kind, name in _KINDS.items()}
 

@@ -15,6 +15,7 @@ from orchestrator.core.expression.scope import Scope
 from orchestrator.core.facts import TurnFacts
 from orchestrator.core.pools import WorkingPools
 from orchestrator.core.program import CUSTOMER_ZONE, Journey, StepBase, ZoneRule
+from orchestrator.core.scores import Scores
 from orchestrator.core.time.zone_in_force import ZoneInForce, zone_in_force
 from orchestrator.core.time.zones import zone_or_none
 from orchestrator.core.turn_state import TurnState
@@ -67,7 +68,7 @@ class CustomerTurn(TurnState):
                 "created_at": c.created_at,
                 "tags": list(c.tags),
                 "stage": c.stage,
-                "score": None,
+                "score": Scores(self.project.scores, c.scores) if self.project.scores else None,
                 "attributes": c.attributes,
             }
         return self._data

@@ -139,7 +139,7 @@ class TurnQueue:
             self._remember_depth(kind, name)
         self._n += 1
         rank = 1 if self.behind else 0
-        place = -1_000 if kind in ("segment", "stages", "consent") else -500
+        place = -1_000 if kind in ("segment", "stages", "scores", "consent") else -500
         heappush(self.due, (rank, timer.due_at, 1, place, name, self.now, self._n, (kind, name, timer)))
 
     def instant(self, due_at: datetime) -> datetime:

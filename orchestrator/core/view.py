@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from orchestrator.core.canary import Canary
 from orchestrator.core.customer import Customer
@@ -24,6 +24,16 @@ class History(Protocol):
 
     def events(self, name: str) -> Sequence[PastEvent]:
         """The events of this name, ascending by timestamp. Raises NotLoaded when they were not asked for."""
+
+
+class CatalogRows(Protocol):
+    """A catalog that is kept as rows, as it stood when the turn began."""
+
+    def get(self, key: str, /) -> dict[str, Any] | None:
+        """The row of a key; None: there is none."""
+
+    def links(self, kind: str, about: str) -> Sequence[str]:
+        """Keys of what is `bought` together with an item, or `popular` (in a category, or ''), the best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +129,8 @@ class View:
     pools: Pools = Pools()
     suppressions: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     forced: Mapping[str, str | bool] = field(default_factory=dict)
+    catalogs: Mapping[str, CatalogRows] = field(default_factory=dict)
+    """Catalogs that are kept as rows, by name."""
 
     @property
     def project(self) -> Project:

@@ -359,6 +359,7 @@ Percent = Annotated[
          "description": "A percentage of all, such as 10%."},
     ),
 ]  # fmt: skip
+Number = Annotated[float, Kind("plain", lambda value: _number(value, "a number"), {"type": "number"})]
 Flag = Annotated[bool, Kind("plain", _flag, {"type": "boolean"})]
 OnlyTrue = Annotated[bool, Kind("plain", _only_true, {"const": True})]
 

@@ -18,6 +18,7 @@ from orchestrator.definitions.expectation_models import TestModel, TestsModel
 from orchestrator.definitions.field_docs import field_docs
 from orchestrator.definitions.field_kinds import KIND_KEY
 from orchestrator.definitions.mapping_models import MappingModel
+from orchestrator.definitions.models.forms import FormModel
 from orchestrator.definitions.models.front_matter import FrontMatter
 from orchestrator.definitions.models.journey import JourneyModel
 from orchestrator.definitions.models.message_templates import (
@@ -41,6 +42,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "schema": SchemaModel,
     "segments": SegmentsModel,
     "offers": OffersModel,
+    "form": FormModel,
     "tests": TestsModel,
     "scenario": ScenarioModel,
     "mapping": MappingModel,
@@ -166,6 +168,7 @@ _FILES: dict[str, Callable[[Path], list[str]]] = {
     "schema": lambda root: ["journeys/schema.yaml"],
     "segments": lambda root: ["journeys/segments.yaml"],
     "offers": lambda root: ["journeys/offers.yaml"],
+    "form": lambda root: ["journeys/forms/*.yaml"],
     "tests": lambda root: ["journeys/tests/*.yaml", "journeys/tests/**/*.yaml"],
     "scenario": lambda root: ["scenarios/*.yaml", "*.scenario.yaml"],
     "mapping": lambda root: ["*.mapping.yaml"],
@@ -223,4 +226,4 @@ def _settings(root: Path) -> str | None:
 def _areas(root: Path) -> list[str]:
     journeys = root / "journeys"
     folders = sorted(entry.name for entry in journeys.iterdir() if entry.is_dir()) if journeys.is_dir() else []
-    return [name for name in folders if name not in ("tests", "catalogs") and not name.startswith(".")]
+    return [name for name in folders if name not in ("tests", "catalogs", "forms") and not name.startswith(".")]

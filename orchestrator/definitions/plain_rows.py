@@ -1,10 +1,12 @@
 """Rows of a table that needs no mapping: columns `at`, `customer` and `event`, maybe `id`; the others are properties.
 
-JSON Lines may hold the properties as one object, `properties`. Cells of a CSV file that are empty are not given.
+The properties may stand as one object, `properties` (as JSON where cells are text).
+Cells of a CSV file that are empty are not given.
 """
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -54,6 +56,11 @@ class PlainRows:
             if key not in _OWN and value != "":
                 found["n" if key == HIDDEN_COLUMN else key] = self._value(value)
         inner = row.get("properties")
+        if isinstance(inner, str) and inner.startswith("{"):
+            try:
+                inner = json.loads(inner)
+            except (ValueError, RecursionError):
+                raise RowUnusable("`properties` is no JSON object") from None
         if isinstance(inner, dict):
             found.update((key, self._value(value)) for key, value in inner.items())
         elif inner not in (None, ""):

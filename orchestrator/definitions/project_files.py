@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.definitions.catalogs import LARGEST_CATALOG, Catalog, catalog_from_csv, catalog_from_yaml
+from orchestrator.definitions.models.forms import FormModel
 from orchestrator.definitions.models.journey import JourneyModel
 from orchestrator.definitions.models.offers import Offer, OffersModel
 from orchestrator.definitions.models.project import ProjectModel
@@ -47,6 +48,8 @@ class ProjectFiles:
     segments: Mapping[str, Segment]
     offers: Mapping[str, Offer]
     catalogs: Mapping[str, Catalog]
+    forms: Mapping[str, tuple[FormModel, Document]]
+    """By id, in the order of paths; a form with errors is not among them."""
     journeys: Mapping[str, tuple[JourneyModel, Document]]
     """By id, in the order of paths."""
     journey_tests: tuple[Document, ...]
@@ -92,6 +95,7 @@ class _Loading:
     root: Path
     documents: dict[str, Document] = field(default_factory=dict)
     catalogs: dict[str, Catalog] = field(default_factory=dict)
+    forms: dict[str, tuple[FormModel, Document]] = field(default_factory=dict)
     journeys: dict[str, tuple[JourneyModel, Document]] = field(default_factory=dict)
     tests: list[Document] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -109,6 +113,8 @@ class _Loading:
         for found in walk.files:
             if found.kind == "catalog":
                 self._catalog(found)
+            elif found.kind == "form":
+                self._form(found)
             elif found.kind == "journey":
                 self._journey(found)
             elif found.kind == "tests":
@@ -121,6 +127,7 @@ class _Loading:
             segments=segments.root if segments else {},
             offers=offers.root if offers else {},
             catalogs=self.catalogs,
+            forms=self.forms,
             journeys=self.journeys,
             journey_tests=tuple(self.tests),
             templates=tuple(found.path for found in walk.files if found.kind == "template"),
@@ -148,6 +155,16 @@ class _Loading:
         if instance is None:
             self.unsure.add(kind)
         return instance
+
+    def _form(self, found: FoundFile) -> None:
+        stem = found.path.rsplit("/", 1)[-1].removesuffix(".yaml")
+        document = self._document(found)
+        form, problems = validate(document, FormModel) if document else (None, [])
+        if document is not None:
+            problems = in_order([*problems, *_named_as_file(document, stem, "form")])
+        self.problems += problems
+        if form is not None and document is not None and not any(p.severity == "error" for p in problems):
+            self.forms[stem] = (form, document)
 
     def _journey(self, found: FoundFile) -> None:
         stem = found.path.rsplit("/", 1)[-1].removesuffix(".yaml")
@@ -220,11 +237,11 @@ class _Loading:
         return decoded.text
 
 
-def _named_as_file(document: Document, stem: str) -> list[Problem]:
-    """The problem of a journey whose `journey` is not its file's name."""
-    claimed = document.data.get("journey") if isinstance(document.data, dict) else None
+def _named_as_file(document: Document, stem: str, key: str = "journey") -> list[Problem]:
+    """The problem of a journey (or form) whose `journey` is not its file's name."""
+    claimed = document.data.get(key) if isinstance(document.data, dict) else None
     if not isinstance(claimed, str) or claimed == stem:
         return []
-    message = f"`journey` must equal the file's name, '{stem}'; found '{claimed}'"
-    hint = did_you_mean(claimed, [stem]) or f"write `journey: {stem}`, or rename the file to {claimed}.yaml"
-    return [document.problem(("journey",), "journey_name", message, hint)]
+    message = f"`{key}` must equal the file's name, '{stem}'; found '{claimed}'"
+    hint = did_you_mean(claimed, [stem]) or f"write `{key}: {stem}`, or rename the file to {claimed}.yaml"
+    return [document.problem((key,), f"{key}_name", message, hint)]

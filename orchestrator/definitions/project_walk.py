@@ -18,7 +18,9 @@ from orchestrator.core.expression.nearest import nearest
 from orchestrator.errors import Problem
 from orchestrator.records import dataclass
 
-FileKind = Literal["project", "schema", "segments", "offers", "catalog", "journey", "tests", "template", "asset"]
+FileKind = Literal[
+    "project", "schema", "segments", "offers", "catalog", "form", "journey", "tests", "template", "asset"
+]
 
 TOP_FILES: dict[str, FileKind] = {
     "project.yaml": "project",
@@ -178,6 +180,8 @@ def _kind(path: str) -> FileKind | None:
         return "catalog" if len(rest) == 2 and name.endswith((".csv", ".yaml")) else None
     if not name.endswith(".yaml"):
         return None
+    if rest[0] == "forms" and len(rest) > 1:
+        return "form" if len(rest) == 2 else None
     return "tests" if rest[0] == "tests" and len(rest) > 1 else "journey"
 
 
@@ -194,6 +198,8 @@ def _move_hint(path: str) -> str:
             endings = ", ".join(TEMPLATE_ENDINGS[channel])
             return f"templates of {channel} end in {endings}; pictures go to templates/assets/"
         return "templates lie in templates/<channel>/, other files in templates/assets/"
+    if rest[0] == "forms":
+        return "forms are .yaml files directly in journeys/forms/"
     if rest[0] == "catalogs":
         return "catalogs are .csv or .yaml files directly in journeys/catalogs/"
     return "journeys are .yaml files; move it out of journeys/"

@@ -321,12 +321,33 @@ class EnrollModel(CustomerItemBase):
     """Who, into what, with what."""
 
 
+class CatalogEdit(FileModel):
+    """`catalog: {name: products, key: P1, set: {price: 9}}`, or `remove: true`."""
+
+    name: Ident
+    """The catalog, which project.yaml keeps as rows."""
+    key: Ident
+    """The row's key."""
+    set_: dict[str, Data] | None = None
+    """Columns and their new values; a row that is not there is added."""
+    remove: OnlyTrue | None = None
+    """The row is deleted."""
+
+
+class CatalogModel(ItemBase):
+    """A row of a catalog changes."""
+
+    KIND: ClassVar[str] = "catalog"
+    catalog: CatalogEdit
+    """Which row, and how."""
+
+
 ITEMS: dict[str, type[ItemBase]] = {
     model.KIND: model
     for model in (
         EventModel, IdentifyModel, ConsentModel, ProviderModel, ReceiptModel, HttpModel, TaskModel, SurveyModel,
         RedeemModel, PauseModel, ResumeModel, StopModel, KillModel, LiftModel, DeployModel, MergeModel, StallModel,
-        EnrollModel,
+        EnrollModel, CatalogModel,
     )
 }  # fmt: skip
 """The kinds of timeline items by their key."""
@@ -336,7 +357,7 @@ ItemModel = TypeAliasType(
     Annotated[
         EventModel | IdentifyModel | ConsentModel | ProviderModel | ReceiptModel | HttpModel | TaskModel | SurveyModel
         | RedeemModel | PauseModel | ResumeModel | StopModel | KillModel | LiftModel | DeployModel | MergeModel
-        | StallModel | EnrollModel,
+        | StallModel | EnrollModel | CatalogModel,
         ByKey(
             "a timeline item",
             lambda: ITEMS,

@@ -224,6 +224,15 @@ class EnrollItem(Placed):
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogItem(Placed):
+    """A row of a catalog changes: `values` are set (the row is added where there is none); None: it is deleted."""
+
+    catalog: str
+    key: str
+    values: Mapping[str, Any] | None = None
+
+
 TimelineItem = (
     EventItem
     | IdentifyItem
@@ -243,6 +252,7 @@ TimelineItem = (
     | MergeItem
     | StallItem
     | EnrollItem
+    | CatalogItem
 )
 
 

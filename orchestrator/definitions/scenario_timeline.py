@@ -200,9 +200,6 @@ def _merge(read: ItemReader, model: models.MergeModel, where: Where, place: Plac
         message = f"'{merge.into}' cannot be merged into itself"
         read.findings.error((*where, "merge", "into"), "bad_value", message, "name two customers")
         return None
-    message = f"merging two customers ('{merge.from_}' into '{merge.into}') is not supported yet"
-    hint = "take the item out; an alias of an unknown id adds an identifier"
-    read.findings.error((*where, "merge"), "merge_unsupported", message, hint, key=True)
     return items.MergeItem(**place, source=merge.from_, target=merge.into)
 
 
@@ -216,6 +213,15 @@ def _enroll(read: ItemReader, model: models.EnrollModel, where: Where, place: Pl
     if customer is None:
         return None
     return items.EnrollItem(**place, journey=enroll.journey, customer=customer, values=enroll.with_)
+
+
+def _catalog(read: ItemReader, model: models.CatalogModel, where: Where, place: Place) -> items.TimelineItem | None:
+    edit = model.catalog
+    if (edit.set_ is None) == (edit.remove is None):
+        message = "a row is changed by `set`, or deleted by `remove: true`"
+        read.findings.error((*where, "catalog"), "bad_value", message, "write one of the two")
+        return None
+    return items.CatalogItem(**place, catalog=edit.name, key=edit.key, values=edit.set_)
 
 
 _READERS: Mapping[str, Callable[[ItemReader, Any, Where, Place], items.TimelineItem | None]] = {
@@ -237,4 +243,5 @@ _READERS: Mapping[str, Callable[[ItemReader, Any, Where, Place], items.TimelineI
     "merge": _merge,
     "stall": _stall,
     "enroll": _enroll,
+    "catalog": _catalog,
 }

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
+from orchestrator.definitions.harmless_cells import as_it_was
 from orchestrator.definitions.table_lines import LONGEST_LINE, Progress, TableBytes
 from orchestrator.errors import Problem, ProjectInvalid
 from orchestrator.records import dataclass
@@ -153,6 +154,8 @@ def _csv_rows(table: TableBytes, tell: OnReject) -> Iterator[Row]:
             tell(RejectedRow(number, table.line, lines.fault))
             lines.fault = None
             continue
+        if "\x1f'" in "\x1f".join(["", *cells]):
+            cells = list(map(as_it_was, cells))
         row: Row = dict(zip(header, cells))
         row[ROW_NUMBER] = number
         yield row

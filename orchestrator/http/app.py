@@ -12,7 +12,13 @@ from starlette.responses import Response
 
 from orchestrator import __version__
 from orchestrator.errors import UsageError
+from orchestrator.http.api.describe import paths_of
+from orchestrator.http.api.frame import PREFIX, Api
+from orchestrator.http.api.routes import add_api_routes
+from orchestrator.http.browser_routes import add_browser_routes
 from orchestrator.http.consent_pages import add_consent_routes
+from orchestrator.http.coupon_pages import add_coupon_routes
+from orchestrator.http.form_pages import add_form_routes
 from orchestrator.http.hook_routes import add_hook_routes
 from orchestrator.http.inbox_routes import add_inbox_routes
 from orchestrator.http.ingest_routes import add_ingest_routes
@@ -20,16 +26,20 @@ from orchestrator.http.page import asked_language, page
 from orchestrator.http.probes import add_probe_routes
 from orchestrator.http.problems import RETRY_AFTER_S, HttpRefusal, busy, problem
 from orchestrator.http.service import Service
+from orchestrator.http.source_routes import add_source_routes
 from orchestrator.http.status_pages import add_status_routes
 from orchestrator.http.survey_pages import add_survey_routes
 from orchestrator.http.track_pages import add_track_routes
 from orchestrator.http.view_pages import add_view_routes
 from orchestrator.stores.protocol import StoreBusy
 
-_MACHINES: Final = ("/v1/", "/api/", "/hooks/", "/inbox/", "/openapi.json", "/healthz", "/readyz", "/metrics")
+_MACHINES: Final = (
+    "/v1/", "/beacon/", "/sourceConfig", "/api/", "/hooks/", "/inbox/", "/openapi.json", "/healthz", "/readyz",
+    "/metrics",
+)  # fmt: skip
 """Paths whose errors are problem details; those of all others are pages."""
 
-_SIGNED: Final = ("/u/", "/s/", "/v/")
+_SIGNED: Final = ("/u/", "/s/", "/v/", "/k/")
 """Whatever is wrong with an address below these is answered alike."""
 
 
@@ -45,16 +55,21 @@ def make_app(service: Service) -> FastAPI:
         redirect_slashes=False,
     )
     add_ingest_routes(app, service)
+    add_browser_routes(app, service)
+    add_source_routes(app, service)
     add_hook_routes(app, service)
     add_consent_routes(app, service)
     add_survey_routes(app, service)
+    add_form_routes(app, service)
+    add_coupon_routes(app, service)
     add_inbox_routes(app, service)
     add_view_routes(app, service)
     add_track_routes(app, service)
     add_probe_routes(app, service)
     add_status_routes(app, service)
+    api = add_api_routes(app, service)
     _add_failures(app, service)
-    _describe_security(app)
+    _describe(app, api)
     return app
 
 
@@ -116,16 +131,30 @@ def _with(headers: Any, answer: Response) -> Response:
     return answer
 
 
-def _describe_security(app: FastAPI) -> None:
-    """FastAPI learns of security schemes only from parameters; ours are read from the raw request."""
+def _describe(app: FastAPI, api: Api) -> None:
+    """FastAPI learns of routes and security schemes from parameters; ours are read from the raw request."""
     made = app.openapi
 
     def described() -> dict[str, Any]:
+        if app.openapi_schema is not None:
+            return app.openapi_schema
         schema = made()
-        words = "The write key as user name, without a password; or as writeKey in the body"
-        schemes = schema.setdefault("components", {}).setdefault("securitySchemes", {})
-        schemes["writeKey"] = {"type": "http", "scheme": "basic", "description": words}
-        schemes["apiKey"] = {"type": "http", "scheme": "bearer", "description": "A key of ORCHESTRATOR_API_KEYS"}
+        paths, models = paths_of(api.operations, PREFIX)
+        schema.setdefault("paths", {}).update(paths)
+        components = schema.setdefault("components", {})
+        components.setdefault("schemas", {}).update(models)
+        components.setdefault("securitySchemes", {}).update(_SECURITY)
         return schema
 
     app.openapi = described  # type: ignore[method-assign]
+
+
+_SECURITY: Final[dict[str, Any]] = {
+    "writeKey": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "The write key as user name, without a password; or as writeKey in the body",
+    },
+    "apiKey": {"type": "http", "scheme": "bearer", "description": "A key of `orchestrator keys add --api`"},
+    "apiKeyBasic": {"type": "http", "scheme": "basic", "description": "The same key as user name"},
+}

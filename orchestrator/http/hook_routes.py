@@ -34,7 +34,7 @@ def add_hook_routes(app: FastAPI, service: Service) -> None:
         try:
             body = await read_body(request, LARGEST)
         except HttpRefusal as refusal:
-            return Response(None, refusal.status)
+            return Response(None, refusal.status, refusal.headers)
         return await run_in_threadpool(_take, service, provider, _posted(service, request, provider, body))
 
     async def get(request: Request, provider: str) -> Response:

@@ -11,14 +11,19 @@ from typing import Any, Final, NamedTuple
 
 from starlette.responses import Response
 
+from orchestrator.core.inbox import Identified
+from orchestrator.core.linking import IdentityRules
 from orchestrator.http.json_reading import ITEMS, Reading, read_document
 from orchestrator.http.problems import HttpRefusal, busy, json_response, problem
 from orchestrator.http.raw_body import unpacked
-from orchestrator.http.segment_items import Alias, ItemRefused, device_told, read_item, sending_of
+from orchestrator.http.segment_items import Alias, ItemRefused, anonymous_id, device_told, read_item, sending_of
 from orchestrator.http.service import Service
-from orchestrator.http.write_key import check_key
+from orchestrator.http.write_key import check_rate, writer_of
 from orchestrator.runtime.ingest import Incoming, Told, ingest_once
+from orchestrator.runtime.linking import act_on, new_links
+from orchestrator.stores.identity_addresses import said_addresses
 from orchestrator.stores.protocol import RefusedItem, Store, StoreBusy
+from orchestrator.stores.protocol_identity import Link
 
 LARGEST_BATCH: Final = 500 * 1024
 LARGEST_ITEM: Final = 32 * 1024
@@ -59,24 +64,26 @@ def take(service: Service, request: Request) -> Response:
     """Answers only after the store has committed. Raises HttpRefusal for a request of which nothing can be read."""
     body = unpacked(request.body, request.encoding, LARGEST_BATCH)
     try:
-        reading = read_document(body)
+        reading = read_document(body, len(body) > LARGEST_ITEM)
     except HttpRefusal as refusal:
-        check_key(service.write_keys, request.authorization, None)
+        writer_of(service, request.authorization, None)
         now = service.journey_now()
         _keep(service.store, [RefusedItem(now, SOURCE, refusal.code, body[:2000].decode("ascii", "backslashreplace"))])
         raise
-    check_key(service.write_keys, request.authorization, reading.document)
+    writer = writer_of(service, request.authorization, reading.document)
     items = _items(request.kind, reading.document)
+    check_rate(service, writer, len(items))
+    source = writer.source or SOURCE
     try:
         with service.arrival() as now:
-            wrong, taken, shards = _take_items(service, request.kind, items, reading, len(body), now)
+            wrong, taken, shards = _take_items(service, request.kind, items, reading, len(body), now, source)
     except StoreBusy:
         raise busy() from None
     if taken and shards != frozenset():
         service.nudge(shards)
     if wrong:
         service.count({"ingest:refused": len(wrong)})
-    _keep(service.store, _kept(wrong, now))
+    _keep(service.store, _kept(wrong, now, source))
     return _answer(wrong, taken)
 
 
@@ -91,19 +98,27 @@ def _items(kind: str | None, document: Any) -> Sequence[Any]:
 
 
 def _take_items(
-    service: Service, kind: str | None, items: Sequence[Any], reading: Reading, size: int, now: datetime
+    service: Service,
+    kind: str | None,
+    items: Sequence[Any],
+    reading: Reading,
+    size: int,
+    now: datetime,
+    source: str,
 ) -> tuple[list[Wrong], int, Collection[int] | None]:
     """What was not taken, how many items were taken (or known already), and the shards where they wait (None: not
     told)."""
     store = service.store
     shards: Collection[int] | None = None
     stages = frozenset(stage.name for stage in store.index.project.stages)
-    sending = sending_of(reading.document, now, stages, reading.fit)
+    rules = store.index.project.identity
+    sending = sending_of(reading.document, now, stages, reading.fit, rules.never)
     measured = size > LARGEST_ITEM and (reading.longest is None or reading.longest * MOST_BYTES > LARGEST_ITEM)
     wrong: list[Wrong] = []
     good: list[Incoming | Told] = []
     places: list[int] = []
-    aliases: list[tuple[int, Alias]] = []
+    links: list[Link] = []
+    anonymous: set[str] = set()
     for position, item in enumerate(items):
         try:
             if measured:
@@ -117,27 +132,34 @@ def _take_items(
             wrong.append(Wrong(position, _id_of(item), "nested_too_deeply", reason, None))
             continue
         if isinstance(read, Alias):
-            aliases.append((position, read))
+            if read.previous != read.customer:
+                good.append(Told(read.customer, Identified({}, silent=True), read.message_id, sending.fit))
+                places.append(position)
+                links.append(Link("external", read.previous, read.customer, now))
         else:
             good.append(read)
             places.append(position)
+            _link(item, read, rules, now, links, anonymous)
             device = device_told(item, read, sending) if isinstance(read, Incoming) else None
             if device is not None:
                 good.append(device)
                 places.append(position)
     if good:
-        counts = ingest_once(store, good, now)
+        fresh = new_links(store, links, now) if links else []
+        counts = ingest_once(store, good, now, fresh, anonymous)
+        if fresh:
+            act_on(store, fresh, now)
         shards = counts.shards
         service.count({"ingest:accepted": counts.accepted, "ingest:duplicates": counts.duplicates})
         if counts.erased:
             service.count({"ingest:erased": counts.erased})
+        if counts.violations:
+            service.violations.note(source, counts.violations, now, store.index.project.personal)
         for number, reason in counts.refused:
             wrong.append(_refused(items, places[number], "refused", reason))
         wrong += _conflicts(items, good, places, counts.conflicts)
-    links = [_link(store, items, position, alias, now) for position, alias in aliases]
-    wrong += [found for found in links if found is not None]
     wrong.sort(key=lambda one: one.position)
-    return wrong, len(items) - len(wrong), None if aliases else shards
+    return wrong, len(items) - len(wrong), None if links else shards
 
 
 _AS_SENT: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -161,18 +183,21 @@ def _conflicts(
     return [_refused(items, last[id], "conflict", reason) for id in dict.fromkeys(ids) if id in last]
 
 
-def _link(store: Store, items: Sequence[Any], position: int, alias: Alias, now: datetime) -> Wrong | None:
-    """An alias between two known customers would be a merge, which this version refuses (the language reference,
-    section 9). Any other is kept with its words, so that the version that knows identifiers can take it up.
-    """
-    if alias.previous == alias.customer:
-        return None
-    if store.card(alias.previous) is not None and store.card(alias.customer) is not None:
-        reason = "both ids are customers already, and merging two customers comes with a later version"
-        return _refused(items, position, "merge_unsupported", reason)
-    content = json.dumps({"previousId": alias.previous, "userId": alias.customer})
-    store.keep_refused([RefusedItem(now, "alias", "identifier_kept", content[:2000])])
-    return None
+def _link(
+    item: Any, read: Incoming | Told, rules: IdentityRules, now: datetime, links: list[Link], anonymous: set[str]
+) -> None:
+    """What an item says of who is who: an anonymous id beside a user id is the same person's; so is an address, where
+    the project says so."""
+    beside = anonymous_id(item, read)
+    if beside is not None:
+        if beside == read.customer:
+            anonymous.add(beside)
+        else:
+            links.append(Link("anonymous", beside, read.customer, now))
+    if type(read) is Told and isinstance(read.body, Identified) and rules.by_address:
+        for kind, value in said_addresses(read.body.traits):
+            if kind in rules.merge:
+                links.append(Link(kind, value, read.customer, now))
 
 
 def _refused(items: Sequence[Any], position: int, code: str, reason: str) -> Wrong:
@@ -184,14 +209,14 @@ def _id_of(item: Any) -> str | None:
     return found[:512] if isinstance(found, str) else None
 
 
-def _kept(wrong: Sequence[Wrong], now: datetime) -> list[RefusedItem]:
+def _kept(wrong: Sequence[Wrong], now: datetime, source: str) -> list[RefusedItem]:
     kept = []
     for one in wrong[:MOST_TOLD]:
         content = "" if one.item is None else _as_kept(one.item)
         reason = f"{one.code}: {one.reason}".encode("ascii", "backslashreplace").decode()
-        kept.append(RefusedItem(now, SOURCE, reason, content[:2000]))
+        kept.append(RefusedItem(now, source, reason, content[:2000]))
     if len(wrong) > MOST_TOLD:
-        kept.append(RefusedItem(now, SOURCE, f"and {len(wrong) - MOST_TOLD:,} more items of the same request"))
+        kept.append(RefusedItem(now, source, f"and {len(wrong) - MOST_TOLD:,} more items of the same request"))
     return kept
 
 

@@ -11,6 +11,8 @@ from orchestrator.http.problems import HttpRefusal
 
 LONGEST_READ_S = 30.0
 """Seconds that a client may take to send a body."""
+CLOSING = {"Connection": "close"}
+"""With a refusal that does not wait for the rest of a body: nobody reads on until it ends."""
 _MEMBERS = 16
 """Parts that one gzip body may be made of."""
 
@@ -30,7 +32,8 @@ async def read_body(request: Request, limit: int) -> bytes:
                     raise _too_large(limit)
                 chunks.append(chunk)
     except TimeoutError:
-        raise HttpRefusal(408, "slow_body", f"the body did not arrive within {LONGEST_READ_S:.0f} seconds") from None
+        told = f"the body did not arrive within {LONGEST_READ_S:.0f} seconds"
+        raise HttpRefusal(408, "slow_body", told, CLOSING) from None
     except ClientDisconnect:
         raise HttpRefusal(400, "cut_off", "the connection ended before the body did") from None
     return b"".join(chunks)
@@ -66,4 +69,5 @@ def _gunzipped(body: bytes, limit: int) -> bytes:
 
 
 def _too_large(limit: int) -> HttpRefusal:
-    return HttpRefusal(413, "too_large", f"a request may have {limit:,} bytes, unpacked; send smaller batches")
+    told = f"a request may have {limit:,} bytes, unpacked; send smaller batches"
+    return HttpRefusal(413, "too_large", told, CLOSING)

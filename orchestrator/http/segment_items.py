@@ -10,6 +10,7 @@ from orchestrator.core.devices import ADD
 from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.core.identity import stable_hash
 from orchestrator.core.inbox import Identified
+from orchestrator.core.linking import is_nobody
 from orchestrator.core.state import dumps
 from orchestrator.http.segment_times import happened_at, read_instant
 from orchestrator.http.segment_traits import device_in, traits_of
@@ -30,6 +31,7 @@ class Alias(NamedTuple):
 
     previous: str
     customer: str
+    message_id: str | None = None
 
 
 class Sending(NamedTuple):
@@ -41,14 +43,22 @@ class Sending(NamedTuple):
     context: Mapping[str, Any] = {}
     stages: frozenset[str] = frozenset()
     fit: bool = False
+    never: frozenset[str] = frozenset()
+    """Values that are nobody's id, beside those that never are."""
 
 
-def sending_of(body: Any, now: datetime, stages: frozenset[str] = frozenset(), fit: bool = False) -> Sending:
+def sending_of(
+    body: Any,
+    now: datetime,
+    stages: frozenset[str] = frozenset(),
+    fit: bool = False,
+    never: frozenset[str] = frozenset(),
+) -> Sending:
     """From a request's body. A `sentAt` that cannot be read corrects nothing."""
     if not isinstance(body, dict):
-        return Sending(now, stages=stages, fit=fit)
+        return Sending(now, stages=stages, fit=fit, never=never)
     context = body.get("context")
-    return Sending(now, _sent_at(body.get("sentAt")), context if isinstance(context, dict) else {}, stages, fit)
+    return Sending(now, _sent_at(body.get("sentAt")), context if isinstance(context, dict) else {}, stages, fit, never)
 
 
 def read_item(item: Any, kind: str | None, sending: Sending) -> Incoming | Told | Alias:
@@ -112,7 +122,7 @@ def _identify(item: dict[str, Any], sending: Sending) -> Told:
     if stage is not None and not (isinstance(stage, str) and stage in sending.stages):
         known = ", ".join(sorted(sending.stages)) or "none"
         raise ItemRefused("unknown_stage", f"the trait 'stage' names no stage of project.yaml; there is {known}")
-    return Told(_customer(item), Identified(traits), _message_id(item, "identify"), sending.fit)
+    return Told(_customer(item, sending), Identified(traits), _message_id(item, "identify"), sending.fit)
 
 
 def _group(item: dict[str, Any], sending: Sending) -> Told:
@@ -120,14 +130,14 @@ def _group(item: dict[str, Any], sending: Sending) -> Told:
     if group is None:
         raise ItemRefused("no_group", "a group needs the group's id under 'groupId'")
     traits = {"group": {**_object(item, "traits"), "id": group}}
-    return Told(_customer(item), Identified(traits), _message_id(item, "group"), sending.fit)
+    return Told(_customer(item, sending), Identified(traits), _message_id(item, "group"), sending.fit)
 
 
 def _alias(item: dict[str, Any], sending: Sending) -> Alias:
     previous, customer = _text(item, "previousId"), _text(item, "userId")
     if previous is None or customer is None:
         raise ItemRefused("no_customer", "an alias needs two ids, 'previousId' and 'userId'")
-    return Alias(previous, customer)
+    return Alias(previous, customer, _message_id(item, "alias"))
 
 
 _READERS: Final[dict[str, Callable[[dict[str, Any], Sending], Incoming | Told | Alias]]] = {
@@ -155,7 +165,7 @@ def _occurred(item: dict[str, Any], sending: Sending, name: str, properties: dic
         if item.get("sentAt") is not None:
             sent_at = _sent_at(item["sentAt"]) or sent_at
         at = happened_at(own, sent_at, sending.now)
-    return incoming((_customer(item), name, properties, at, _message_id(item, name), sending.fit))
+    return incoming((_customer(item, sending), name, properties, at, _message_id(item, name), sending.fit))
 
 
 def _sent_at(given: Any) -> datetime | None:
@@ -167,11 +177,25 @@ def _sent_at(given: Any) -> datetime | None:
         return None
 
 
-def _customer(item: dict[str, Any]) -> str:
-    found = _text(item, "userId") or _text(item, "anonymousId")
-    if found is None:
+def _customer(item: dict[str, Any], sending: Sending) -> str:
+    found = _text(item, "userId")
+    if found is not None and not is_nobody(found, sending.never):
+        return found
+    anonymous = _text(item, "anonymousId")
+    if anonymous is not None and not is_nobody(anonymous, sending.never):
+        return anonymous
+    given = found or anonymous
+    if given is None:
         raise ItemRefused("no_customer", "the item has neither a userId nor an anonymousId")
-    return found
+    raise ItemRefused("no_customer", f"{given[:60]!a} is nobody's id, but what clients send that know of none")
+
+
+def anonymous_id(item: Mapping[str, Any], read: Incoming | Told) -> str | None:
+    """The anonymous id of an item, if it is one (of somebody whose user id stands beside it, or stands alone)."""
+    given = item.get("anonymousId")
+    if given is None or given == "":
+        return None
+    return str(given) if type(given) in (str, int) else None
 
 
 def _message_id(item: dict[str, Any], name: str) -> str | None:

@@ -97,4 +97,5 @@ def operation_of(name: str) -> dict[str, Any]:
 def _item(kind: str) -> dict[str, Any]:
     _, own, required = _OWN[kind]
     properties = {"type": {"const": kind}, **_COMMON, **own}
-    return {"type": "object", "properties": properties, "required": required}
+    whose = {} if kind == "alias" else {"anyOf": [{"required": ["userId"]}, {"required": ["anonymousId"]}]}
+    return {"type": "object", "properties": properties, "required": required, **whose}

@@ -22,7 +22,9 @@ from orchestrator.wiring.surveys import SurveyForm
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
+    from orchestrator.runtime.violations import ViolationBook
     from orchestrator.wiring.hooks import HookDoor
+    from orchestrator.wiring.sources import SourceDoor
 
 
 class Rendering(Protocol):
@@ -101,6 +103,18 @@ class Service(Protocol):
 
     def survey(self, journey: str, name: str) -> SurveyForm | None:
         """What a survey asks for; None: no deployment that is known here has it."""
+
+    @property
+    def origins(self) -> Sequence[str]:
+        """Origins of pages that may send events, `https://*.example.com` for all below; empty: all may."""
+
+    @property
+    def sources(self) -> SourceDoor | None:
+        """Shops and services that post webhooks; None: none is configured."""
+
+    @property
+    def violations(self) -> ViolationBook:
+        """Where what does not fit the tracking plan is counted."""
 
     def count(self, changed: Mapping[str, int]) -> None:
         """Count for the installation's figures: `ingest:accepted`, `ingest:duplicates`, `ingest:refused`."""

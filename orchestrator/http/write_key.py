@@ -1,44 +1,65 @@
-"""Who may send events (the write key, as Basic user name or in the body), and who may ask for more (an API key)."""
+"""Who may send events: the write key, as Basic user name or in the body."""
 
 from __future__ import annotations
 
 import binascii
 from base64 import b64decode
-from collections.abc import Collection
 from hmac import compare_digest
-from typing import Any
+from typing import Any, Final, NamedTuple
 
+from orchestrator.http.api.access import ring_of
 from orchestrator.http.problems import HttpRefusal
+from orchestrator.http.service import Service
 
 
-def check_key(allowed: Collection[str], authorization: str | None, body: Any) -> None:
-    """Nothing, when one of the request's keys is allowed, or no key is configured. Raises HttpRefusal (401)."""
-    if not allowed:
-        return
-    given = [key for key in (_basic_user(authorization), _in_body(body)) if key]
-    if not any(_is(key, one) for key in given for one in allowed):
-        found = "this write key is not known here" if given else "there is no write key"
-        detail = f"{found}; send it as the user name of Basic authorization, or as writeKey in the body"
-        raise HttpRefusal(401, "unknown_write_key", detail, {"WWW-Authenticate": 'Basic realm="write key"'})
+class Writer(NamedTuple):
+    """Who sends events. `key`: the id of a key of the table (None: one of the settings, or anybody's); `rate`: events a
+    second that it may send; `source`: what its events are counted under."""
+
+    key: str | None = None
+    rate: float | None = None
+    source: str | None = None
 
 
-def check_api_key(api_keys: Collection[str], write_keys: Collection[str], authorization: str | None) -> None:
-    """Nothing, when the request brings an API key as Bearer token or as Basic user name, or no key of either kind is
-    configured, as on the own machine only. Raises HttpRefusal (401, 403).
+ANYBODY: Final = Writer()
 
-    A write key is not enough: it stands in the source of every page that sends events.
+
+def writer_of(service: Service, authorization: str | None, body: Any) -> Writer:
+    """Who sends, when one of the request's keys may send events, or none was ever configured. Raises HttpRefusal (401),
+    StoreBusy.
+
+    Keys are those of ORCHESTRATOR_WRITE_KEYS, write keys of the table, and API keys with the scope events:write.
     """
-    if not api_keys and not write_keys:
+    given = [key for key in (_basic_user(authorization), _in_body(body)) if key]
+    allowed, ring = service.write_keys, ring_of(service.store)
+    if any(_is(key, one) for key in given for one in allowed):
+        return ANYBODY
+    real_at = service.real_now()
+    for key in given:
+        found = ring.find(key, real_at)
+        if found is not None and (found.kind == "write" or "events:write" in found.scopes):
+            return Writer(found.id, found.rate, found.source)
+    if not allowed and not ring.any("write"):
+        return ANYBODY
+    told = "this write key is not known here (any more)" if given else "there is no write key"
+    detail = f"{told}; send it as the user name of Basic authorization, or as writeKey in the body"
+    raise HttpRefusal(401, "unknown_write_key", detail, {"WWW-Authenticate": 'Basic realm="write key"'})
+
+
+def check_rate(service: Service, writer: Writer, events: int) -> None:
+    """Raises HttpRefusal (429) where a key sends more than it may."""
+    if writer.key is None or writer.rate is None:
         return
-    if not api_keys:
-        detail = "no API key is configured here; set ORCHESTRATOR_API_KEYS (a write key is no secret, and not enough)"
-        raise HttpRefusal(403, "no_api_key", detail)
+    allowance = ring_of(service.store).take(writer.key, writer.rate, max(events, 1), service.real_now())
+    if not allowance.allowed:
+        detail = f"this key may send {writer.rate:g} events a second; send these again after {allowance.after} s"
+        raise HttpRefusal(429, "too_many_events", detail, {"Retry-After": str(allowance.after)})
+
+
+def given_secret(authorization: str | None) -> str | None:
+    """The key of a request, as Bearer token or as Basic user name; None: it brings none."""
     scheme, _, value = (authorization or "").partition(" ")
-    given = value.strip() if scheme.lower() == "bearer" else _basic_user(authorization)
-    if not any(_is(given or "", one) for one in api_keys):
-        found = "this API key is not known here" if given else "there is no API key"
-        detail = f"{found}; send it as `Authorization: Bearer KEY`"
-        raise HttpRefusal(401, "unknown_api_key", detail, {"WWW-Authenticate": 'Bearer realm="API key"'})
+    return (value.strip() or None) if scheme.lower() == "bearer" else _basic_user(authorization) or None
 
 
 def _is(given: str, allowed: str) -> bool:

@@ -11,14 +11,17 @@ from orchestrator.core.program import (
     Journey,
     OnApi,
     OnAttribute,
+    OnCatalog,
     OnceAt,
     OnDate,
     OnEvent,
     OnInactive,
     OnInbound,
     OnSchedule,
+    OnScore,
     OnSegment,
     OnStage,
+    OnUpload,
     Reentry,
     Trigger,
     UpdateRule,
@@ -64,11 +67,21 @@ def _trigger_title(trigger: Trigger) -> Words:
         case OnStage():
             lines = given(("from", trigger.from_stage))
             return Words(f"on stage {trigger.to}" if trigger.to is not None else "on any change of stage", lines)
+        case OnScore():
+            way = "reaching" if trigger.direction == "up" else "falling below"
+            return Words(f"on score {trigger.score} {way} {trigger.bound:g}")
         case OnInbound():
             lines = (f"saying {' or '.join(sorted(trigger.keywords))}",) if trigger.keywords else ()
             return Words(f"on a reply by {trigger.channel}", lines)
+        case OnCatalog():
+            what = " or ".join(kind.replace("_", " ") for kind in trigger.kinds)
+            least = (f"by {percent(trigger.by)} or more",) if trigger.by else ()
+            who = tuple(f"who had {i.event} within {span(i.within)}" for i in trigger.who)
+            return Words(f"on {what} in {trigger.catalog}", (*least, *who))
         case OnApi():
             return Words("on request")
+        case OnUpload():
+            return Words(f"on each row uploaded as {trigger.upload}")
         case _:
             assert_never(trigger)
 

@@ -193,6 +193,10 @@ def _redeemed(line: Line, zone: ZoneInfo) -> str:
     return f"redeemed the coupon {line.get('code')} of the offer '{line.get('offer')}'"
 
 
+def _rolled_back(line: Line, zone: ZoneInfo) -> str:
+    return f"had the redemption of the coupon {line.get('code')} of the offer '{line.get('offer')}' taken back"
+
+
 def _redemption_refused(line: Line, zone: ZoneInfo) -> str:
     return f"could not redeem a coupon of the offer '{line.get('offer')}': {line.get('reason')}"
 
@@ -283,6 +287,7 @@ _TELLERS: dict[str, Callable[[Line, ZoneInfo], str]] = {
     "coupon": _coupon,
     "released": _released,
     "redeemed": _redeemed,
+    "rolled_back": _rolled_back,
     "redemption_refused": _redemption_refused,
     "exhausted": _exhausted,
     "task": _task,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from orchestrator.core.program import (
+    AddScore,
     Choose,
     Do,
     Enroll,
@@ -85,7 +86,17 @@ def _step_words(step: Step) -> Words:
 
 
 def _action_words(
-    step: Fetch | Webhook | IssueCoupon | OpenTask | SetAttributes | Tag | SetStage | Track | Enroll | Unenroll,
+    step: Fetch
+    | Webhook
+    | IssueCoupon
+    | OpenTask
+    | SetAttributes
+    | Tag
+    | SetStage
+    | AddScore
+    | Track
+    | Enroll
+    | Unenroll,
 ) -> Words:
     match step:
         case Fetch():
@@ -104,6 +115,8 @@ def _action_words(
             return Words(f"{'add' if step.add else 'remove'} tag {step.tag}")
         case SetStage():
             return Words(f"stage: {step.stage}")
+        case AddScore():
+            return Words("score", tuple(f"{name} {points:+g}" for name, points in step.points))
         case Track():
             properties = tuple(f"{name}: {template_text(value)}" for name, value in step.properties)
             return Words(f"track {step.event}", properties)

@@ -7,6 +7,7 @@ declares is read as its type. Empty cells are not given.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -46,7 +47,11 @@ class CustomerRows:
             if name.startswith(_CONSENTS):
                 _put_consent(consents, name, value)
             elif name == "consents":
-                _put_consents(consents, value)
+                _put_consents(consents, object_in(value, "consents"))
+            elif name == "attributes" and name not in self._attributes:
+                for inner, known in object_in(value, "attributes").items():
+                    if known is not None:
+                        traits[str(inner)] = jsonable(known)
             elif name == "tags":
                 traits["tags"] = _tags(value)
             elif name == "created_at":
@@ -100,7 +105,25 @@ def traits_of_spec(spec: CustomerSpec, now: datetime | None = None) -> dict[str,
     return traits
 
 
+def object_in(value: object, name: str) -> dict[str, Any]:
+    """A cell that holds an object: JSON where cells are text. Raises RowUnusable."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            raise RowUnusable(f"`{name}` is no JSON object") from None
+    if not isinstance(value, dict):
+        such = " such as {promotions: {email: in}}" if name == "consents" else ""
+        raise RowUnusable(f"`{name}` is no object{such}")
+    return value
+
+
 def _tags(value: object) -> list[str]:
+    if isinstance(value, str) and value.startswith("["):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            raise RowUnusable("`tags` is no list") from None
     words = value.replace(";", ",").split(",") if isinstance(value, str) else value
     if not isinstance(words, list):
         raise RowUnusable("`tags` is no list")

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import fields, replace
 from datetime import datetime
 from functools import partial
 from math import isfinite
 from typing import Any, NamedTuple
 
+from orchestrator.core.addresses import WECHAT_ATTRIBUTE
 from orchestrator.core.consent import choices_in
 from orchestrator.core.customer import RESERVED
+from orchestrator.core.devices import ATTRIBUTE as DEVICES
 from orchestrator.core.devices import DEVICE_TRAITS, trait_fault
 from orchestrator.core.identity import stable_hash
 from orchestrator.core.inbox import Body, ConsentChanged, Event, Identified, Occurred
+from orchestrator.core.inbox_feed import ATTRIBUTE as DISMISSED
 from orchestrator.core.index import ENTERED_BY_CHANGE
 from orchestrator.core.project import Project
+from orchestrator.core.tracking_plan import (
+    COMPUTED,
+    OWN,
+    UNKNOWN,
+    UNKNOWN_EVENT,
+    Violation,
+    attribute_faults,
+    faults_of,
+    is_fit,
+)
 from orchestrator.core.transition import jsonable
+from orchestrator.core.typed_traits import typed
 from orchestrator.stores.protocol import Arrival, Store
+from orchestrator.stores.protocol_identity import Link
 
 LONGEST_NAME = 512
 """Characters of an id or a name."""
@@ -56,25 +71,33 @@ class Told(NamedTuple):
 
 
 class IngestCounts(NamedTuple):
-    """What one pass did. `refused` says why items were not taken: (position, reason); `violations` counts properties
-    that the tracking plan does not know, and required ones that were missing, as (event, property). `shards`: where
-    the accepted ones wait; None: whoever looks has to search."""
+    """What one pass did. `refused` says why items were not taken: (position, reason); `violations`: what did not fit
+    the tracking plan. `shards`: where the accepted ones wait; None: whoever looks has to search."""
 
     accepted: int = 0
     duplicates: int = 0
     conflicts: tuple[str, ...] = ()
     refused: tuple[tuple[int, str], ...] = ()
-    violations: tuple[tuple[str, str], ...] = ()
+    violations: tuple[Violation, ...] = ()
     shards: frozenset[int] | None = None
     erased: int = 0
     """Left out, because they are about somebody who was erased."""
 
 
-def ingest_once(store: Store, items: Iterable[Incoming | Told | tuple[str, Body]], now: datetime) -> IngestCounts:
-    """Take items that arrived at `now`; those that cannot be kept are refused one by one, the others are taken."""
+def ingest_once(
+    store: Store,
+    items: Iterable[Incoming | Told | tuple[str, Body]],
+    now: datetime,
+    links: Sequence[Link] = (),
+    anonymous: Collection[str] = (),
+) -> IngestCounts:
+    """Take items that arrived at `now`; those that cannot be kept are refused one by one, the others are taken.
+
+    `links` and `anonymous` as of Store.ingest; whoever brings links acts on them with `link_once` afterwards.
+    """
     arrivals: list[Arrival] = []
     refused: list[tuple[int, str]] = []
-    violations: list[tuple[str, str]] = []
+    violations: list[Violation] = []
     project = store.index.project
     for position, item in enumerate(items):
         if isinstance(item, Incoming):
@@ -89,13 +112,18 @@ def ingest_once(store: Store, items: Iterable[Incoming | Told | tuple[str, Body]
             why = _unstorable((customer, customer if message_id is None else message_id), inside, fit)
             if why is None and isinstance(body, Identified):
                 why = unfit_traits(body.traits)
+                if why is None and project.attributes:
+                    fitting = _fitting(project, body, violations)
+                    why, body = (fitting, body) if isinstance(fitting, str) else (None, fitting)
             if why is not None:
                 refused.append((position, why))
                 continue
             arrivals.append(Arrival(customer, now, body, message_id))
             outs = _opt_outs(body)
             arrivals.extend(Arrival(customer, now, out, _id_beside(message_id, out)) for out in outs)
-    done = store.ingest(arrivals)
+    if links:
+        links = [link for link in links if _unstorable((link.value, link.customer), {}) is None]
+    done = store.ingest(arrivals, links, anonymous) if links or anonymous else store.ingest(arrivals)
     told = tuple(refused), tuple(violations)
     return IngestCounts(done.accepted, done.duplicates, done.conflicts, *told, done.shards, done.dropped)
 
@@ -109,15 +137,18 @@ def _inside(body: Body) -> list[Any]:
     return [getattr(body, field.name) for field in fields(body)]
 
 
-def _event(project: Project, item: Incoming, now: datetime, violations: list[tuple[str, str]]) -> Arrival | str:
+def _event(project: Project, item: Incoming, now: datetime, violations: list[Violation]) -> Arrival | str:
     customer, name, properties, at, message_id, fit = item
     if name in ENTERED_BY_CHANGE:
         return f"the event '{name}' is the engine's own; it is made when a segment or a stage changes"
     spec = project.events.get(name)
-    if spec is not None and (properties.keys() - spec.properties or None in map(properties.get, spec.required)):
-        unknown = [key for key in properties if key not in spec.properties]
-        violations += [(name, key) for key in unknown]
-        violations += [(name, key) for key in spec.required if properties.get(key) is None]
+    if spec is None:
+        if project.events and name not in OWN:
+            violations.append(Violation(name, "", UNKNOWN_EVENT))
+    elif not is_fit(spec, properties):
+        found = faults_of(spec, properties)
+        violations += found
+        unknown = [fault.property for fault in found if fault.kind == UNKNOWN]
         policy = project.settings.unknown_properties
         if unknown and policy == "reject":
             return f"the property '{unknown[0]}' of {name} is not declared in schema.yaml"
@@ -130,6 +161,22 @@ def _event(project: Project, item: Incoming, now: datetime, violations: list[tup
         at = now
     id = message_id or content_id(customer, name, at, properties)
     return _arrival((customer, now, Occurred(_event_of((name, at, properties, id))), id))
+
+
+def _fitting(project: Project, body: Identified, violations: list[Violation]) -> Identified | str:
+    """Traits as the tracking plan lets them in, or why it does not."""
+    traits = typed(project.attributes, body.traits)
+    found = attribute_faults(project.attributes, traits, _MEANT)
+    if not found:
+        return body if traits is body.traits else replace(body, traits=traits)
+    violations += found
+    policy = project.settings.unknown_properties
+    if policy == "reject" and (bad := next((fault for fault in found if fault.kind != COMPUTED), None)) is not None:
+        if bad.kind == UNKNOWN:
+            return f"the attribute '{bad.property}' is not declared in schema.yaml"
+        return f"the attribute '{bad.property}' is not what schema.yaml says of it ({bad.kind})"
+    out = {fault.property for fault in found if policy == "drop" or fault.kind == COMPUTED}
+    return replace(body, traits={name: value for name, value in traits.items() if name not in out} if out else traits)
 
 
 def content_id(customer: str, name: str, at: datetime, properties: Mapping[str, Any]) -> str:
@@ -158,6 +205,10 @@ def unfit_traits(traits: Mapping[str, Any]) -> str | None:
 
 
 _TEXTS = frozenset({*RESERVED, "stage"})
+_MEANT = frozenset(
+    {*_TEXTS, *DEVICE_TRAITS, DEVICES, DISMISSED, WECHAT_ATTRIBUTE, "created_at", "tags", "consents", "group"}
+)
+"""Traits that nobody has to declare."""
 
 
 def _opt_outs(body: Body) -> list[ConsentChanged]:

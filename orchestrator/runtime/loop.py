@@ -27,8 +27,10 @@ from orchestrator.runtime.gates import Gates
 from orchestrator.runtime.housekeeping import housekeep_once
 from orchestrator.runtime.lateness import Lateness
 from orchestrator.runtime.limits_hit import LimitsHit
+from orchestrator.runtime.linking import link_once
 from orchestrator.runtime.nudge import Nudge, Nudges
 from orchestrator.runtime.requests import requests_once
+from orchestrator.runtime.segments import build_segments_once
 from orchestrator.runtime.sweep import next_sweep_at, sweep_once
 from orchestrator.runtime.task_notices import TaskNotices
 from orchestrator.runtime.turns import UNKNOWN_VERSION, Live, TurnCounts, turn_once
@@ -47,6 +49,8 @@ BETWEEN_TURNS: Final = 0.0005
 HOUSEKEEPING_EVERY: Final = 1.0
 SWEEP_EVERY: Final = 10.0
 """Seconds after which schedules are looked at even if none is due, so that it is known how far they were."""
+LINK_EVERY: Final = 1.0
+"""Seconds between looks for links that nobody acted on."""
 TAKE_UP_EVERY: Final = 30.0
 """Seconds for which somebody in an unknown version is left alone."""
 TAKEN_UP_AT_ONCE: Final = 1_000
@@ -99,6 +103,7 @@ class Engine:
     canary_watch: CanaryWatch = field(init=False)
     """Counts what becomes of the messages of canaries."""
     _swept_at: float = 0.0
+    _linked_at: float = 0.0
     _took_up_at: float = 0.0
 
     def __post_init__(self) -> None:
@@ -125,6 +130,7 @@ class Engine:
         """One pass of deciding: schedules, then turns until nothing is due, for so long at most. Returns how much."""
         self.watch()
         work = self.sweep_once()
+        build_segments_once(self.store, self.now())
         until = monotonic() + seconds
         due_at = self.store.next_due_at()
         while not stopping():
@@ -175,6 +181,9 @@ class Engine:
 
     def sweep_once(self) -> int:
         """A sweep writes down how far it came: only when an occurrence is due, and now and then."""
+        if monotonic() - self._linked_at >= LINK_EVERY:
+            self._linked_at = monotonic()
+            link_once(self.store, self.now())
         due_at, now = next_sweep_at(self.store), self.now()
         if (due_at is None or due_at > now) and monotonic() - self._swept_at < SWEEP_EVERY:
             return 0

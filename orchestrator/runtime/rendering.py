@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -37,6 +37,7 @@ _LINKS: Final = {
     "preferences_url": ("u", "preferences"),
     "confirm_url": ("u/confirm", "confirm"),
     "view_url": ("v", "view"),
+    "coupon_url": ("k", "coupon"),
 }
 """The links by their names in templates: the page, and what the signature is good for."""
 _FOOTER_NAMES: Final = frozenset({"unsubscribe_url"})
@@ -80,13 +81,22 @@ class LedgerRenderer:
     """Renders rows written for the templates of any library it was given; the newest stands for the brand.
 
     `base_url` is where this installation's public pages answer; `secret` signs the links to them, and, where mail can
-    bounce (`bounces`), the addresses that it bounces to.
+    bounce (`bounces`), the addresses that it bounces to. `coupon_pages`: coupons have a page here, which `coupon.url`
+    leads to.
     """
 
     def __init__(
-        self, library: TemplateLibrary, project: Project, base_url: str, secret: bytes, *, bounces: bool = True
+        self,
+        library: TemplateLibrary,
+        project: Project,
+        base_url: str,
+        secret: bytes,
+        *,
+        bounces: bool = True,
+        coupon_pages: bool = True,
     ) -> None:
         self._bounces = bounces
+        self._coupon_pages = coupon_pages
         self._base_url = base_url.rstrip("/")
         self._secret = secret
         self._variants: dict[str, TemplateVariant] = {}
@@ -128,7 +138,8 @@ class LedgerRenderer:
             extras["reply_to"] = row.reply_to
         # The step's own sender comes first, then the template's, then the project's. Only an email's is an address
         # line; elsewhere it is a name or a number that the provider knows.
-        rendered = live.renderer.fill(plan.code, row.values, extras, plan.footed, plan.standing)
+        values = row.values if row.coupon is None or not self._coupon_pages else self._with_page(row)
+        rendered = live.renderer.fill(plan.code, values, extras, plan.footed, plan.standing)
         if plan.sms is not None:
             rendered = rendered._replace(text=plan.sms.finished(rendered.text, row.to, row.klass))
         if live.project.tracking.utm is not None:
@@ -136,6 +147,13 @@ class LedgerRenderer:
         if email or rendered.from_ == (row.sender or plan.standing[0]):
             return rendered
         return rendered._replace(from_=row.sender or plan.standing[0])
+
+    def _with_page(self, row: Message) -> Mapping[str, Any]:
+        """The values of a message that carries a coupon. The decision knows no secret, and could not sign the address
+        of the coupon's page: it is put in here, wherever the template says `coupon.url`."""
+        url = self._link(row.id, *_LINKS["coupon_url"])
+        begin = f"{str(self._live.project.brand.get('url', '')).rstrip('/')}/k/"
+        return {name: _signed(value, begin, url) for name, value in row.values.items()}
 
     def _with_utm(self, row: Message, rendered: Rendered, utm: Utm) -> Rendered:
         tags = _tags(utm, row.channel, row.journey, row.step)
@@ -227,6 +245,14 @@ class LedgerRenderer:
         if row.survey is not None and "survey" in wanted:
             url = f"{self._base_url}/s/{token(self._secret, 'survey', row.id)}"
             extras["survey"] = {"name": row.survey, "url": url, "links": survey_links(url, _kind_of(project, row))}
+
+
+def _signed(value: Any, begin: str, url: str) -> Any:
+    if isinstance(value, str):
+        return url if value.startswith(begin) else value
+    if isinstance(value, Mapping) and "url" in value and "code" in value:
+        return {**value, "url": _signed(value["url"], begin, url)}
+    return value
 
 
 def _tracked(live: _Live, row: Message) -> tuple[bool, bool]:

@@ -9,6 +9,8 @@ from orchestrator.core.index import Way
 from orchestrator.core.program import OnceAt, OnSchedule
 from orchestrator.core.time.cron import Occurrence
 from orchestrator.core.time.zones import to_utc, zone_or_none
+from orchestrator.runtime.catalogs import spread_once
+from orchestrator.runtime.classing import next_classing_at, rfm_once, start_classing
 from orchestrator.stores.protocol import Store
 
 SWEPT = "schedules"
@@ -20,7 +22,7 @@ def sweep_once(store: Store, now: datetime) -> int:
 
     An outage is no miss: occurrences of the time in which the engine was down are fanned out, each once.
     """
-    reached = 0
+    reached = spread_once(store, now) + rfm_once(store, now)
     for way, zone, since in _ways(store):
         for occurrence in _between(way, zone, since, now):
             segment = way.trigger.segment if isinstance(way.trigger, (OnSchedule, OnceAt)) else None
@@ -38,6 +40,7 @@ def sweep_once(store: Store, now: datetime) -> int:
 
 def start_schedules(store: Store, now: datetime) -> None:
     """Schedules count from their deploy: nothing before it is an occurrence, nor is what came while they were away."""
+    start_classing(store, now)
     swept = store.mark(SWEPT)
     for way in store.index.schedules:
         since = store.mark(_mark(way))
@@ -47,7 +50,9 @@ def start_schedules(store: Store, now: datetime) -> None:
 
 def next_sweep_at(store: Store) -> datetime | None:
     """When the next occurrence is due; None: there are no schedules, or nobody to enter."""
-    instants = []
+    told_at = store.next_catalog_at() if store.index.project.row_catalogs else None
+    classing_at = next_classing_at(store) if store.index.project.rfm is not None else None
+    instants = [at for at in (told_at, classing_at) if at is not None]
     for way, zone, since in _ways(store):
         found = _next(way, zone, since)
         if found is not None:

@@ -6,15 +6,16 @@ Callers of many threads share a commit: who comes first writes what the others b
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from orchestrator.core.consent import closed_by
 from orchestrator.core.identity import stable_hash
-from orchestrator.core.inbox import Occurred
-from orchestrator.core.state import dumps
+from orchestrator.core.inbox import Event, Occurred
+from orchestrator.core.state import data_text
 from orchestrator.stores.instants import micros
 from orchestrator.stores.protocol import Arrival, Ingested, content_of
+from orchestrator.stores.protocol_identity import Link
 from orchestrator.stores.records import body_text, event_text
 
 _SIGN: Final = 1 << 64
@@ -34,8 +35,12 @@ class Prepared(NamedTuple):
 class Batch:
     """What one caller brought, and what became of it."""
 
-    def __init__(self, arrivals: Sequence[Prepared]) -> None:
+    def __init__(
+        self, arrivals: Sequence[Prepared], links: Sequence[Link] = (), anonymous: Collection[str] = ()
+    ) -> None:
         self.arrivals = arrivals
+        self.links = links
+        self.anonymous = anonymous
         self.done: Ingested | None = None
         self.error: Exception | None = None
 
@@ -95,7 +100,7 @@ def prepared(arrival: Arrival) -> Prepared:
     customer, received_at, body, message_id = arrival
     if type(body) is Occurred:  # as nearly always: its properties are written once, for the inbox and for the hash
         name, at, properties, id = body.event
-        text = dumps(properties)
+        text = data_text(properties)
         received = micros(received_at)
         happened = received if at is received_at else micros(at)
         content = _signed(stable_hash(customer, name, text)) if message_id is not None else 0
@@ -113,3 +118,11 @@ def prepared(arrival: Arrival) -> Prepared:
 def _signed(number: int) -> int:
     """A number of 64 bits as databases have them."""
     return number if number < _SIGN >> 1 else number - _SIGN
+
+
+def joined(events: Iterable[tuple[str, Event]]) -> dict[str, list[Event]]:
+    """By customer, events that joined the past."""
+    found: dict[str, list[Event]] = {}
+    for customer, event in events:
+        found.setdefault(customer, []).append(event)
+    return found

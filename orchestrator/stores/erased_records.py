@@ -31,9 +31,15 @@ class Kept(NamedTuple):
     soft: tuple[str, ...]
 
 
-def addresses_of(customer: Customer, apart: bool, salt: str) -> list[Kept]:
-    """The addresses that stay suppressed. `apart`: each for itself, and not the whole mailbox."""
+def addresses_of(customer: Customer, apart: bool, salt: str, known: Iterable[tuple[str, str]] = ()) -> list[Kept]:
+    """The addresses that stay suppressed. `apart`: each for itself, and not the whole mailbox. `known`: identifiers of
+    kind email and phone, which are addresses of theirs, too."""
     found = [(channel, address_of(customer, channel)[0]) for channel in ADDRESSES]
+    for kind, value in known:
+        other = Customer(customer.id, customer.created_at)
+        setattr(other, kind, value)
+        found += [(channel, address_of(other, channel)[0]) for channel in ADDRESSES]
+    found = list(dict.fromkeys(each for each in found if each[1] is not None))
     return [
         Kept(
             channel,

@@ -20,6 +20,7 @@ from orchestrator.core.ledger import Coupon, Task
 from orchestrator.core.state import dumps, from_json, loads, to_json
 from orchestrator.core.suppression import HASHED as HASHED_CHANNEL
 from orchestrator.core.suppression import hashed_entry
+from orchestrator.stores import api_rows, audit_chain, offer_rows, violation_rows
 from orchestrator.stores.erased_records import (
     Kept,
     addresses_of,
@@ -31,15 +32,20 @@ from orchestrator.stores.erased_records import (
 )
 from orchestrator.stores.erasure_certificates import ERASED, Certificate, certified, hash_of
 from orchestrator.stores.erasures import Key, Run, bury
+from orchestrator.stores.identity_rows import find, identifiers_of
 from orchestrator.stores.instants import micros
 from orchestrator.stores.naming import Named, mentions, names
+from orchestrator.stores.protocol_identity import OF_PEOPLE
 from orchestrator.stores.records import MESSAGE, NO_STATE, customer_of, message_of, message_row
 from orchestrator.stores.sealed_rows import CONTENT, PROOF, TASK
 from orchestrator.stores.sealing import HASHED, Sealer, shown
 
 SOFT: Final = "soft:"
 """Before the names, in `tallies`, of addresses that bounce softly."""
-_DELETED: Final = ("events", "inbox", "entries", "requests", "identifiers", "consents", "dead_letters")
+_DELETED: Final = (
+    "events", "inbox", "entries", "requests", "identifiers", "merges", "consents", "dead_letters", "segment_members",
+    "catalog_interests", "rfm_classes", "feed_letters",
+)  # fmt: skip
 """Tables all of whose rows of the customer go."""
 _MINE: Final = "WHERE shard = ? AND customer = ?"
 
@@ -50,6 +56,8 @@ class Erased(NamedTuple):
     certificate: Certificate
     recounted: Mapping[tuple[str, str], int]
     """Messages that left or came to (channel, status)."""
+    ids: tuple[str, ...] = ()
+    """By which the person was known."""
 
 
 def erase_rows(
@@ -62,19 +70,25 @@ def erase_rows(
     actor: str,
     apart: bool = False,
     extra: Sequence[str] = (),
+    shared: bool = False,
 ) -> Erased | None:
     """Erase a customer, in a transaction that holds everybody else off its rows; None: there is no such customer.
 
     `apart`: other plus-addresses of the mailbox stay open. `extra`: tables that only this database has, with rows of
-    the customer that go.
+    the customer that go. `shared`: other processes write it at the same time.
     """
-    found = run(
-        "SELECT c.shard, c.id, c.created_at, c.state FROM customers AS c WHERE c.external_id = ?", customer
-    ).fetchone()
-    if found is None:
+    person = find(run, customer)
+    if person is None:
         return None
+    customer = person.id
+    found = run(
+        "SELECT c.shard, c.id, c.created_at, c.state FROM customers AS c WHERE c.shard = ? AND c.id = ?", *person.key
+    ).fetchone()
     key: Key = (found[0], found[1])
     profile = customer_of(sealer, customer, found[2], found[3], None)
+    known = identifiers_of(run, sealer, key)
+    aliases = [value for kind, value in known if kind in OF_PEOPLE and value != customer]
+    more = [(kind, value) for kind, value in known if kind not in OF_PEOPLE]
     hash = hash_of(salt, customer)
     tables: dict[str, Counter[str]] = {}
 
@@ -85,15 +99,18 @@ def erase_rows(
     _stories(run, key, now, count)
     _effects(run, sealer, key, now, count)
     count("consent_log", "anonymised", _proofs(run, sealer, key))
+    count("redemptions", "anonymised", offer_rows.nobodys_redemptions(run, salt, key))
     for table in (*_DELETED, *extra):
         count(table, "deleted", run(f"DELETE FROM {table} {_MINE}", *key).rowcount)
-    named = names([customer], profile.email, profile.phone, profile.country)
+    named = names([customer, *aliases, *(value for _, value in more)], profile.email, profile.phone, profile.country)
     _elsewhere(run, sealer, customer, hash, named, count)
-    _beside(run, customer, count)
+    for id in (customer, *aliases):
+        _beside(run, id, count)
+        run("DELETE FROM links WHERE value = ? OR external_id = ?", id, id)
     run("DELETE FROM forwarding WHERE into_shard = ? AND into_customer = ?", *key)
     count("rights", "anonymised", run(f"UPDATE rights SET external_id = ? {_MINE}", ERASED + hash, *key).rowcount)
     count("customers", "deleted", run("DELETE FROM customers WHERE shard = ? AND id = ?", *key).rowcount)
-    addresses = addresses_of(profile, apart, salt)
+    addresses = addresses_of(profile, apart, salt, more)
     for address in addresses:
         count("suppressions", "anonymised", _keep_suppressed(run, sealer, salt, address, micros(now), micros(real_at)))
         for name in address.soft:
@@ -103,8 +120,9 @@ def erase_rows(
     certificate = certified(
         hash, real_at, actor, tables, [address.channel for address in addresses], last[0] if last is not None else None
     )
-    _seal(run, key, certificate, now)
-    return Erased(certificate, recounted)
+    bury(run, {hash_of(salt, alias): key for alias in aliases}, micros(now), micros(real_at))
+    _seal(run, salt, key, certificate, now, shared)
+    return Erased(certificate, recounted, (customer, *aliases))
 
 
 def _messages(run: Run, sealer: Sealer, key: Key, count: Callable[[str, str, int], None]) -> Counter[tuple[str, str]]:
@@ -212,6 +230,8 @@ def _elsewhere(
     for id, said in run("SELECT id, content FROM refused").fetchall():
         if named(shown(sealer, CONTENT, said)):
             count("refused", "deleted", run("DELETE FROM refused WHERE id = ?", id).rowcount)
+    count("violations", "anonymised", violation_rows.forget(run, sealer, named))
+    count("answers", "anonymised", api_rows.forget(run, sealer, named))
     mentioned = mentions(customer, named)
     for (url,) in run("SELECT url FROM replies").fetchall():
         if url.startswith(HASHED) or mentioned(sealer.unmark(url)):  # a hash may be anybody's, and this is only a cache
@@ -240,7 +260,7 @@ def _beside(run: Run, customer: str, count: Callable[[str, str, int], None]) -> 
     count("fanout", "anonymised", changed)
 
 
-def _seal(run: Run, key: Key, certificate: Certificate, now: datetime) -> None:
+def _seal(run: Run, salt: str, key: Key, certificate: Certificate, now: datetime, shared: bool) -> None:
     """Write down that it happened: for whoever comes with that id, for the export of rights, for the audit."""
     at, real = micros(now), micros(certificate.erased_at)
     bury(run, {certificate.customer: key}, at, real, certificate.digest)
@@ -251,7 +271,4 @@ def _seal(run: Run, key: Key, certificate: Certificate, now: datetime) -> None:
     told = json.dumps(
         {"customer": certificate.customer, "digest": certificate.digest, "previous": certificate.previous}
     )
-    run(
-        "INSERT INTO audit (at, actor, action, detail) VALUES (?, ?, 'customer erase', ?)",
-        real, certificate.erased_by, told,
-    )  # fmt: skip
+    audit_chain.add(run, salt, certificate.erased_at, certificate.erased_by, "customer erase", told, shared)

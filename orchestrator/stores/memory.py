@@ -36,14 +36,23 @@ from orchestrator.core.view import LoadedMessage, Switches, View
 from orchestrator.errors import UsageError
 from orchestrator.stores.erasure_certificates import hash_of
 from orchestrator.stores.memory_addressees import MemoryAddressees
+from orchestrator.stores.memory_api import MemoryApi
+from orchestrator.stores.memory_audit import MemoryAudit
+from orchestrator.stores.memory_catalogs import MemoryCatalogs
 from orchestrator.stores.memory_channels import MemoryChannels
 from orchestrator.stores.memory_erasing import MemoryErasing
+from orchestrator.stores.memory_exports import MemoryExports
+from orchestrator.stores.memory_identity import MemoryIdentity
+from orchestrator.stores.memory_offers import MemoryOffers
 from orchestrator.stores.memory_outbox import MemoryOutbox, Queued
 from orchestrator.stores.memory_overview import overview_of, standing_of
 from orchestrator.stores.memory_pools import MemoryPools
+from orchestrator.stores.memory_profiles import MemoryProfiles
 from orchestrator.stores.memory_record import CustomerRecord
 from orchestrator.stores.memory_rights import MemoryRights
+from orchestrator.stores.memory_segments import MemorySegments
 from orchestrator.stores.memory_sends import sends_of
+from orchestrator.stores.memory_sources import MemorySources
 from orchestrator.stores.memory_suppressions import MemorySuppressions, SuppressionDict
 from orchestrator.stores.protocol import (
     Arrival,
@@ -56,9 +65,25 @@ from orchestrator.stores.protocol import (
     Snapshot,
     content_of,
 )
+from orchestrator.stores.protocol_identity import Link
 
 
-class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRights, MemoryErasing):
+class MemoryStore(
+    MemoryChannels,
+    MemoryAddressees,
+    MemorySuppressions,
+    MemoryRights,
+    MemoryExports,
+    MemoryErasing,
+    MemoryIdentity,
+    MemorySources,
+    MemoryProfiles,
+    MemoryAudit,
+    MemoryOffers,
+    MemoryApi,
+    MemoryCatalogs,
+    MemorySegments,
+):
     """See Store. `forced` fixes draws in tests of journeys; `forget_messages` drops rows that nothing can ask for
     again."""
 
@@ -100,7 +125,6 @@ class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRi
         self._journal: list[Transition] = []
         self._past: list[Transition] | None = [] if keep_journal else None
         self._refused: list[RefusedItem] = []
-        self._audit: list[tuple[datetime, str, str, str]] = []
         self._zones: set[str] | None = None
 
     # --- definitions -----------------------------------------------------------------------------------------------
@@ -123,6 +147,7 @@ class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRi
             self._versions[journey.id, journey.version] = journey
         self._index = Index(index.project, self._versions.values())
         self._keep_for = self._index.messages_asked_for()
+        self._seed_catalogs(index.project, now)
         self._zones = None
         for record in self._records.values():
             record.zone = None  # that of the project may be another now
@@ -154,7 +179,9 @@ class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRi
 
     # --- ingest ----------------------------------------------------------------------------------------------------
 
-    def ingest(self, arrivals: Sequence[Arrival]) -> Ingested:
+    def ingest(
+        self, arrivals: Sequence[Arrival], links: Sequence[Link] = (), anonymous: Collection[str] = ()
+    ) -> Ingested:
         """Put arrivals into the inbox."""
         accepted = duplicates = dropped = 0
         conflicts: list[str] = []
@@ -169,19 +196,22 @@ class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRi
                     continue
                 self._seen[arrival.message_id] = arrival
                 self._seen_in_order.append(arrival)
-            record = self._records.get(arrival.customer)
+            record = self._records.get(arrival.customer) or self._record_of(arrival.customer)
             if record is None:
                 if self._erased and self._is_kept_out(arrival.customer, arrival.received_at):
                     dropped += 1
                     continue
                 record = self._create(arrival.customer, arrival.received_at)
+                if arrival.customer in anonymous:
+                    self._anonymous.add(arrival.customer)
             if type(body) is not Occurred and (outs := closed_by(body)):
                 chosen = dict.fromkeys(outs, "out")
-                self._choose(arrival.customer, record.customer.consents, chosen, arrival.received_at)
+                self._choose(record.customer.id, record.customer.consents, chosen, arrival.received_at)
                 record.customer = record.customer.copy()
                 _opt_out(record.customer, outs, arrival.received_at)
             self._put(record, arrival.received_at, body)
             accepted += 1
+        self._wait_for(links)
         if arrivals:
             self._forget_ids(arrivals[-1].received_at)
         return Ingested(accepted, duplicates, tuple(conflicts), dropped)
@@ -214,9 +244,10 @@ class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRi
     def lay_history(self, customer: str, events: Iterable[Event]) -> None:
         """Join events to the past."""
         for event in events:
-            if customer not in self._records and self._erased and self._is_kept_out(customer, event.at):
+            record = self._record_of(customer)
+            if record is None and self._erased and self._is_kept_out(customer, event.at):
                 return
-            record = self._records.get(customer) or self._create(customer, event.at)
+            record = record or self._create(customer, event.at)
             record.history.add(PastEvent(event.at, event.name, dict(event.properties), event.id))
 
     def _create(self, customer: str, at: datetime) -> CustomerRecord:
@@ -258,6 +289,7 @@ class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRi
             pools=self._pools.pools(self.index.project, now),
             suppressions=self._suppressions,
             forced=self._forced,
+            catalogs=self._catalogs(),
         )
 
     def _longest_due(self, budget: int) -> list[str]:
@@ -465,7 +497,9 @@ class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRi
             if settled.fence and (queued is None or queued.fence != settled.fence):
                 continue  # somebody else claimed it since, or it is done with
             self._outbox.claimed.pop(settled.message_id, None)
-            record = self._records[settled.customer_id]
+            record = self._record_of(settled.customer_id)
+            if record is None:
+                continue  # somebody was erased since
             message = record.messages[-1]
             if message.row.id != settled.message_id:
                 message = next(m for m in reversed(record.messages) if m.row.id == settled.message_id)
@@ -514,7 +548,9 @@ class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRi
         """Put the answers into the inbox; a call that somebody else settled is answered already."""
         for request, body in replies:
             if self._outbox.settle_request(request):
-                self._put(self._records[request.customer_id], now, body)
+                record = self._record_of(request.customer_id)
+                if record is not None:
+                    self._put(record, now, body)
 
     def cached_reply(self, url: str, now: datetime) -> tuple[int, Any] | None:
         """A fetched answer that may still be used."""
@@ -641,25 +677,25 @@ class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRi
 
     def message(self, customer: str, channel: str, step: str | None) -> Message | None:
         """The latest message of a customer on a channel."""
-        record = self._records.get(customer)
+        record = self._record_of(customer)
         rows = [m.row for m in record.messages if m.status not in UNSENT] if record is not None else []
         rows = [row for row in rows if row.channel == channel and step in (None, row.step)]
         return rows[-1] if rows else None
 
     def open_task(self, customer: str, step: str | None) -> Task | None:
         """The latest open task of a customer."""
-        record = self._records.get(customer)
+        record = self._record_of(customer)
         tasks = record.tasks.values() if record is not None else ()
         found = [task for task in tasks if task.closed_at is None and step in (None, task.step)]
         return found[-1] if found else None
 
     def card(self, customer: str) -> CustomerCard | None:
         """What people are shown."""
-        r = self._records.get(customer)
+        r = self._record_of(customer)
         if r is None:
             return None
         return CustomerCard(
-            customer,
+            r.customer.id,
             r.parked,
             r.messages,
             tuple(r.coupons.values()),
@@ -679,7 +715,9 @@ class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRi
         """Everything recorded about a customer. Raises UsageError where the journal is not kept."""
         if self._past is None:
             raise UsageError("this store keeps no journal; make it with keep_journal=True", "no_journal")
-        found = [t for t in (*self._past, *self._journal) if t.customer == customer]
+        ids = {customer, self._whose(customer) or customer}
+        ids |= {source for source, kept in self._merged.items() if kept.customer in ids}
+        found = [t for t in (*self._past, *self._journal) if t.customer in ids]
         return sorted(found, key=lambda t: (t.at, t.seq))
 
     def sends(self, since: datetime, until: datetime, after: str, limit: int) -> SendsPage:
@@ -732,10 +770,6 @@ class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRi
         """What could not be taken, newest first."""
         return list(reversed(self._refused))[:limit]
 
-    def audit(self, at: datetime, actor: str, action: str, detail: str = "") -> None:
-        """Write down what an operator did."""
-        self._audit.append((at, actor, action, detail))
-
     def retain(self, now: datetime, limit: int) -> int:
         """A store in memory forgets as it goes, but for those who ended and have not reached their goal."""
         before = now - self.index.project.settings.late_tolerance
@@ -743,7 +777,7 @@ class MemoryStore(MemoryChannels, MemoryAddressees, MemorySuppressions, MemoryRi
         over = list(islice(((record, e) for record, e in held if self._is_over(e, before)), limit))
         for record, e in over:
             self._drop(record, e)
-        return len(over)
+        return len(over) + self._forget_merges(now - self.index.project.settings.history)
 
     def _is_over(self, e: Enrollment, at: datetime) -> bool:
         """Whether nothing that arrives after `at` concerns an enrollment that ended."""

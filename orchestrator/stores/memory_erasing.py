@@ -7,15 +7,17 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.core.consent import Choice
+from orchestrator.core.ledger import Coupon
 from orchestrator.core.suppression import HASHED, hashed_entry
 from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage
-from orchestrator.stores.erased_records import addresses_of, nobodys_lines, nobodys_message
+from orchestrator.stores.erased_records import addresses_of, nobodys_coupon, nobodys_lines, nobodys_message
 from orchestrator.stores.erasure_certificates import ERASED, Certificate, certified, hash_of
 from orchestrator.stores.memory_outbox import MemoryOutbox
 from orchestrator.stores.memory_record import CustomerRecord
 from orchestrator.stores.naming import names
 from orchestrator.stores.protocol import RefusedItem, Right
+from orchestrator.stores.protocol_audit import AuditRow
 
 
 class MemoryErasing:
@@ -27,8 +29,11 @@ class MemoryErasing:
     _journal: list[Transition]
     _past: list[Transition] | None
     _refused: list[RefusedItem]
+    _forget_examples: Any
+    _forget_answers: Any
     _rights: list[Right]
-    _audit: list[tuple[datetime, str, str, str]]
+    _audit: list[AuditRow]
+    audit: Any
     _suppressions: Any
     _addressees: dict[tuple[str, str], str]
     _ready: set[str]
@@ -36,7 +41,14 @@ class MemoryErasing:
     _dead: dict[str, Any]
     _soft: dict[str, Any]
     _suppress: Any
+    _whose: Any
+    _record_of: Any
+    _aliases: Any
+    _addresses_known: Any
+    _forget_identity: Any
     unsuppress: Any
+    _forget_redemptions: Any
+    _nobodys_coupons: list[Coupon]
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,13 +61,15 @@ class MemoryErasing:
 
     def consent_log(self, customer: str) -> Sequence[Choice]:
         """A customer's rows of the ledger."""
-        record = self._records.get(customer)
+        record = self._record_of(customer)
         return () if record is None else tuple(record.choices)
 
     def erase(
         self, customer: str, now: datetime, real_at: datetime, actor: str, apart: bool = False
     ) -> Certificate | None:
         """Erase a person."""
+        customer = self._whose(customer) or customer
+        aliases, more = self._aliases(customer), self._addresses_known(customer)
         record = self._records.pop(customer, None)
         if record is None:
             return None
@@ -69,8 +83,11 @@ class MemoryErasing:
             status = "suppressed" if message.status == "queued" else message.status
             row = nobodys_message(message.row)
             self._nobodys.append(LoadedMessage(row, status, message.opened_at, message.clicked_at))
+        tables["redemptions"] = {"anonymised": self._forget_redemptions(customer)}
+        self._nobodys_coupons += map(nobodys_coupon, record.coupons.values())
         for lines in (self._journal, self._past or []):
-            lines[:] = nobodys_lines(lines, customer, hash)
+            for whose in (customer, *aliases):
+                lines[:] = nobodys_lines(lines, whose, hash)
         seq = max((t.seq for t in self._journal if t.customer == id), default=0)
         for e in record.enrollments.values():
             if e.status in ("running", "parked"):
@@ -79,16 +96,18 @@ class MemoryErasing:
                 line = Transition(now, id, seq, "exited", e.journey, e.version, None, e.step, data, e.id)
                 self._journal.append(line)
         c = record.customer
-        named = names([customer], c.email, c.phone, c.country)
+        named = names([customer, *aliases, *(value for _, value in more)], c.email, c.phone, c.country)
         self._refused = [item for item in self._refused if not named(item.content)]
+        self._forget_examples(named)
+        self._forget_answers(named)
         self._audit = [
-            (at, who, action, id if said == customer or named(said) else said)
-            for at, who, action, said in self._audit
+            row._replace(detail=id) if row.detail == customer or named(row.detail) else row
+            for row in self._audit
         ]  # fmt: skip
         self._addressees = {place: who for place, who in self._addressees.items() if who != customer}
         self._dead = {place: dead for place, dead in self._dead.items() if dead[0] != customer}
         self._rights = [r._replace(customer=id) if r.customer == customer else r for r in self._rights]
-        addresses = addresses_of(record.customer, apart, self.salt)
+        addresses = addresses_of(record.customer, apart, self.salt, more)
         for address in addresses:
             for name in address.soft:
                 self._soft.pop("".join(hashed_entry(self.salt, address.channel, name)).removeprefix(HASHED), None)
@@ -96,8 +115,11 @@ class MemoryErasing:
         made = [address.channel for address in addresses]
         done = certified(hash, real_at, actor, tables, made, self._last_digest)
         self._last_digest = done.digest
+        for alias in aliases:
+            self._keep_out(hash_of(self.salt, alias), now, real_at)
+        self._forget_identity(customer, aliases)
         self._keep_out(hash, now, real_at)
-        self._audit.append((real_at, actor, "customer erase", done.digest))
+        self.audit(real_at, actor, "customer erase", done.digest)
         return done
 
     def erased(self, hashes: Mapping[str, datetime], now: datetime, real_at: datetime) -> Mapping[str, str]:

@@ -36,6 +36,15 @@ class MemoryPools:
         self._imported[offer].extend(new)
         return len(new)
 
+    def all_codes(self) -> list[tuple[str, str, bool]]:
+        """Imported codes with their offers, and whether they were given."""
+        return [
+            (offer, code, code not in free)
+            for offer in sorted(self._known_codes)
+            for free in [set(self._imported[offer])]
+            for code in sorted(self._known_codes[offer])
+        ]
+
     def left(self, offer: Offer, limit: int) -> int:
         """How many codes an offer can still give, counted up to `limit`."""
         if offer.limits.total is not None:

@@ -27,6 +27,15 @@ from orchestrator.core.state import body_to_json, dumps
 from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage, Switches, View
 from orchestrator.stores.erasure_certificates import Certificate
+from orchestrator.stores.protocol_api import ApiStore
+from orchestrator.stores.protocol_audit import AuditStore
+from orchestrator.stores.protocol_catalogs import CatalogStore
+from orchestrator.stores.protocol_exports import ExportStore
+from orchestrator.stores.protocol_identity import IdentityStore, Link
+from orchestrator.stores.protocol_offers import OffersStore
+from orchestrator.stores.protocol_profiles import ProfilesStore
+from orchestrator.stores.protocol_segments import SegmentStore
+from orchestrator.stores.protocol_sources import SourcesStore
 
 
 class Arrival(NamedTuple):
@@ -223,7 +232,18 @@ class SaveRefused(Exception):
     """The database will not store what this turn decided (a constraint, a value out of range): decide in halves."""
 
 
-class Store(Protocol):
+class Store(
+    ProfilesStore,
+    SegmentStore,
+    SourcesStore,
+    AuditStore,
+    OffersStore,
+    ApiStore,
+    ExportStore,
+    IdentityStore,
+    CatalogStore,
+    Protocol,
+):
     """See the module's docstring."""
 
     salt: str
@@ -256,8 +276,14 @@ class Store(Protocol):
     def adopt(self, index: Index) -> None:
         """Decide by definitions that another process made live. Nothing is written, and nobody hears of it."""
 
-    def ingest(self, arrivals: Sequence[Arrival]) -> Ingested:
-        """Put arrivals into the inbox, each message id once; unknown customers are created. Opt-outs commit at once."""
+    def ingest(
+        self, arrivals: Sequence[Arrival], links: Sequence[Link] = (), anonymous: Collection[str] = ()
+    ) -> Ingested:
+        """Put arrivals into the inbox, each message id once; unknown customers are created. Opt-outs commit at once.
+
+        What names a customer by another of its ids reaches it. `links` are written in the same transaction, to be acted
+        on afterwards; `anonymous`: ids of these arrivals that no brand gave, should somebody be created by one.
+        """
 
     def known_ids(self, ids: Collection[str], now: datetime) -> frozenset[str]:
         """Which of these message ids came within `settings.dedupe`: an arrival of the same id would be left out."""

@@ -16,11 +16,13 @@ from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any, Final
 
+from orchestrator.core.accumulators import NOTHING_COMPUTED, Computed
 from orchestrator.core.consent import Choice
 from orchestrator.core.customer import NO_DATES, Customer, Timer
 from orchestrator.core.enrollment import Enrollment, EntryRecord, LoopState, entry_record
 from orchestrator.core.inbox import Body, Event, Occurred
 from orchestrator.core.ledger import Message, message
+from orchestrator.core.scores import NO_POINTS, Points
 from orchestrator.core.state import body_from_json, body_to_json, dumps, loads
 from orchestrator.stores import sealed_rows
 from orchestrator.stores.instants import instant, instant_or_none, micros, micros_or_none
@@ -47,7 +49,7 @@ def _or_null(text: str | None) -> str:
 
 SEGMENTS: Final = "$[9]"
 """Where the segments stand in `state_of`, for a query."""
-_CUSTOMER: Final = "[{},null,null,null,null,null,null,[],null,[],[],true]"
+_CUSTOMER: Final = "[{},null,null,null,null,null,null,[],null,[],[],true,{},[]]"
 _CUSTOMER_FIELDS: Final = len(loads(_CUSTOMER))
 _NO_SEGMENTS: Final[frozenset[str]] = frozenset()
 
@@ -61,14 +63,17 @@ def state_of(c: Customer, sealer: Sealer, private: frozenset[str]) -> str:
         attributes = {name: value for name, value in attributes.items() if name != sealed_rows.HIDDEN}
     if sealer.seals:
         hidden = sealed_rows.hidden_part(attributes, private)
-        if hidden or email is not None or phone is not None:
-            token = sealer.seal(f"{sealed_rows.STATE}:{c.id}", dumps((hidden, email, phone)))
+        secret = _secret(c, private)
+        if hidden or email is not None or phone is not None or secret:
+            parts = (hidden, email, phone, *secret)
+            token = sealer.seal(f"{sealed_rows.STATE}:{c.id}", dumps(parts))
             attributes, email, phone = sealed_rows.without(attributes, hidden, token), None, None
     timers = [[*place, micros(timer.due_at), timer.data] for place, timer in c.timers.items()] if c.timers else ()
     return dumps(
         (
             attributes, email, phone, c.timezone, c.locale, c.country, c.currency, c.tags, c.stage,
-            sorted(c.segments) if c.segments else (), timers, c.fresh,
+            sorted(c.segments) if c.segments else (), timers, c.fresh, c.draws,
+            _gathered(c, private if sealer.seals else _NOTHING_PRIVATE),
         )
     )  # fmt: skip
 
@@ -83,8 +88,12 @@ def customer_of(sealer: Sealer, id: str, created_at: int, state: str, consents: 
         values = _of_this_version(values, _CUSTOMER)
     (
         c.attributes, c.email, c.phone, c.timezone, c.locale, c.country, c.currency, tags, c.stage, segments, timers,
-        c.fresh,
+        c.fresh, c.draws, gathered,
     ) = values  # fmt: skip
+    if gathered:
+        _gather(c, *gathered)
+    else:
+        c.scores, c.computed = NO_POINTS, NOTHING_COMPUTED
     if sealed_rows.HIDDEN in c.attributes:
         _open_customer(c, sealer)
     c.tags = tuple(tags) if tags else ()
@@ -98,10 +107,42 @@ def customer_of(sealer: Sealer, id: str, created_at: int, state: str, consents: 
     return c
 
 
+SCORES: Final = "$[13][0]"
+"""Where the scores stand in `state_of`, by name: [points, microseconds of their instant, standing points]."""
+
+
+_NOTHING_PRIVATE: Final[frozenset[str]] = frozenset()
+
+
+def _gathered(c: Customer, private: frozenset[str]) -> tuple[Any, ...]:
+    """What events added up to; nothing where no project asked for it."""
+    if not c.scores and not c.computed.mark:
+        return ()
+    points = {name: (value, micros(at), standing) for name, (value, at, standing) in c.scores.items()}
+    states = c.computed.states
+    if private and not private.isdisjoint(states):
+        states = {name: kept for name, kept in states.items() if name not in private}
+    return points, c.computed.mark, states
+
+
+def _secret(c: Customer, private: frozenset[str]) -> tuple[dict[str, Any], ...]:
+    """What computed attributes that are personal rest on, once; nothing where there are none."""
+    found = {name: kept for name, kept in c.computed.states.items() if name in private}
+    return (found,) if found else ()
+
+
+def _gather(c: Customer, points: dict[str, Any], mark: str, states: dict[str, Any]) -> None:
+    c.scores = {name: Points(value, instant(at), standing) for name, (value, at, standing) in points.items()}
+    c.computed = Computed(mark, {name: (of, state) for name, (of, state) in states.items()})
+
+
 def _open_customer(c: Customer, sealer: Sealer) -> None:
     token = c.attributes[sealed_rows.HIDDEN]
     if type(token) is str and token.startswith(SEALED):
-        hidden, c.email, c.phone = loads(sealer.open(f"{sealed_rows.STATE}:{c.id}", token))
+        hidden, c.email, c.phone, *secret = loads(sealer.open(f"{sealed_rows.STATE}:{c.id}", token))
+        if secret:
+            opened = {name: (of, state) for name, (of, state) in secret[0].items()}
+            c.computed = c.computed._replace(states={**c.computed.states, **opened})
         del c.attributes[sealed_rows.HIDDEN]
         c.attributes.update(hidden)
 

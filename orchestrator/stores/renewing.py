@@ -143,6 +143,13 @@ TABLES: Final = (
         ("reason", "content"),
         _both(_whole("reason", sealed_rows.REASON, -1, 1), _whole("content", sealed_rows.CONTENT, -1, 2)),
     ),
+    Table(
+        "violations",
+        ("source", "event", "property", "kind"),
+        ("examples",),
+        _whole("examples", sealed_rows.EXAMPLES, -1, 4),
+    ),
+    Table("answers", ("caller", "key"), ("body",), _whole("body", sealed_rows.ANSWER, -1, 2)),
     Table("enrollments", (*_MINE, "id"), ("state",), _whole("state", sealed_rows.ENROLLMENT, 2, 3)),
     Table(
         "transitions",
@@ -155,9 +162,17 @@ TABLES: Final = (
     Table("requests", ("seq",), ("id", "row"), _whole("row", sealed_rows.REQUEST, 1, 2)),
     Table("tasks", (*_MINE, "id"), ("row",), _whole("row", sealed_rows.TASK, 1, 3)),
     Table("consent_log", (*_MINE, "seq"), ("proof",), _whole("proof", sealed_rows.PROOF, 1, 3)),
+    Table("merges", (*_MINE, "id"), ("snapshot",), _whole("snapshot", sealed_rows.MERGE, 2, 3)),
     Table("rights", ("id",), ("address",), _marked("address", 1), "address IS NOT NULL"),
     Table("suppressions", ("channel", "address", "cause"), (), _marked("address", 1), found_by_value=True),
-    Table("identifiers", ("kind", "value"), (), _marked("value", 1), "kind <> 'external'", found_by_value=True),
+    Table(
+        "identifiers",
+        ("kind", "value"),
+        (),
+        _marked("value", 1),
+        "kind NOT IN ('external', 'anonymous')",
+        found_by_value=True,
+    ),
     Table(
         "tallies", ("name",), (), _marked("name", 0, "soft:"), "name >= 'soft:' AND name < 'soft;'", found_by_value=True
     ),

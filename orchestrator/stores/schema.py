@@ -36,6 +36,7 @@ from orchestrator.stores import (
     schema_segments,
     schema_sources,
 )
+from orchestrator.stores.schema_exports import order_of_commits
 from orchestrator.stores.schema_parts import (
     ID,
     INSTANT,
@@ -126,16 +127,21 @@ ATTEMPTS = Table(
 )
 """Turns that were begun and are not over: written before the claim, so that what kills the process is found."""
 
-AUDIT = Table(
-    "audit",
-    METADATA,
-    Column("id", SERIAL, primary_key=True),
-    needed("at", INSTANT),
-    needed("actor", Text),
-    needed("action", Text),
-    needed("detail", Text),
+AUDIT = schema_offers.only_added_to(
+    Table(
+        "audit",
+        METADATA,
+        Column("id", SERIAL, primary_key=True),
+        needed("at", INSTANT),
+        needed("actor", Text),
+        needed("action", Text),
+        needed("detail", Text),
+        needed("digest", Text, server_default=text("''")),
+        needed("previous", Text, server_default=text("''")),
+        needed("hash", Text, server_default=text("''")),
+    )
 )
-"""What operators did. `at` is real time."""
+"""What operators did. `at` is real time; the rest is a chain (orchestrator.stores.audit_chain)."""
 
 MARKS = keyed(
     "marks",
@@ -235,8 +241,10 @@ IDENTIFIERS = keyed(
     needed("shard", Integer),
     needed("customer", ID),
 )
-"""Whom an identifier means. Kind `external` is the brand's own id; `to_sms` and its like: an address, and whom the
+"""Whom an identifier means. Kind `external` is the brand's own id, `anonymous` a device's or a browser's; `email` and
+`phone`: addresses that a customer has or had, beside the profile's; `to_sms` and its like: an address, and whom the
 last message was about that was handed over to it."""
+Index("ix_identifiers_customer", IDENTIFIERS.c.shard, IDENTIFIERS.c.customer)
 
 FORWARDING = keyed(
     "forwarding",
@@ -244,6 +252,7 @@ FORWARDING = keyed(
     needed("into_shard", Integer),
     needed("into_customer", ID),
     needed("merged_at", INSTANT),
+    Index("ix_forwarding_into", "into_shard", "into_customer"),
 )
 """Where a merged customer's rows went."""
 
@@ -317,6 +326,7 @@ RIGHTS = Table(
 back to a backup can do it again. `kind`: opted_out, opted_in (of what was opted out), suppressed, erased (then
 `external_id` is the hash of who it was). `at`: the database's own clock when the row was written."""
 Index("ix_rights_at", RIGHTS.c.at)
+Index("ix_rights_customer", RIGHTS.c.shard, RIGHTS.c.customer)
 
 # --- what arrives -----------------------------------------------------------------------------------------------------
 
@@ -466,6 +476,7 @@ TRANSITIONS = wide(
 """The journal, in the order of (at, seq, n): `n` counts the lines that share a place (the end of a message, and the
 coupon that it gives back). `data`: what is printed; `details`: the values that the decision was taken on, where there
 are any."""
+order_of_commits(TRANSITIONS)
 
 # --- what leaves ------------------------------------------------------------------------------------------------------
 
@@ -579,6 +590,7 @@ DEAD_LETTERS = Table(
 )
 """Messages that came to a bad end (refused for good, or nobody knows), to be inspected and sent again. `at`: journey
 time; `fence`: that of their last claim, which another way through the queue goes on from."""
+Index("ix_dead_letters_customer", DEAD_LETTERS.c.shard, DEAD_LETTERS.c.customer)
 
 HANDED_OVER = Table(
     "handed_over",
@@ -656,6 +668,14 @@ TASKS = keyed(
 )
 """Tasks for staff. The working set of a queue is found by its open ones; `seq` orders a customer's as they were
 opened."""
+Index("ix_tasks_id", TASKS.c.id)
+Index(
+    "ix_tasks_closed",
+    TASKS.c.closed_at,
+    TASKS.c.id,
+    sqlite_where=TASKS.c.closed_at.is_not(None),
+    postgresql_where=TASKS.c.closed_at.is_not(None),
+)
 Index(
     "ix_tasks_open",
     TASKS.c.queue,

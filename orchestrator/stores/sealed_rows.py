@@ -29,11 +29,14 @@ INBOX: Final = "inbox.body"
 TASK: Final = "tasks.row"
 REQUEST: Final = "requests.row"
 PROOF: Final = "consent_log.proof"
+MERGE: Final = "merges.snapshot"
 DETAIL: Final = "customers.parked_detail"
 END: Final = "dead_letters.reason"
 REASON: Final = "refused.reason"
 CONTENT: Final = "refused.content"
 REPLY: Final = "replies.body"
+EXAMPLES: Final = "violations.examples"
+ANSWER: Final = "answers.body"
 """The columns that are sealed, as the first half of what a value is bound to; the other half is the row. A line of the
 journal, an event, an item and a task are bound to their customer's internal id."""
 
@@ -97,4 +100,4 @@ def opened_row(sealer: Sealer, table: str, row: dict[str, Any], owner: int) -> d
 
 _MARKED: Final = frozenset({"identifiers.value", "rights.address", "suppressions.address"})
 _OF_OWNER: Final = frozenset({INBOX, TASK, PROOF, DETAILS})
-_OF_ROW: Final = frozenset({ENROLLMENT, MESSAGE, REQUEST, END})
+_OF_ROW: Final = frozenset({MERGE, ENROLLMENT, MESSAGE, REQUEST, END})

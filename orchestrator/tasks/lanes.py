@@ -14,6 +14,7 @@ from celery import Celery  # type: ignore[import-untyped]
 
 from orchestrator.errors import ProjectInvalid, UsageError
 from orchestrator.runtime.loop import CLASSES, TURNS_FOR
+from orchestrator.runtime.segments import build_segments_once
 from orchestrator.runtime.turns import TurnCounts
 from orchestrator.stores.protocol import StoreBusy
 from orchestrator.stores.shards import SHARDS
@@ -70,6 +71,7 @@ def sweep(process: Process) -> int:
     """What time alone brings: occurrences of schedules, retention, who was left alone, where the clock stands."""
     engine = process.engine
     reached = engine.sweep_once()
+    build_segments_once(engine.store, engine.now())
     if reached:
         process.nudge("turn")
     return reached + (engine.housekeep_once() if process.housekeeping_is_due() else 0)

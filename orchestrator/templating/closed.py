@@ -9,9 +9,10 @@ from jinja2 import nodes
 from orchestrator.core.expression.signatures import FILTERS
 from orchestrator.templating.canonical import NotInLanguage, canonical
 
-SPECIAL_NAMES = frozenset(
-    {"brand", "unsubscribe_url", "view_url", "preferences_url", "confirm_url", "survey", "message", "locale"}
-)
+SPECIAL_NAMES = frozenset({
+    "brand", "unsubscribe_url", "view_url", "preferences_url", "confirm_url", "coupon_url", "survey", "message",
+    "locale",
+})  # fmt: skip
 """Names that every template may use and that are known only when the message is rendered."""
 
 _WAY_OUT_OF_LOOP = "let the event, or the step's `with:`, carry the value"

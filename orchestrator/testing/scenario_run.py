@@ -19,9 +19,11 @@ from orchestrator.core.view import Switches
 from orchestrator.definitions import scenario_items as items
 from orchestrator.definitions.lint import lint_project
 from orchestrator.definitions.load import LoadedProject
-from orchestrator.errors import Problem, ProjectInvalid
+from orchestrator.errors import ProjectInvalid
 from orchestrator.runtime.hooks import obey
+from orchestrator.runtime.linking import link_once
 from orchestrator.stores.protocol import Store
+from orchestrator.stores.protocol_identity import Link
 from orchestrator.testing.simulation import Emit, Simulation, Summary, longest_after
 
 OpenStore = Callable[[str | None, Mapping[str, str | bool]], Store]
@@ -144,20 +146,25 @@ class _Timeline:
                 store.operate(item.journey, "stop", run.now)
             case items.KillItem() | items.LiftItem():
                 store.set_switches(_killed(switches, item))
+            case items.CatalogItem():
+                run.change_catalog(item)
             case items.StallItem():
                 run.stall(item.stall_for)
             case items.DeployItem():
                 run.deploy(self._deploys[item.path])
             case items.MergeItem():
-                where = Problem(
-                    "scenario",
-                    item.line,
-                    1,
-                    "merge_unsupported",
-                    f"merging two customers ('{item.source}' into '{item.target}') is not supported yet",
-                    "take the item out; an alias of an unknown id adds an identifier",
-                )
-                raise ProjectInvalid([where])
+                self._merge(item)
+
+    def _merge(self, item: items.MergeItem) -> None:
+        """Two customers become one. An id that nobody has becomes one more identifier of the target."""
+        run = self._run
+        if run.store.resolve(item.target) is None:
+            run.ingest([(item.target, Identified({}, silent=True))])
+        if run.store.resolve(item.source) is None:
+            run.store.ingest([], [Link("external", item.source, item.target, run.now)])
+            link_once(run.store, run.now)
+        else:
+            run.store.merge(item.source, item.target, run.now, "scenario", "scenario")
 
 
 def _loaded(path: Path) -> LoadedProject:

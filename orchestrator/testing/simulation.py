@@ -16,10 +16,13 @@ from typing import Any, NamedTuple
 from orchestrator.channels.protocol import Channel
 from orchestrator.core.inbox import Event, Identified
 from orchestrator.core.index import Index
+from orchestrator.core.tracking_plan import MISSING, UNKNOWN
 from orchestrator.core.transition import Transition, line_of
 from orchestrator.definitions import scenario_items as items
 from orchestrator.definitions.event_tables import ReplayEvent
 from orchestrator.definitions.load import LoadedProject
+from orchestrator.errors import Problem, ProjectInvalid
+from orchestrator.runtime.catalogs import RowRefused, checked_key, checked_row
 from orchestrator.runtime.customer_table import traits_of_spec
 from orchestrator.runtime.delivery import deliver_once, hold_line
 from orchestrator.runtime.ingest import Incoming, incoming, ingest_once
@@ -29,6 +32,7 @@ from orchestrator.runtime.sweep import next_sweep_at, start_schedules, sweep_onc
 from orchestrator.runtime.turns import turn_once
 from orchestrator.stores.memory import MemoryStore
 from orchestrator.stores.protocol import Store
+from orchestrator.stores.protocol_catalogs import Edit
 from orchestrator.templating.failure import RenderError
 from orchestrator.testing.sink import ScriptedHttp, SinkChannel
 
@@ -105,7 +109,9 @@ class Simulation:
         self._loaded = loaded
         self._pending: list[Transition] = []
         self._stalled_until: datetime | None = None
-        self._renderer = LedgerRenderer(loaded.templates, loaded.project, BASE_URL, b"simulation", bounces=False)
+        self._renderer = LedgerRenderer(
+            loaded.templates, loaded.project, BASE_URL, b"simulation", bounces=False, coupon_pages=False
+        )
         self._between: Callable[[datetime], None] | None = None
         if outside is not None:
             self._channels, self._renderer, self._between = outside
@@ -129,6 +135,8 @@ class Simulation:
             journeys={},
             segments=(),
             stages=tuple(replace(stage, where=None) for stage in self._index.project.stages),
+            scores={},
+            accumulators={},
         )
         self.store.deploy(Index(empty), self.now)
         for spec in customers:
@@ -246,7 +254,7 @@ class Simulation:
         self.summary.duplicates += counts.duplicates
         self.summary.conflicts += len(counts.conflicts)
         self.summary.refused.extend(why for _, why in counts.refused)
-        self.summary.violations.update(counts.violations)
+        self.summary.violations.update((v.event, v.property) for v in counts.violations if v.kind in (UNKNOWN, MISSING))
 
     def event(self, customer: str, name: str, properties: Any, message_id: str | None) -> None:
         """An event arrives; `at` is both its timestamp and its arrival."""
@@ -271,6 +279,22 @@ class Simulation:
         self._renderer.deploy(loaded.templates, loaded.project)
         self.store.deploy(self._index, self.now)
         start_schedules(self.store, self.now)
+
+    def change_catalog(self, item: items.CatalogItem) -> None:
+        """A row of a catalog changes. Raises ProjectInvalid for what the catalog cannot keep."""
+        rule = self._index.project.row_catalogs.get(item.catalog)
+        try:
+            if rule is None:
+                raise RowRefused(f"project.yaml keeps no catalog '{item.catalog}' as rows")
+            key = checked_key(item.key)
+            values = item.values
+            if values is not None:
+                known = self.store.catalog_row(item.catalog, key)
+                values = checked_row(rule, key, {**(known.data if known is not None else {}), **values})
+        except RowRefused as error:
+            where = Problem("scenario", item.line, 1, "bad_value", str(error), "change the item")
+            raise ProjectInvalid([where]) from None
+        self.store.change_catalog(item.catalog, [Edit(key, values)], self.now)
 
     def stall(self, stall_for: timedelta) -> None:
         """The engine is down for so long: what arrives is kept, and nothing is decided."""

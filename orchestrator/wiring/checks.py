@@ -21,7 +21,7 @@ from orchestrator.settings import Settings, unknown_variables
 from orchestrator.stores.protocol import Store, StoreBusy
 from orchestrator.wiring.bounces import bounce_place
 from orchestrator.wiring.checks_processes import Finding, examine_broker, examine_processes, examine_server
-from orchestrator.wiring.checks_safety import examine_safety
+from orchestrator.wiring.checks_safety import examine_audit, examine_safety
 from orchestrator.wiring.checks_sealing import examine_retention, examine_sealing
 from orchestrator.wiring.databases import Database, database_of, open_database, pending_of
 from orchestrator.wiring.installation import real_clock, real_now, settings_of
@@ -148,6 +148,7 @@ def _server(database: Database, settings: Settings) -> Iterator[Finding]:
         yield from examine_server(store)
         yield from examine_processes(store, real_clock(store)(), settings.broker_url is not None)
         yield from examine_sealing(store)
+        yield from examine_audit(store)
         yield from _contents(store)
     finally:
         store.close()
@@ -181,6 +182,7 @@ def _database(database: Database, settings: Settings) -> Iterator[Finding]:
         else:
             yield from examine_processes(store, real_now(), True)
         yield from examine_sealing(store)
+        yield from examine_audit(store)
         yield from _contents(store)
     finally:
         store.close()

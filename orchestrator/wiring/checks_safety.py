@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Final
 
 from orchestrator.core.circuit import CLOSED
 from orchestrator.core.project import Project
@@ -48,3 +49,17 @@ def _domains(store: Store, project: Project, real_at: datetime) -> Iterator[Find
             bucket = f"{USED_UP}{MAIL_TO}{limit.name}:{day.name}"
             left = store.take_quota(bucket, 0.0, day.quota, 0, day.starts_at).left if day.quota else 0
             yield Finding("safety", "ok", f"mail to {limit.name}: {day.quota - left:,} of {day.quota:,} today")
+
+
+AUDIT_TAIL: Final = 1_000
+"""Rows of the audit log that `doctor` looks at: all of them are `audit verify`'s."""
+
+
+def examine_audit(store: Store) -> Iterator[Finding]:
+    """Whether the end of the audit log still is what was written."""
+    found = store.verify_audit_tail(AUDIT_TAIL)
+    if found.fault is not None:
+        words = f"row {found.fault.id} of the audit log does not fit: {found.fault.why}"
+        yield Finding("audit", "wrong", words, "`orchestrator audit verify` looks at all of it; compare with a backup")
+    else:
+        yield Finding("audit", "ok", f"the last {found.rows:,} rows of the audit log fit each other")

@@ -29,6 +29,7 @@ from orchestrator.stores.protocol import Store
 from orchestrator.templating.assets import Asset
 from orchestrator.wiring.installation import real_clock, real_now
 from orchestrator.wiring.outside import Reached, caller_of, reached, refuse_unreadable_chats, urls_of
+from orchestrator.wiring.sources import refuse_bad_sources
 from orchestrator.wiring.surveys import SurveyForm, survey_forms
 from orchestrator.wiring.trouble import TROUBLES, TroubleBoard
 
@@ -36,9 +37,11 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from orchestrator.channels.circuit import CircuitState
+    from orchestrator.runtime.violations import ViolationBook
     from orchestrator.wiring.alerting import AlertKeeper
     from orchestrator.wiring.bounces import BounceReader
     from orchestrator.wiring.hooks import HookDoor
+    from orchestrator.wiring.sources import SourceDoor
 
 LAG_BOUND: Final = timedelta(seconds=30)
 """How far behind the engine may be and still be called ready."""
@@ -111,6 +114,25 @@ class Running:
 
         urls = urls_of(self.settings) if self.settings is not None else {}
         return door_of(urls, {name: to.channel for name, to in self.channels.items()}, self.real_now)
+
+    @property
+    def origins(self) -> Sequence[str]:
+        """Origins of pages that may send events; empty: all."""
+        return self.settings.allowed_origins if self.settings is not None else ()
+
+    @cached_property
+    def sources(self) -> SourceDoor:
+        """Shops and services that post webhooks."""
+        from orchestrator.wiring.sources import door_of
+
+        return door_of(self.settings)
+
+    @cached_property
+    def violations(self) -> ViolationBook:
+        """What did not fit the tracking plan, on its way into the database."""
+        from orchestrator.runtime.violations import ViolationBook
+
+        return ViolationBook(self.store, self.count)
 
     @cached_property
     def bounces(self) -> BounceReader:
@@ -212,6 +234,8 @@ class Running:
     def close(self) -> None:
         """Give back what store and channels hold."""
         if not self._abandoned:
+            if "violations" in self.__dict__:
+                self.violations.close()
             for channel in {id(to.channel): to.channel for to in self.channels.values()}.values():
                 channel.close()
             self.store.close()
@@ -269,6 +293,7 @@ def assemble(
     clock = resumed(store, real_now(), speed) if begin_at is None else _begun(store, speed, begin_at)
     renderer = renderer_of(revived, loaded, base_url, secret)
     refuse_unreadable_chats(settings)
+    refuse_bad_sources(settings)
     channels = reached(settings, project)
     adapters = {name: to.channel for name, to in channels.items()}
     engine = Engine(store, adapters, caller_of(settings), renderer, clock, real_now, renderer.unsubscribe_url)

@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from orchestrator.channels.circuit import State
+from orchestrator.core.linking import BLOCKED
 from orchestrator.runtime.delivery import MICROS
 from orchestrator.runtime.figures import BATCHES
 from orchestrator.runtime.lateness import BOUNDS
@@ -92,6 +93,11 @@ def _counters(counted: Mapping[str, int]) -> Iterator[Metric]:
     )
     for outcome in _INGESTED:
         ingested.add_metric([outcome], counted.get(f"ingest:{outcome}", 0))
+    identity = CounterMetricFamily(
+        "orchestrator_identity", "Links between ids, by what became of them", labels=["outcome"]
+    )
+    for outcome in ("merged", "added", *(f"blocked:{reason}" for reason in BLOCKED)):
+        identity.add_metric([outcome], counted.get(f"identity:{outcome}", 0))
     sends = CounterMetricFamily(
         "orchestrator_sends", "Hand-overs to a provider, by its answer", labels=["channel", "outcome"]
     )
@@ -106,6 +112,16 @@ def _counters(counted: Mapping[str, int]) -> Iterator[Metric]:
     suppressed = CounterMetricFamily(
         "orchestrator_suppressed", "Messages and effects not done, by reason", labels=["reason"]
     )
+    violations = CounterMetricFamily(
+        "orchestrator_plan_violations", "What came and does not fit the tracking plan, by kind", labels=["kind"]
+    )
+    source = CounterMetricFamily(
+        "orchestrator_source_requests", "What webhooks of sources brought, by outcome", labels=["source", "outcome"]
+    )
+    streams = CounterMetricFamily(
+        "orchestrator_stream_records", "Records of streams, by what became of them", labels=["stream", "outcome"]
+    )
+    lag = GaugeMetricFamily("orchestrator_stream_lag", "Records that wait to be read", labels=["stream"])
     for name, count in sorted(counted.items()):
         kind, *labels = name.split(":")
         if kind == "sends" and len(labels) == 2:
@@ -114,9 +130,15 @@ def _counters(counted: Mapping[str, int]) -> Iterator[Metric]:
             providers.add_metric([*labels[0].split("/", 1), labels[1]], count)
         elif kind == "spend" and len(labels) == 2:
             spend.add_metric(labels, count / MICROS)
+        elif kind == "source" and len(labels) == 2:
+            source.add_metric(labels, count)
+        elif kind == "stream" and len(labels) == 2:
+            (lag if labels[1] == "lag" else streams).add_metric(labels[: 1 if labels[1] == "lag" else 2], count)
+        elif kind == "violation" and len(labels) == 1:
+            violations.add_metric(labels, count)
         elif kind == "suppressed" and len(labels) == 1:
             suppressed.add_metric(labels, count)
-    yield from (turns, ingested, sends, providers, spend, suppressed)
+    yield from (turns, ingested, identity, sends, providers, spend, suppressed, violations, source, streams, lag)
 
 
 def ages_of(due: Mapping[str, datetime], now: datetime) -> dict[str, float]:

@@ -3,10 +3,12 @@ to look at."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, Final
+from itertools import chain
+from typing import Any, Final, TextIO
 
 from sqlalchemy import Column, Table
 
@@ -20,7 +22,7 @@ from orchestrator.runtime.plus_addresses import kept_apart
 from orchestrator.stores.erased_records import ADDRESSES
 from orchestrator.stores.instants import instant
 from orchestrator.stores.naming import names
-from orchestrator.stores.protocol import Store
+from orchestrator.stores.protocol import CustomerCard, Store
 from orchestrator.stores.schema import METADATA
 from orchestrator.stores.sealed_rows import CONTENT, REASON, opened_row
 from orchestrator.stores.sealing import Sealer, shown
@@ -33,14 +35,38 @@ _RECORDED: Final = frozenset({
 })  # fmt: skip
 """Tables whose rows the store gives as records."""
 _INTERNAL: Final = frozenset({"shard", "customer", "external_id"})
+FORMAT: Final = "orchestrator/customer-export/1"
+"""The first thing in an export: a change that readers have to know of raises the number."""
+NOBODYS: Final = frozenset({
+    "answers",  # what the API answered, for a day: what it said stands in the other parts
+    "api_keys", "attempts", "catalog_changes", "catalog_links", "catalog_rows", "catalogs", "circuits", "codes",
+    "counts", "deployments", "fanout", "fanout_shards", "feeds", "handed_over", "in_flight", "marks", "meta", "quotas",
+    "rates", "replies", "rfm_runs", "seen", "segment_builds", "shards", "tallies", "till_codes", "till_offers",
+    "versions",
+    "violations",  # counts of a tracking plan's mistakes, with examples that an erasure takes out
+})  # fmt: skip
+"""Tables that say nothing of a person that the parts do not say: a test holds every table against this list."""
 
 
 def everything_about(store: Store, customer: str) -> dict[str, Any] | None:
-    """All that is stored about a customer, by what it is: `profile`, `messages`, `coupons`, `tasks` and `journal` as
-    records, and the rows of every other table that belong to the customer, by table; the suppressions of its addresses.
+    """All that is stored about a customer, as one object: what `parts_about` gives.
 
-    None for an id that nobody has. Instants are RFC 3339. Raises TypeError for a store in memory, which no second
-    process can see.
+    None for an id that nobody has. Raises TypeError for a store in memory, which no second process can see.
+    """
+    parts = parts_about(store, customer)
+    if parts is None:
+        return None
+    return {name: part if isinstance(part, (str, dict)) else list(part) for name, part in parts}
+
+
+def parts_about(store: Store, customer: str) -> Iterator[tuple[str, Any]] | None:
+    """All that is stored about a customer, part by part, so that no more than one of them is in memory: `profile`,
+    `messages`, `coupons`, `tasks` and `journal` as records, and the rows of every other table that belong to the
+    customer, by table; the suppressions of its addresses; and what names it in rows that are nobody's. A part is a
+    text, an object, or an iterator of objects; one without any is left out. Instants are RFC 3339. Its schema is
+    docs/customer-export.json.
+
+    None for an id that nobody has. Raises TypeError for a store in memory, which no second process can see.
     """
     database = getattr(store, "db", None)
     if database is None:
@@ -48,17 +74,62 @@ def everything_about(store: Store, customer: str) -> dict[str, Any] | None:
     card = store.card(customer)
     if card is None or card.customer is None:
         return None
-    found: dict[str, Any] = {"customer": customer, "profile": _plain(card.customer)}
-    found["messages"] = [
-        _plain({**m.row._asdict(), "status": m.status, "opened_at": m.opened_at, "clicked_at": m.clicked_at})
-        for m in card.messages
-    ]
-    found["coupons"] = [_plain(coupon) for coupon in card.coupons]
-    found["tasks"] = [_plain(task) for task in card.tasks]
-    found["journal"] = [_plain(transition) for transition in store.journal(customer)]
-    found["choices"] = [_plain(choice) for choice in store.consent_log(customer)]
+    return _filled(_parts(store, database, card, card.customer))
+
+
+def write_everything(store: Store, customer: str, out: TextIO) -> bool:
+    """The same as JSON text, written as it is read; False for an id that nobody has (and nothing is written)."""
+    parts = parts_about(store, customer)
+    if parts is None:
+        return False
+    between = "{\n  "
+    for name, part in parts:
+        out.write(f"{between}{json.dumps(name)}: ")
+        between = ",\n  "
+        if isinstance(part, (str, dict)):
+            out.write(json.dumps(part, ensure_ascii=False))
+            continue
+        line = "[\n    "
+        for item in part:
+            out.write(line + json.dumps(item, ensure_ascii=False))
+            line = ",\n    "
+        out.write("\n  ]")
+    out.write("\n}\n")
+    return True
+
+
+def _filled(parts: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """The parts that hold anything."""
+    for name, part in parts:
+        if isinstance(part, (str, dict)):
+            yield name, part
+            continue
+        rows = iter(part)
+        first = next(rows, None)
+        if first is not None:
+            yield name, chain((first,), rows)
+
+
+def _parts(store: Store, database: Any, card: CustomerCard, customer: Customer) -> Iterator[tuple[str, Any]]:
+    yield "format", FORMAT
+    yield "customer", customer.id
+    yield "profile", _plain(customer)
+    yield (
+        "messages",
+        (
+            _plain({**m.row._asdict(), "status": m.status, "opened_at": m.opened_at, "clicked_at": m.clicked_at})
+            for m in card.messages
+        ),
+    )
+    yield "coupons", map(_plain, card.coupons)
+    yield "tasks", map(_plain, card.tasks)
+    yield "journal", map(_plain, store.journal(customer.id))
+    yield "choices", map(_plain, store.consent_log(customer.id))
     with database.read() as connection:
-        place = _asked(connection, "SELECT shard, id FROM customers WHERE external_id = ?", (customer,))[0]
+        places = _asked(connection, "SELECT shard, id FROM customers WHERE external_id = ?", (customer.id,))
+        if not places:
+            return  # somebody else erased it just now
+        place = places[0]
         for table in METADATA.sorted_tables:
             if table.name in _RECORDED or not {"shard", "customer"} <= set(table.columns.keys()):
                 continue
@@ -66,10 +137,28 @@ def everything_about(store: Store, customer: str) -> dict[str, Any] | None:
             names = ", ".join(f'"{column.name}"' for column in table.columns)
             question = f'SELECT {names} FROM "{table.name}" WHERE shard = ? AND customer = ? ORDER BY {order}'
             rows = _asked(connection, question, place)
-            found[table.name] = [_row(database.sealer, table, row, place[1]) for row in rows]
-        found["refused"] = _naming(connection, database.sealer, card.customer)
-    found["suppressions"] = _suppressed(store, card.customer)
-    return {name: what for name, what in found.items() if what}
+            yield table.name, (_row(database.sealer, table, row, place[1]) for row in rows)
+        merged = _asked(
+            connection, "SELECT merged_at FROM forwarding WHERE into_shard = ? AND into_customer = ?", place
+        )
+        yield "forwarding", ({"merged_at": format_instant(instant(at))} for (at,) in merged)
+        links = _asked(connection, "SELECT kind, value, at FROM links WHERE external_id = ?", (customer.id,))
+        yield "links", ({"kind": kind, "value": value, "at": _instant_of(at)} for kind, value, at in links)
+        yield "refused", _naming(connection, database.sealer, customer)
+        yield "operations", _operations(connection, customer)
+    yield "suppressions", _suppressed(store, customer)
+
+
+def _operations(connection: Any, customer: Customer) -> Iterator[dict[str, Any]]:
+    """What operators did, as far as the log names the person."""
+    theirs = names([customer.id], customer.email, customer.phone, customer.country)
+    for at, action, detail in _asked(connection, "SELECT at, action, detail FROM audit ORDER BY id", ()):
+        if detail == customer.id or theirs(detail):
+            yield {"at": format_instant(instant(at)), "action": action, "detail": detail}
+
+
+def _instant_of(at: Any) -> str | None:
+    return format_instant(instant(at)) if isinstance(at, int) else None
 
 
 def _naming(connection: Any, sealer: Sealer, customer: Customer) -> list[dict[str, Any]]:

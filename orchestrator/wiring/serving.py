@@ -28,13 +28,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def refuse_open_door(host: str, keys: frozenset[str]) -> None:
-    """Raises UsageError for a server that others reach while anybody may send it events."""
-    if not keys and not is_loopback(host):
+def refuse_open_door(host: str, keys: frozenset[str], kept: Callable[[], bool] = lambda: False) -> None:
+    """Raises UsageError for a server that others reach while anybody may send it events. `kept`: whether the database
+    has a write key; it is asked where nothing else closes the door."""
+    if not keys and not is_loopback(host) and not kept():
         raise UsageError(
             f"--host {host} can be reached from other machines, and no write key is configured, so anybody could send "
-            "events; set ORCHESTRATOR_WRITE_KEYS to one or more long random words (with commas between them), or "
-            "leave --host out",
+            "events; make one by `orchestrator keys add NAME --write`, or set ORCHESTRATOR_WRITE_KEYS to one or more "
+            "long random words (with commas between them), or leave --host out",
             "open_door",
         )
 

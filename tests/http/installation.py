@@ -21,11 +21,13 @@ from orchestrator.runtime.delivery import deliver_once
 from orchestrator.runtime.loop import LaneState
 from orchestrator.runtime.rendering import LedgerRenderer
 from orchestrator.runtime.turns import turn_once
+from orchestrator.runtime.violations import ViolationBook
 from orchestrator.stores.memory import MemoryStore
 from orchestrator.stores.protocol import Store
 from orchestrator.templating.assets import Asset
 from orchestrator.testing.sink import SinkChannel
 from orchestrator.wiring.hooks import HookDoor
+from orchestrator.wiring.sources import SourceDoor
 from orchestrator.wiring.surveys import SurveyForm, survey_forms
 from tests.small_projects import project_of
 
@@ -101,8 +103,11 @@ class Installation:
     circuit_states: dict[str, CircuitState] = field(default_factory=dict)
     registry: CollectorRegistry | None = field(default_factory=CollectorRegistry)
     hooks: HookDoor | None = None
+    origins: tuple[str, ...] = ()
+    sources: SourceDoor | None = None
 
     def __post_init__(self) -> None:
+        self.violations = ViolationBook(self.store, self.store.count, every=0.01)
         self.store.deploy(Index(self.loaded.project), self.now)
         self.renderer = LedgerRenderer(self.loaded.templates, self.loaded.project, self.base_url, self.secret)
         self.sinks = {name: SinkChannel() for name in ("email", "sms", "push", "whatsapp", "wechat", "inbox")}

@@ -65,18 +65,45 @@ def test_a_group_is_an_attribute(site: Installation, client: TestClient) -> None
     assert traits(site) == [{"group": {"seats": 3, "id": "acme"}}]
 
 
-def test_an_alias_of_an_unknown_id_is_kept_for_later(site: Installation, client: TestClient) -> None:
+def test_an_alias_of_an_unknown_id_is_one_more_identifier(site: Installation, client: TestClient) -> None:
     client.post("/v1/track", json=GO)
     assert client.post("/v1/alias", json={"previousId": "a1", "userId": "u1"}).json() == {"success": True}
-    [kept] = site.store.refused(9)
-    assert (kept.source, kept.reason) == ("alias", "identifier_kept")
-    assert json.loads(kept.content) == {"previousId": "a1", "userId": "u1"}
+    assert site.store.identifiers("u1") == [("external", "a1"), ("external", "u1")]
+    client.post("/v1/track", json={**GO, "userId": "a1"})
+    assert [customer for customer, *_ in events(site)] == ["u1", "u1"]
 
 
-def test_an_alias_between_two_customers_is_refused_as_a_merge(site: Installation, client: TestClient) -> None:
+def test_an_alias_between_two_customers_makes_them_one(site: Installation, client: TestClient) -> None:
     client.post("/v1/batch", json=batch({**GO, "type": "track"}, {**GO, "type": "track", "userId": "u2"}))
-    answer = client.post("/v1/alias", json={"previousId": "u2", "userId": "u1"})
-    assert (answer.status_code, answer.json()["code"]) == (400, "merge_unsupported")
+    assert client.post("/v1/alias", json={"previousId": "u2", "userId": "u1"}).json() == {"success": True}
+    assert site.store.resolve("u2") == "u1" and site.store.links(9) == []
+    assert [customer for customer, *_ in events(site)] == ["u1", "u1"]
+
+
+@pytest.mark.parametrize("kind", ["identify", "track", "page", "screen", "group"])
+def test_an_anonymous_person_who_says_who_it_is(site: Installation, client: TestClient, kind: str) -> None:
+    client.post("/v1/page", json={"anonymousId": "a1", "name": "Home"})
+    client.post(f"/v1/{kind}", json={"userId": "u1", "anonymousId": "a1", "event": "go", "groupId": "g"})
+    client.post("/v1/page", json={"anonymousId": "a1", "name": "Later"})
+    assert site.store.resolve("a1") == "u1"
+    assert {customer for customer, *_ in events(site)} == {"u1"}
+    assert site.store.identifiers("u1") == [("anonymous", "a1"), ("external", "u1")]
+
+
+def test_a_device_that_two_people_share_joins_nobody(site: Installation, client: TestClient) -> None:
+    for user in ("u1", "u2", "u2"):
+        assert client.post("/v1/track", json={**GO, "userId": user, "anonymousId": "a1"}).json() == {"success": True}
+    assert (site.store.resolve("a1"), site.store.resolve("u2")) == ("u1", "u2")
+    [kept] = site.store.refused(9)
+    assert (kept.source, kept.reason) == ("identity", "blocked: both_known"), "once, though it was said twice"
+    assert json.loads(kept.content) == {"anonymousId": "a1", "userId": "u2"}
+
+
+def test_what_is_nobodys_id_is_none(site: Installation, client: TestClient) -> None:
+    client.post("/v1/track", json={**GO, "userId": "undefined", "anonymousId": "a1"})
+    assert [customer for customer, *_ in events(site)] == ["a1"]
+    answer = client.post("/v1/track", json={**GO, "userId": "00000000-0000-0000-0000-000000000000"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "no_customer")
 
 
 @pytest.mark.parametrize("path", ["/v1/batch", "/v1/import"])
@@ -91,13 +118,13 @@ def test_a_batch_takes_every_kind(site: Installation, client: TestClient, path: 
     ]
     assert client.post(path, json=batch(*items)).json() == {"success": True}
     assert [name for _, name, _, _ in events(site)] == ["page_viewed", "screen_viewed", "go"]
-    assert len(traits(site)) == 2
+    assert len(traits(site)) == 3, "an alias is one that says nothing of the profile"
 
 
 def test_the_user_comes_before_the_anonymous_id(site: Installation, client: TestClient) -> None:
     for ids in ({"userId": "u1", "anonymousId": "a1"}, {"userId": None, "anonymousId": "a1"}, {"userId": 42}):
         client.post("/v1/track", json={**ids, "event": "go"})
-    assert [customer for customer, *_ in events(site)] == ["42", "a1", "u1"]
+    assert [customer for customer, *_ in events(site)] == ["42", "u1", "u1"], "a1 is u1 from then on"
 
 
 # --- ids and times ------------------------------------------------------

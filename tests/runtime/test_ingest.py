@@ -16,6 +16,7 @@ from orchestrator.core.inbox import (
     Receipt,
     SurveyAnswered,
 )
+from orchestrator.core.tracking_plan import Violation
 from orchestrator.runtime.ingest import Incoming, IngestCounts, Told, content_id, ingest_once
 from orchestrator.stores.memory import MemoryStore
 from orchestrator.stores.protocol import Store
@@ -208,7 +209,7 @@ def test_unknown_properties_are_kept_dropped_or_rejected_and_counted(policy: str
     index = index_of({}, schema=PLAN, project={"settings": {"unknown_properties": policy}})
     store.deploy(index, START)
     counts = take(store, Incoming("u1", "go", {"order": "o", "colour": "red"}))
-    assert counts.violations == (("go", "colour"),)
+    assert counts.violations == (Violation("go", "colour", "unknown_property", "red"),)
     if kept is None:
         assert counts.refused == ((0, "the property 'colour' of go is not declared in schema.yaml"),)
         assert store.card("u1") is None
@@ -222,7 +223,7 @@ def test_missing_required_properties_are_counted_and_refuse_nothing() -> None:
     store.deploy(index_of({}, schema=PLAN), START)
     counts = take(store, Incoming("u1", "go", {"n": 1}), Incoming("u1", "go", {"order": None}))
     assert counts.accepted == 2
-    assert counts.violations == (("go", "order"), ("go", "order"))
+    assert counts.violations == (Violation("go", "order", "missing_property"),) * 2
 
 
 def test_events_that_nobody_declared_are_taken() -> None:

@@ -26,19 +26,28 @@ import pytest
 
 from orchestrator.stores.protocol import Store
 from tests.stores.contract_addressees import AddresseeContract
+from tests.stores.contract_api import ApiContract
 from tests.stores.contract_canary import CanaryContract
+from tests.stores.contract_catalogs import CatalogContract
 from tests.stores.contract_channels import ChannelContract
 from tests.stores.contract_consents import ConsentContract, ErasingContract
 from tests.stores.contract_dead_letters import DeadLetterContract
 from tests.stores.contract_delivery import DeliveryContract
 from tests.stores.contract_deployments import DeploymentContract
+from tests.stores.contract_exports import ExportContract
 from tests.stores.contract_figures import FiguresContract, RightsContract
+from tests.stores.contract_identity import IdentityContract
 from tests.stores.contract_ingest import IngestContract
 from tests.stores.contract_leases import LeaseContract
+from tests.stores.contract_lists import ListContract
+from tests.stores.contract_offers import AuditContract, OffersContract
 from tests.stores.contract_operations import OperationContract
 from tests.stores.contract_pools import PoolContract
+from tests.stores.contract_profiles import ProfilesContract, RfmContract
 from tests.stores.contract_reading import ReadingContract
+from tests.stores.contract_segments import SegmentContract
 from tests.stores.contract_sends import SendsContract
+from tests.stores.contract_sources import SourcesContract
 from tests.stores.contract_suppressions import SuppressionContract
 from tests.stores.contract_turns import TurnContract
 from tests.stores.driving import START, index_of
@@ -77,6 +86,7 @@ class StoreContract(
     IngestContract,
     TurnContract,
     PoolContract,
+    ExportContract,
     DeliveryContract,
     LeaseContract,
     ChannelContract,
@@ -84,14 +94,24 @@ class StoreContract(
     OperationContract,
     DeploymentContract,
     ReadingContract,
+    ProfilesContract,
+    RfmContract,
     FiguresContract,
     RightsContract,
     SendsContract,
     ConsentContract,
     ErasingContract,
+    IdentityContract,
     AddresseeContract,
     SuppressionContract,
+    SegmentContract,
+    SourcesContract,
     CanaryContract,
+    CatalogContract,
+    ApiContract,
+    ListContract,
+    OffersContract,
+    AuditContract,
 ):
     """Everything that a store signs. See the module's docstring."""
 

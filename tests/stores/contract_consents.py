@@ -286,8 +286,10 @@ def _everything_in(store: Store) -> Iterator[tuple[str, str]]:
         return
     with database.read() as c:
         for table in METADATA.sorted_tables:
-            for row in c.execute(f'SELECT * FROM "{table.name}"').fetchall():
-                yield table.name, " ".join(f"{key.name}={value}" for key, value in zip(table.columns, row, strict=True))
+            found = c.execute(f'SELECT * FROM "{table.name}"')
+            names = [column[0] for column in found.description]  # PostgreSQL has some that the schema does not share
+            for row in found.fetchall():
+                yield table.name, " ".join(f"{name}={value}" for name, value in zip(names, row, strict=True))
 
 
 def _customer(store: Store):  # type: ignore[no-untyped-def]

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.core.accumulators import NOTHING_COMPUTED, Computed
 from orchestrator.core.customer import Customer, Timer
 from orchestrator.core.enrollment import Enrollment, EntryRecord, LoopState
 from orchestrator.core.inbox import Body
 from orchestrator.core.ledger import Message
+from orchestrator.core.scores import Points
 from orchestrator.core.state import dumps, loads
 from orchestrator.stores.arriving import prepared
 from orchestrator.stores.instants import instant, micros
@@ -29,8 +31,9 @@ from orchestrator.stores.records import (
     state_of,
 )
 from orchestrator.stores.sealed_rows import HIDDEN
-from orchestrator.stores.sealing import PLAIN
+from orchestrator.stores.sealing import PLAIN, KeyRing
 from tests.core.test_state import bodies, data, instants, maybe_at, maybe_name, names, same
+from tests.stores.sealed_keys import keys
 
 NONE = frozenset[str]()
 pairs = st.tuples(names, names)
@@ -209,3 +212,17 @@ def test_instants_come_back_in_utc(at: object) -> None:
     found = instant(micros(at))  # type: ignore[arg-type]
     assert found == at
     assert found.tzinfo is UTC
+
+
+def test_what_events_added_up_to_comes_back_and_is_sealed_where_it_is_personal() -> None:
+    customer = Customer("u1", datetime(2026, 3, 1, tzinfo=UTC))
+    assert customer_of(PLAIN, "u1", 0, state_of(customer, PLAIN, frozenset()), None).computed is NOTHING_COMPUTED
+    customer.scores = {"lead": Points(12.5, datetime(2026, 3, 2, tzinfo=UTC), 20.0)}
+    states = {"orders": ("a1", 3), "illness": ("b2", {"hay fever": 2})}
+    customer.computed = Computed("m", states)
+    for sealer in (PLAIN, KeyRing(keys("k1"), bytes(64))):
+        text = state_of(customer, sealer, frozenset({"illness"}))
+        found = customer_of(sealer, "u1", 0, text, None)
+        assert (found.scores, found.computed) == (customer.scores, customer.computed)
+        assert found.attributes == {}
+        assert ("hay fever" in text) == (sealer is PLAIN)

@@ -21,7 +21,13 @@ EXCEPTIONS: Final = {
         ("attempts", "audit", "circuits", "counts", "deployments", "fanout", "handed_over", "in_flight", "marks"), SMALL
     ),
     **dict.fromkeys(("meta", "quotas", "rates", "refused", "replies", "shards", "tallies", "versions"), SMALL),
+    **dict.fromkeys(("feeds", "links", "rfm_runs", "segment_builds", "violations"), SMALL),
+    **dict.fromkeys(("catalogs", "catalog_fills", "catalog_links", "catalog_rows"), SMALL),
+    **dict.fromkeys(("catalog_changes", "catalog_waves"), SMALL),
+    **dict.fromkeys(("answers", "api_keys"), ARRIVES),
     **dict.fromkeys(("codes", "erasures", "forwarding", "identifiers", "seen", "suppressions"), ARRIVES),
+    **dict.fromkeys(("till_codes", "redemptions"), ARRIVES),
+    **dict.fromkeys(("till_offers",), SMALL),
     **dict.fromkeys(("dead_letters", "fanout_shards", "inbox", "outbox", "requests", "rights"), QUEUE),
 }
 

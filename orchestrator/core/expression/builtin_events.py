@@ -71,7 +71,9 @@ EVENTS: Mapping[str, Mapping[str, Type]] = {
         "order_id": STRING,
         "total": NUMBER,
         "currency": STRING,
+        "discount": NUMBER,
     },
+    "coupon_rolled_back": {"offer": STRING, "code": STRING, "order_id": STRING},
     "consent_changed": {
         "topic": STRING,
         "channel": STRING,

@@ -228,6 +228,10 @@ class Checker(Desk):
             way_out = hint or "declare it under 'customer' in schema.yaml"
             self.complain(offset, len(name), "unknown_attribute", f"no attribute '{name}' is declared", way_out)
             return
+        if isinstance(source, Attribute) and source.name == "score" and source.target == Name("customer"):
+            way_out = hint or "declare it under `scores` in journeys/project.yaml"
+            self.complain(offset, len(name), "unknown_score", f"there is no score '{name}'", way_out)
+            return
         where = f" of '{source.name}'" if isinstance(source, Name) else ""
         way_out = hint or f"known: {known_words(fields)}; or declare it in schema.yaml"
         self.complain(offset, len(name), "unknown_property", f"no property '{name}'{where} is declared", way_out)

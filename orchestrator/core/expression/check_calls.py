@@ -22,6 +22,7 @@ from orchestrator.core.expression.types import (
     NUMBER,
     UNKNOWN,
     Enum,
+    ListOf,
     Record,
     Type,
     type_name,
@@ -94,6 +95,10 @@ def check_fact(desk: Desk, node: Fact) -> Type:
             desk.expect_word(word, known, "template", "templates/")
         case "opened" | "clicked" | "visits":
             desk.expect_word(word, types.steps, "step", "this journey")
+        case "recommended":
+            desk.expect_word(word, frozenset(types.catalogs), "catalog", "journeys/catalogs/")
+            columns = types.catalogs.get(word.text)
+            return ListOf(UNKNOWN if columns is None else Record(columns))
         case "redeemed":
             desk.expect_word(word, types.offers, "offer", "offers.yaml")
         case "entered" | "in_journey":

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 from orchestrator.core.expression.constants import NotConstant, constant_value
 from orchestrator.core.expression.context import Context
-from orchestrator.core.expression.nodes import Compare, Comparison, Node
+from orchestrator.core.expression.nodes import Attribute, Compare, Comparison, Name, Node
 from orchestrator.core.expression.operators import contains, ordered, same
 from orchestrator.core.expression.scope import Evaluator, Scope, Value
-from orchestrator.core.expression.steady import moves_steadily, note_crossing
+from orchestrator.core.expression.steady import fades, moves_steadily, note_crossing, note_fading
 from orchestrator.core.expression.values import LONGEST_LIST
 
 Test = Callable[[Value, Value, ZoneInfo, int], bool]
@@ -70,6 +70,8 @@ def _tipping(left: Node, operator: Comparison, right: Node, offset: int, context
     """A comparison that moves with `now`: while tracking it notes when it tips over."""
     one, two = context.compile_quietly(left), context.compile_quietly(right)
     test = _test(operator)
+    if fades(left, context.variables) or fades(right, context.variables):
+        return _fading(one, operator, two, offset, _plain_score(left, right))
 
     def tipping(scope: Scope) -> Value:
         result = test(one(scope), two(scope), scope.zone, offset)
@@ -78,6 +80,33 @@ def _tipping(left: Node, operator: Comparison, right: Node, offset: int, context
         return result
 
     return tipping
+
+
+def _fading(
+    one: Evaluator, operator: Comparison, two: Evaluator, offset: int, plain: tuple[str, float] | None
+) -> Evaluator:
+    """A comparison with a score in it: while tracking it notes when that has faded so far that it tips over."""
+    test = _test(operator)
+
+    def fading(scope: Scope) -> Value:
+        result = test(one(scope), two(scope), scope.zone, offset)
+        if scope.tracking:
+            note_fading(scope, one, two, operator, offset, plain)
+        return result
+
+    return fading
+
+
+def _plain_score(left: Node, right: Node) -> tuple[str, float] | None:
+    """The score and the number of `customer.score.lead >= 80`, where there is no more to a comparison."""
+    match left:
+        case Attribute(target=Attribute(target=Name(name="customer"), name="score"), name=name):
+            try:
+                bound = constant_value(right)
+            except NotConstant:
+                return None
+            return (name, bound) if isinstance(bound, (int, float)) else None
+    return None
 
 
 def _with_constant(left: Evaluator, operator: Comparison, constant: Value, offset: int) -> Evaluator:

@@ -265,6 +265,8 @@ def compile_fact(node: Fact) -> Evaluator:
             return lambda scope: bool(scope.facts.consented(word, channel))
         case "visits":
             return lambda scope: scope.facts.visits(word)
+        case "recommended":
+            return lambda scope: scope.facts.recommended(word)
         case "received":
             return _happened(lambda scope: scope.facts.received(word), node)
         case "entered":

@@ -44,6 +44,7 @@ from orchestrator.core.expression.scope import Evaluator, Scope, Value
 from orchestrator.core.expression.steady import MINUTE, moves_steadily, steadiness_of
 from orchestrator.core.expression.types import Types
 from orchestrator.core.expression.values import describe
+from orchestrator.core.scores import Scores
 from orchestrator.errors import EvaluationError
 
 NO_VARS: Final[Mapping[str, Evaluator]] = {}
@@ -111,7 +112,7 @@ def _compile(node: Node, context: Context) -> Evaluator:
 def _name(name: str, context: Context) -> Evaluator:
     match name:
         case "customer":
-            return lambda scope: scope.customer
+            return _whole_customer
         case "event":
             return lambda scope: scope.event
         case "entry":
@@ -131,6 +132,27 @@ def _name(name: str, context: Context) -> Evaluator:
     if context.quiet and steadiness is not None and steadiness.steady:
         return steadiness.quiet  # not remembered: the comparison around it asks at several instants
     return _hoisted(name, variable) if context.hoisting else variable
+
+
+def _whole_customer(scope: Scope) -> Value:
+    held = scope.customer.get("score")
+    return {**scope.customer, "score": held.totals(scope.now)} if type(held) is Scores else scope.customer
+
+
+def _score(name: str | None, quiet: bool) -> Evaluator:
+    """`customer.score.lead` at the present instant; without a name, all of them. Unless a comparison around it sees
+    when it tips over, it is looked at again after a while."""
+
+    def score(scope: Scope) -> Value:
+        held: object = scope.customer.get("score")
+        if type(held) is not Scores:
+            return None
+        if scope.tracking and not quiet and held.fading:
+            with suppress(OverflowError):
+                scope.note(scope.now + MINUTE)
+        return held.totals(scope.now) if name is None else held.total(name, scope.now)
+
+    return score
 
 
 def _now(scope: Scope) -> Value:
@@ -165,6 +187,10 @@ def _hoisted(name: str, variable: Evaluator) -> Evaluator:
 def _attribute(node: Attribute, context: Context) -> Evaluator:
     name, offset = node.name, node.offset
     match node.target:
+        case Name(name="customer") if name == "score":
+            return _score(None, context.quiet)
+        case Attribute(target=Name(name="customer"), name="score"):
+            return _score(name, context.quiet)
         case Name(name="customer"):
             return lambda scope: scope.customer.get(name)
         case Name(name="event"):

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 
 from orchestrator.core.expression.evaluate import NO_VARS, compile_node
+from orchestrator.core.expression.inlining import inlined
 from orchestrator.core.expression.leaves import leaves_of
 from orchestrator.core.expression.needs import Needs, needs
 from orchestrator.core.expression.nodes import Name, Node, walk
 from orchestrator.core.expression.reserved import NAMES
 from orchestrator.core.expression.scope import Evaluator, Scope, Value
-from orchestrator.core.expression.steady import Steadiness, moves_steadily, set_steadiness
+from orchestrator.core.expression.steady import Steadiness, fades, moves_steadily, set_steadiness
 from orchestrator.core.expression.text import text_of
 from orchestrator.core.expression.types import Types
 from orchestrator.errors import DecisionError, EvaluationError
@@ -46,6 +47,8 @@ class Expr:
     """What `explain` shows."""
     work: int = field(compare=False, repr=False, default=1)
     """Its nodes, and those of the variables it uses."""
+    types: Types | None = field(compare=False, repr=False, default=None)
+    """What it was compiled with, for who compiles the tree once more, into another language."""
 
     def truth(self, scope: Scope) -> bool:
         """The value as a condition: none is false. Raises EvaluationError, which is neither true nor false."""
@@ -85,6 +88,8 @@ def compiled(
     evaluators: dict[str, Evaluator] = {
         name: var.evaluate if isinstance(var, Expr) else var for name, var in vars.items()
     }
+    if types is not None and types.formulas and (whole := inlined(node, types.formulas)) is not node:
+        node, asks = whole, None
     asked, work = needs(node) if asks is None else asks, 0
     for part in walk(node):
         work += 1
@@ -96,8 +101,8 @@ def compiled(
     evaluate = _located(lambda: compile_node(node, vars=evaluators, types=types), source)
     if moves_steadily(node, evaluators):
         quiet = _located(lambda: compile_node(node, vars=evaluators, types=types, quiet=True), source)
-        set_steadiness(evaluate, Steadiness(True, quiet))
-    return Expr(source, node, evaluate, asked, _leaves(source, node, evaluators, types), work)
+        set_steadiness(evaluate, Steadiness(True, quiet, fades(node, evaluators)))
+    return Expr(source, node, evaluate, asked, _leaves(source, node, evaluators, types), work, types)
 
 
 def _located(compile_it: Callable[[], Evaluator], source: str) -> Evaluator:

@@ -126,6 +126,7 @@ _KINDS: Final = {
     "clicked": ("steps",),
     "visits": ("steps",),
     "redeemed": ("offers",),
+    "recommended": ("catalogs",),
     "entered": ("journeys",),
     "in_journey": ("journeys",),
 }

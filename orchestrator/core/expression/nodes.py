@@ -26,6 +26,7 @@ FactName = OneOf[
     "opened",
     "clicked",
     "redeemed",
+    "recommended",
     "visits",
     "entered",
     "in_journey",

@@ -8,6 +8,7 @@ from orchestrator.core.expression.builtin_events import EVENTS
 from orchestrator.core.expression.types import (
     DATETIME,
     INTEGER,
+    NUMBER,
     OBJECT,
     STRING,
     UNKNOWN,
@@ -54,7 +55,10 @@ LOOP = Record({"index": INTEGER})
 
 def customer_type(types: Types) -> Record:
     """Declared attributes, overlaid by the reserved ones."""
-    return Record({**types.customer, **CUSTOMER, "attributes": Record(types.customer)})
+    known = {**types.customer, **CUSTOMER, "attributes": Record(types.customer)}
+    if types.scores is not None:
+        known["score"] = Record(dict.fromkeys(types.scores, NUMBER))
+    return Record(known)
 
 
 def event_type(properties: Type | None) -> Type | None:

@@ -78,6 +78,9 @@ class Facts(Protocol):
     def catalog(self, name: str, key: str) -> dict[str, Any] | None:
         """The row of this key, or None."""
 
+    def recommended(self, name: str) -> list[dict[str, Any]]:
+        """Rows of a catalog that may interest the customer, the best first, at most twelve, none of them sold out."""
+
 
 class Scope:
     """One evaluation's surroundings; slots, mutable, to be used again for the next event or step.
@@ -155,7 +158,7 @@ class NoFacts:
     def entered(self, journey: str) -> NoReturn:
         raise NotLoaded(f"entries ('{journey}') are not known here")
 
-    in_journey = received = opened = clicked = redeemed = visits = in_segment = reachable = entered
+    in_journey = received = opened = clicked = redeemed = visits = in_segment = reachable = recommended = entered
 
     def consented(self, topic: str, channel: str) -> NoReturn:
         raise NotLoaded(f"consent ('{topic}', '{channel}') is not known here")

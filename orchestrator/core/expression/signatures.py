@@ -107,6 +107,7 @@ FACTS: Mapping[str, Signature] = {
     "opened": Signature((_word("step"),), "opened('first_mail')"),
     "clicked": Signature((_word("step"),), "clicked('first_mail')"),
     "redeemed": Signature((_word("offer"),), "redeemed('vip10')"),
+    "recommended": Signature((_word("catalog"),), "recommended('products')"),
     "visits": Signature((_word("step"),), "visits('nudge')"),
     "entered": Signature((_word("journey"), _WITHIN), "entered('welcome', within='30d')"),
     "in_journey": Signature((_word("journey"),), "in_journey('welcome')"),

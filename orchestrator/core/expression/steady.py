@@ -11,10 +11,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from orchestrator.core.expression.moments import as_instant
-from orchestrator.core.expression.nodes import Arithmetic, Name, Node, Sign
+from orchestrator.core.expression.nodes import Arithmetic, Attribute, Name, Node, Sign
 from orchestrator.core.expression.operators import compare
 from orchestrator.core.expression.scope import Evaluator, Scope, Value
 from orchestrator.core.expression.values import is_number
+from orchestrator.core.fading import first_change
+from orchestrator.core.scores import Scores
 from orchestrator.errors import DecisionError
 from orchestrator.records import dataclass
 
@@ -32,6 +34,8 @@ class Steadiness:
 
     steady: bool
     quiet: Evaluator
+    fades: bool = False
+    """Whether a score that fades is part of it."""
 
 
 def steadiness_of(evaluator: Evaluator | None) -> Steadiness | None:
@@ -48,7 +52,7 @@ def set_steadiness(evaluator: Evaluator, steadiness: Steadiness) -> None:
 def moves_steadily(node: Node, variables: Mapping[str, Evaluator]) -> bool:
     """Whether the value moves with `now` at a constant rate that is not zero by construction."""
     match node:
-        case Name(name="now"):
+        case Name(name="now") | Attribute(target=Attribute(target=Name(name="customer"), name="score")):
             return True
         case Name(name=name):
             found = steadiness_of(variables.get(name))
@@ -71,6 +75,48 @@ def moves_steadily(node: Node, variables: Mapping[str, Evaluator]) -> bool:
             return moving
         case _:
             return False
+
+
+def fades(node: Node, variables: Mapping[str, Evaluator]) -> bool:
+    """Whether a score is part of a value that moves steadily otherwise: points halve with time."""
+    match node:
+        case Attribute(target=Attribute(target=Name(name="customer"), name="score")):
+            return True
+        case Name(name=name):
+            found = steadiness_of(variables.get(name))
+            return found is not None and found.fades
+        case Sign(operand=operand):
+            return fades(operand, variables)
+        case Arithmetic(first=first, rest=rest):
+            return fades(first, variables) or any(fades(term, variables) for _, term in rest)
+        case _:
+            return False
+
+
+def note_fading(
+    scope: Scope, left: Evaluator, right: Evaluator, operator: str, offset: int, plain: tuple[str, float] | None
+) -> None:
+    """Notes the first instant after now at which a comparison with a score in it changes, if there is one.
+
+    `plain`: the score's name and the number that it is compared with, where there is no more to it.
+    """
+    held: object = scope.customer.get("score")
+    if type(held) is not Scores or not held.fading:
+        note_crossing(scope, left, right, operator, offset)
+        return
+    now, limit = scope.now, scope.changes_at
+    scope.tracking = False
+    try:
+        probe = _Probe(scope, left, right, operator, offset)
+        current = probe.state(now)
+        guess = held.meets_at(*plain) if plain is not None else None
+        crossing = first_change(lambda at: probe.state(at) != current, now, guess, limit)
+    except (DecisionError, OverflowError):
+        crossing = None
+    finally:
+        scope.tracking, scope.now = True, now
+    if crossing is not None:
+        scope.note(crossing)
 
 
 def note_crossing(scope: Scope, left: Evaluator, right: Evaluator, operator: str, offset: int) -> None:

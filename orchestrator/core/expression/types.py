@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Literal, assert_never
 
+from orchestrator.core.expression.nodes import Node
 from orchestrator.records import dataclass
 
 Kind = Literal["string", "integer", "number", "boolean", "date", "datetime", "duration", "none", "unknown"]
@@ -64,6 +65,10 @@ class Types:
 
     customer: Mapping[str, Type] = field(default_factory=dict)
     """Declared attributes; the reserved ones (id, tags, timezone, ...) are known without."""
+    formulas: Mapping[str, Node] = field(default_factory=dict, repr=False)
+    """Attributes that are formulas, with the trees that stand in for them."""
+    scores: frozenset[str] | None = None
+    """The names of `customer.score`. None: do not check them."""
     event: Type | None = None
     """The properties of the event being looked at; None where there is none."""
     entry: Type | None = None

@@ -37,7 +37,8 @@ def run_split(turn: CustomerTurn, e: Enrollment, journey: Journey, step: Split) 
     """Draw a variant by hash: the same customer always draws the same. Control persons skip the branches."""
     variant = turn.view.forced.get(step.name)
     if variant is None:
-        variant = drawn_variant(step, split_draw(turn.view.salt, step.name, e.customer_id))
+        drawn_as = turn.customer.drawn_as(f"split:{step.name}") if turn.customer.draws else e.customer_id
+        variant = drawn_variant(step, split_draw(turn.view.salt, step.name, drawn_as))
     turn.say("assigned", {"split": step.name, "variant": variant}, e, step.id)
     for candidate in step.variants:
         if candidate.name == variant:

@@ -1,4 +1,4 @@
-"""`set`, `add_tag`, `remove_tag`, `stage`, `track`, `enroll`, `unenroll`: what a journey does to the customer."""
+"""`set`, tags, `stage`, `score`, `track`, `enroll`, `unenroll`: what a journey does to the customer."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.advance import leave
 from orchestrator.core.enrollment import Enrollment
+from orchestrator.core.gathering import add_points
 from orchestrator.core.inbox import EnrollmentRequested
 from orchestrator.core.ledger import effect_id
 from orchestrator.core.profile import Moved, set_attribute, set_stage, set_tags
-from orchestrator.core.program import Enroll, Journey, SetAttributes, SetStage, Step, Tag, Track, Unenroll
+from orchestrator.core.program import AddScore, Enroll, Journey, SetAttributes, SetStage, Step, Tag, Track, Unenroll
 from orchestrator.core.steps.message import suppress
 
 if TYPE_CHECKING:
@@ -52,6 +53,19 @@ def run_stage(turn: CustomerTurn, e: Enrollment, journey: Journey, step: SetStag
     if before != step.stage:
         identity = effect_id(e.id, step.id, e.visits.get(step.id, 1))
         profile_moved(turn, [("stage", before, step.stage)], identity, by_step=True)
+    return step.next
+
+
+def run_score(turn: CustomerTurn, e: Enrollment, journey: Journey, step: AddScore) -> int:
+    """Add points to scores."""
+    from orchestrator.core.events import profile_moved
+
+    moved: Moved = []
+    for name, add in step.points:
+        change = add_points(turn, name, add)
+        if change is not None:
+            moved.append(("score", {name: change[0]}, {name: change[1]}))
+    profile_moved(turn, moved, effect_id(e.id, step.id, e.visits.get(step.id, 1)), by_step=True)
     return step.next
 
 

@@ -28,6 +28,7 @@ advance.STEPS.update(
         program.SetAttributes: profile_steps.run_set,
         program.Tag: profile_steps.run_tag,
         program.SetStage: profile_steps.run_stage,
+        program.AddScore: profile_steps.run_score,
         program.Track: profile_steps.run_track,
         program.Enroll: profile_steps.run_enroll,
         program.Unenroll: profile_steps.run_unenroll,

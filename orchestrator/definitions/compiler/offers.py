@@ -27,6 +27,9 @@ def _offer(name: str, model: OfferModel, fields: Fields, zone: ZoneInfo, currenc
         for key, value in (
             ("products", list(model.conditions.products)),
             ("stores", list(model.conditions.stores)),
+            ("except_products", list(model.conditions.except_products)),
+            ("except_stores", list(model.conditions.except_stores)),
+            ("personal", model.conditions.personal),
             ("channels", list(model.conditions.channels)),
             ("price_floor", model.price_floor),
         )
@@ -45,6 +48,9 @@ def _offer(name: str, model: OfferModel, fields: Fields, zone: ZoneInfo, currenc
         minimum_spend=model.conditions.minimum_spend,
         conditions=conditions,
         low_pool=model.low_pool,
+        public=model.codes.public,
+        valid_from=_begin_of(model.valid_from, zone) if model.valid_from is not None else None,
+        on_rollback=model.on_rollback,
     )
 
 
@@ -59,6 +65,15 @@ def _limits(model: LimitsModel, path: Path, fields: Fields, currency: str | None
         budget_currency=(budget.currency or currency) if budget is not None else None,
         budget_per_redemption=budget.per_redemption if budget is not None else None,
     )
+
+
+def _begin_of(text: str, zone: ZoneInfo) -> datetime:
+    """The instant from which codes are good: of a date its beginning, of a time without a zone that in the
+    project's."""
+    if len(text) == len("2026-12-31"):
+        return to_utc(datetime.combine(date.fromisoformat(text), time(0)), zone)
+    moment = datetime.fromisoformat(text)
+    return to_utc(moment, zone) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _end_of(text: str, zone: ZoneInfo) -> datetime:

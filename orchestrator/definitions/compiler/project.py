@@ -7,9 +7,11 @@ from datetime import time, timedelta
 from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
+from orchestrator.core.accumulators import EMPTY_IS_ZERO
 from orchestrator.core.addresses import WECHAT_ATTRIBUTE
 from orchestrator.core.devices import ATTRIBUTE as DEVICES
 from orchestrator.core.expression.types import Types
+from orchestrator.core.linking import IdentityRules
 from orchestrator.core.program import CHANNELS, Journey
 from orchestrator.core.project import (
     Attribute,
@@ -27,19 +29,25 @@ from orchestrator.core.project import (
 from orchestrator.core.time.clock_text import parse_days
 from orchestrator.core.time.quiet import QuietHours, QuietTimes, QuietWindow
 from orchestrator.core.time.zones import zone_or_none
+from orchestrator.core.tracking_plan import types_of
+from orchestrator.definitions.compiler.catalogs import compile_row_catalogs
 from orchestrator.definitions.compiler.compliance import compile_compliance, compile_implied
+from orchestrator.definitions.compiler.computed import compile_computed, formula_trees
 from orchestrator.definitions.compiler.domain_limits import compile_domain_limits
 from orchestrator.definitions.compiler.fields import Fields
+from orchestrator.definitions.compiler.forms import compile_forms
 from orchestrator.definitions.compiler.names import Names
 from orchestrator.definitions.compiler.offers import compile_offers
 from orchestrator.definitions.compiler.retention import compile_retention
+from orchestrator.definitions.compiler.rfm import compile_rfm, rfm_attributes, rfm_types
 from orchestrator.definitions.compiler.safety import compile_approval, compile_canary, compile_spend_limit
+from orchestrator.definitions.compiler.scores import compile_scores
 from orchestrator.definitions.compiler.segments import compile_segments
 from orchestrator.definitions.compiler.tracking import compile_tracking
 from orchestrator.definitions.compiler.types import catalog_types, customer_types, event_types
 from orchestrator.definitions.models.project import ProjectModel
 from orchestrator.definitions.models.project import Topic as TopicModel
-from orchestrator.definitions.models.schema import PropertySpec, SchemaModel
+from orchestrator.definitions.models.schema import AttributeSpec, PropertySpec, SchemaModel
 from orchestrator.definitions.project_files import ProjectFiles
 from orchestrator.definitions.source import Document
 from orchestrator.errors import Problem
@@ -49,6 +57,7 @@ from orchestrator.templating.locales import normal_locale
 CONTACT: Final = frozenset({"email", "phone", DEVICES, WECHAT_ATTRIBUTE})
 """Names by which a person is reached, whatever the tracking plan says of them."""
 PROJECT, SEGMENTS, OFFERS = "journeys/project.yaml", "journeys/segments.yaml", "journeys/offers.yaml"
+SCHEMA = "journeys/schema.yaml"
 
 _HUSHED: Final[Mapping[str, frozenset[str]]] = {
     "schema": frozenset({"unknown_attribute", "unknown_property", "unknown_event"}),
@@ -63,7 +72,7 @@ def project_types(files: ProjectFiles, templates: frozenset[str]) -> Types:
         return None if kind in files.unsure else known
 
     return Types(
-        customer=customer_types(files.schema),
+        customer={**customer_types(files.schema), **rfm_types(files.project)},
         events=event_types(files.schema),
         segments=names("segments", frozenset(files.segments)),
         journeys=files.journey_names,
@@ -71,6 +80,8 @@ def project_types(files: ProjectFiles, templates: frozenset[str]) -> Types:
         offers=names("offers", frozenset(files.offers)),
         topics=names("project", frozenset(files.project.topics)),
         channels=frozenset(CHANNELS),
+        scores=names("project", frozenset(files.project.scores)),
+        formulas=formula_trees(files.schema),
         steps=frozenset(),
         catalogs={name: catalog_types(found.columns, found.rows.values()) for name, found in files.catalogs.items()},
     )
@@ -88,9 +99,11 @@ def compile_project(
     model = files.project
     zone = zone_or_none(model.timezone) or ZoneInfo("UTC")
     shared, segments, offers = (Fields(_document(files, path)) for path in (PROJECT, SEGMENTS, OFFERS))
+    schema = Fields(_document(files, SCHEMA))
     quiet = _quiet(model, shared)
     keeping = compile_compliance(model, quiet, shared)
     settings, caps = _settings(model, shared), _caps(model, shared)
+    forms, of_forms = compile_forms(files)
     project = Project(
         timezone=zone,
         locale=model.locale,
@@ -116,17 +129,23 @@ def compile_project(
             for name, queue in model.queues.items()
         },
         settings=settings,
+        identity=_identity(model),
         retention=compile_retention(model, shared, settings, caps),
-        attributes=_attributes(files.schema),
+        scores=compile_scores(model, shared, names),
+        accumulators=compile_computed(files.schema, schema, names),
+        rfm=compile_rfm(model, files.schema, names.types, settings, shared),
+        attributes={**_attributes(files.schema), **rfm_attributes(model)},
         personal=_personal(files.schema) | _addresses(model),
         events=_events(files.schema),
         segments=compile_segments(files.segments, segments, names),
         offers=compile_offers(files.offers, offers, zone, model.currency),
         catalogs=cast("dict[str, dict[str, dict[str, Any]]]", {n: c.rows for n, c in files.catalogs.items()}),
+        forms=forms,
+        row_catalogs=compile_row_catalogs(model, files, shared),
         journeys=dict(journeys),
         templates=templates,
     )
-    return project, [*shared.problems, *segments.problems, *offers.problems]
+    return project, [*shared.problems, *of_forms, *segments.problems, *offers.problems, *schema.problems]
 
 
 def _document(files: ProjectFiles, path: str) -> Document:
@@ -211,9 +230,20 @@ def _settings(project: ProjectModel, fields: Fields) -> Settings:
 
 def _attributes(schema: SchemaModel) -> dict[str, Attribute]:
     return {
-        name: Attribute(name, spec.type, spec.default, tuple(spec.enum) if spec.enum is not None else None)
+        name: Attribute(
+            name, spec.type, _default(spec), tuple(spec.enum) if spec.enum is not None else None, _computed(spec)
+        )
         for name, spec in schema.customer.items()
     }
+
+
+def _computed(spec: AttributeSpec) -> bool:
+    return spec.computed is not None or spec.formula is not None
+
+
+def _default(spec: AttributeSpec) -> object:
+    """Count and sum of nothing are 0."""
+    return 0 if spec.computed is not None and spec.computed.kind in EMPTY_IS_ZERO else spec.default
 
 
 def _personal(schema: SchemaModel) -> frozenset[str]:
@@ -235,7 +265,18 @@ def _is_personal(spec: PropertySpec) -> bool:
 def _events(schema: SchemaModel) -> dict[str, EventSpec]:
     return {
         event: EventSpec(
-            event, frozenset(properties), frozenset(name for name, spec in properties.items() if spec.required)
+            event,
+            frozenset(properties),
+            frozenset(name for name, spec in properties.items() if spec.required),
+            {name: types_of(spec.type, spec.enum is not None) for name, spec in properties.items()},
+            {name: spec.type for name, spec in properties.items()},
+            {name: frozenset(spec.enum) for name, spec in properties.items() if spec.enum is not None},
         )
         for event, properties in schema.events.items()
     }
+
+
+def _identity(model: ProjectModel) -> IdentityRules:
+    given = model.identity
+    never = frozenset(value.strip().lower() for value in given.never)
+    return IdentityRules(frozenset(given.merge), never, given.limits.identifiers, given.limits.merges_per_day)

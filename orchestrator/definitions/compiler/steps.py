@@ -34,6 +34,7 @@ COMPILERS: Final[Mapping[str, Callable[[Any, Spot], Step]]] = {
     "add_tag": steps_action.compile_add_tag,
     "remove_tag": steps_action.compile_remove_tag,
     "stage": steps_action.compile_stage,
+    "score": steps_action.compile_score,
     "track": steps_action.compile_track,
     "enroll": steps_action.compile_enroll,
     "unenroll": steps_action.compile_unenroll,

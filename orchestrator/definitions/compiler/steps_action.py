@@ -8,6 +8,7 @@ from typing import Final
 
 from orchestrator.core.program import (
     END,
+    AddScore,
     Enroll,
     Fetch,
     IssueCoupon,
@@ -27,6 +28,7 @@ from orchestrator.definitions.models.actions import (
     FetchStep,
     GoOn,
     RemoveTagStep,
+    ScoreStep,
     SetStep,
     StageStep,
     TaskStep,
@@ -99,6 +101,7 @@ def compile_task(model: TaskStep, spot: Spot) -> OpenTask:
         assign=task.assign,
         as_name=task.as_,
         wait=task.wait,
+        owns=task.owns,
         **spot.shared,
     )
 
@@ -131,6 +134,14 @@ def _tag(tags: Sequence[str], add: bool, spot: Spot) -> Tag:
 def compile_stage(model: StageStep, spot: Spot) -> SetStage:
     """`stage:`."""
     return SetStage(stage=model.stage, **spot.shared)
+
+
+def compile_score(model: ScoreStep, spot: Spot) -> AddScore:
+    """`score:`."""
+    if not model.score:
+        hint = "write it as {lead: +10}, or remove the step"
+        spot.fields.complain((*spot.path, "score"), "bad_value", "`score` names no score", hint)
+    return AddScore(points=tuple(model.score.items()), **spot.shared)
 
 
 def compile_track(model: TrackStep, spot: Spot) -> Track:

@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any, Final, NamedTuple
 
+from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.core.program import (
     ALWAYS,
     NEVER,
     OnApi,
     OnAttribute,
+    OnCatalog,
     OnceAt,
     OnDate,
     OnEvent,
     OnInactive,
     OnInbound,
     OnSchedule,
+    OnScore,
     OnSegment,
     OnStage,
+    OnUpload,
     Reentry,
     Trigger,
     ZoneRule,
 )
 from orchestrator.core.reply_words import intent_of, spelled
+from orchestrator.definitions.compiler.catalogs import interest
 from orchestrator.definitions.compiler.fields import Fields
 from orchestrator.definitions.compiler.names import Names
 from orchestrator.definitions.compiler.types import trigger_entry, trigger_event
 from orchestrator.definitions.models.triggers import (
     ApiTrigger,
     AttributeTrigger,
+    CatalogTrigger,
     DateTrigger,
     EventTrigger,
     InactiveTrigger,
@@ -38,9 +44,11 @@ from orchestrator.definitions.models.triggers import (
     OnceTrigger,
     ReentryAfter,
     ScheduleTrigger,
+    ScoreTrigger,
     SegmentTrigger,
     StageTrigger,
     TriggerBase,
+    UploadTrigger,
 )
 from orchestrator.definitions.source import Path
 
@@ -54,6 +62,8 @@ class _Door(NamedTuple):
     path: Path
     journey_zone: ZoneRule
     shared: dict[str, Any]
+    catalogs: Mapping[str, Mapping[str, Any]]
+    events: Mapping[str, Mapping[str, Any]]
 
 
 def compile_trigger(model: TriggerBase, path: Path, fields: Fields, names: Names, journey_zone: ZoneRule) -> Trigger:
@@ -73,7 +83,8 @@ def compile_trigger(model: TriggerBase, path: Path, fields: Fields, names: Names
         "unless_in": tuple(model.unless_in),
         "include_existing": getattr(model, "existing", "exclude") == "include",
     }
-    return _COMPILERS[type(model)](model, _Door(fields, path, journey_zone, shared))
+    types = names.types
+    return _COMPILERS[type(model)](model, _Door(fields, path, journey_zone, shared, types.catalogs, types.events))
 
 
 def _reentry(model: TriggerBase, path: Path, fields: Fields) -> Reentry:
@@ -85,7 +96,8 @@ def _reentry(model: TriggerBase, path: Path, fields: Fields) -> Reentry:
         case "never":
             return NEVER
         case _:
-            return ALWAYS if model.overlap in ("restart", "parallel") else NEVER
+            again = model.overlap in ("restart", "parallel") or isinstance(model, CatalogTrigger)
+            return ALWAYS if again else NEVER
 
 
 def _on_event(model: EventTrigger, door: _Door) -> OnEvent:
@@ -154,6 +166,11 @@ def _on_stage(model: StageTrigger, door: _Door) -> OnStage:
     return OnStage(to=model.stage.to, from_stage=model.stage.from_, **door.shared)
 
 
+def _on_score(model: ScoreTrigger, door: _Door) -> OnScore:
+    score = model.score
+    return OnScore(score=score.name, bound=score.crosses, direction=score.direction, **door.shared)
+
+
 def _on_inbound(model: InboundTrigger, door: _Door) -> OnInbound:
     keywords = set()
     for number, keyword in enumerate(model.inbound.keyword):
@@ -169,6 +186,35 @@ def _on_inbound(model: InboundTrigger, door: _Door) -> OnInbound:
     return OnInbound(channel=model.inbound.channel, keywords=frozenset(keywords), **door.shared)
 
 
+def _on_catalog(model: CatalogTrigger, door: _Door) -> OnCatalog:
+    known = door.catalogs
+    columns = known.get(model.catalog)
+    if columns is None:
+        message = f"there is no catalog '{model.catalog}'"
+        hint = did_you_mean(model.catalog, list(known)) or f"add journeys/catalogs/{model.catalog}.csv"
+        door.fields.complain((*door.path, "catalog"), "unknown_catalog", message, hint)
+    names = tuple(columns) if columns is not None else None
+    if names is not None:
+        for number, column in enumerate(model.fields):
+            if column not in names:
+                message = f"'{model.catalog}' has no column '{column}'"
+                hint = did_you_mean(column, names) or f"its columns are {', '.join(names[:10])}"
+                door.fields.complain((*door.path, "fields", number), "unknown_column", message, hint)
+    asked = (interest(who, (*door.path, "who", n), door.fields, names, door.events) for n, who in enumerate(model.who))
+    return OnCatalog(
+        catalog=model.catalog,
+        kinds=tuple(dict.fromkeys(model.on)),
+        who=tuple(who for who in asked if who is not None),
+        by=model.by / 100,
+        fields=tuple(model.fields),
+        **door.shared,
+    )
+
+
+def _on_upload(model: UploadTrigger, door: _Door) -> OnUpload:
+    return OnUpload(upload=model.upload, **door.shared)
+
+
 def _on_api(model: ApiTrigger, door: _Door) -> OnApi:
     return OnApi(**door.shared)
 
@@ -182,7 +228,10 @@ _COMPILERS: Final[dict[type[TriggerBase], Callable[[Any, _Door], Trigger]]] = {
     DateTrigger: _on_date,
     InactiveTrigger: _on_inactive,
     StageTrigger: _on_stage,
+    ScoreTrigger: _on_score,
     InboundTrigger: _on_inbound,
+    CatalogTrigger: _on_catalog,
     ApiTrigger: _on_api,
+    UploadTrigger: _on_upload,
 }
 """One function a kind of trigger."""

@@ -30,15 +30,18 @@ from orchestrator.definitions.models.schema import PropertySpec, SchemaModel
 from orchestrator.definitions.models.triggers import (
     ApiTrigger,
     AttributeTrigger,
+    CatalogTrigger,
     DateTrigger,
     EventTrigger,
     InactiveTrigger,
     InboundTrigger,
     OnceTrigger,
     ScheduleTrigger,
+    ScoreTrigger,
     SegmentTrigger,
     StageTrigger,
     TriggerBase,
+    UploadTrigger,
 )
 from orchestrator.definitions.models.waits import AnyEvent, Happening, WaitAny, WaitEvent
 
@@ -53,6 +56,7 @@ _WORDS: Mapping[str, Type] = {
     "list": ListOf(UNKNOWN),
 }
 _MOVED = Record({"from": STRING, "to": STRING})
+_SCORED = Record({"from": NUMBER, "to": NUMBER})
 _COUPON = Record({"code": STRING, "expires_at": DATETIME, "url": STRING})
 _TASK = Record({"status": STRING, "outcome": STRING, "assignee": STRING, "closed_at": DATETIME})
 _ANSWER = Record(
@@ -173,6 +177,8 @@ def trigger_entry(trigger: TriggerBase, types: Types) -> Record:
             return event_record(trigger.event, types)
         case SegmentTrigger() | StageTrigger():
             return _MOVED
+        case ScoreTrigger():
+            return _SCORED
         case AttributeTrigger():
             kind = types.customer.get(trigger.attribute.removeprefix("customer."), UNKNOWN)
             return Record({"from": kind, "to": kind})
@@ -182,7 +188,12 @@ def trigger_entry(trigger: TriggerBase, types: Types) -> Record:
             return Record({"date": DATE})
         case InactiveTrigger():
             return Record({"last_at": DATETIME})
-        case ApiTrigger():
+        case CatalogTrigger():
+            columns = types.catalogs.get(trigger.catalog)
+            row = OBJECT if columns is None else Record(columns)
+            said: dict[str, Type] = {"catalog": STRING, "key": STRING, "change": STRING, "before": row, "after": row}
+            return Record(said)
+        case ApiTrigger() | UploadTrigger():
             return OBJECT
         case _:
             return OBJECT

@@ -9,6 +9,7 @@ from orchestrator.definitions.field_kinds import (
     Data,
     Flag,
     Name,
+    Number,
     OneOf,
     Plain,
     ResultName,
@@ -125,7 +126,9 @@ class Task(FileModel):
     due: DurationText | None = None
     """By when, from now."""
     assign: Name = "round_robin"
-    """round_robin, least_busy, or a member of the team."""
+    """round_robin, least_busy, owner (customer.owner), other (anybody but the owner), or a member of the team."""
+    owns: Flag = False
+    """Who gets the task is `customer.owner` from now on."""
     as_: ResultName | None = None
     """What later steps call its end: {status, outcome, assignee, closed_at}."""
     wait: Flag = False
@@ -170,6 +173,14 @@ class StageStep(StepBase):
     VERB: ClassVar[str] = "stage"
     stage: Name
     """The stage that the customer is in from now on."""
+
+
+class ScoreStep(StepBase):
+    """`score: {lead: +10}`."""
+
+    VERB: ClassVar[str] = "score"
+    score: dict[Name, Number]
+    """Points to add, by the score's name; below zero takes some away."""
 
 
 class Track(FileModel):

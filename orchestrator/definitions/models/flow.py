@@ -16,6 +16,7 @@ from orchestrator.definitions.models.actions import (
     FetchStep,
     GotoStep,
     RemoveTagStep,
+    ScoreStep,
     SetStep,
     StageStep,
     TaskStep,
@@ -40,7 +41,6 @@ from orchestrator.definitions.shapes import ByKey, EmptyWhenNull, StepsOrMapping
 from orchestrator.definitions.time_kinds import DurationText
 
 _LATER = {
-    "score": "(changing a score) is no step yet",
     "collect": "(gathering events) is no step yet",
     "use": "(a journey pattern) is no step yet",
 }
@@ -58,8 +58,8 @@ Step = TypeAliasType(
     Annotated[
         "WaitStep | IfStep | ChooseStep | DoStep | SplitStep | EmailStep | SmsStep | PushStep | WhatsappStep"
         " | WechatStep | InboxStep | SendStep | FetchStep | WebhookStep | CouponStep | TaskStep | SurveyStep | SetStep"
-        " | AddTagStep | RemoveTagStep | StageStep | TrackStep | EnrollStep | UnenrollStep | RepeatStep | GotoStep"
-        " | ExitStep",
+        " | AddTagStep | RemoveTagStep | StageStep | ScoreStep | TrackStep | EnrollStep | UnenrollStep | RepeatStep"
+        " | GotoStep | ExitStep",
         ByKey(
             "a step",
             lambda: STEPS,
@@ -224,7 +224,7 @@ STEPS: dict[str, type[StepBase]] = {
     for model in (
         WaitStep, IfStep, ChooseStep, DoStep, SplitStep, EmailStep, SmsStep, PushStep, WhatsappStep, WechatStep,
         InboxStep, SendStep, FetchStep, WebhookStep, CouponStep, TaskStep, SurveyStep, SetStep, AddTagStep,
-        RemoveTagStep, StageStep, TrackStep, EnrollStep, UnenrollStep, RepeatStep, GotoStep, ExitStep,
+        RemoveTagStep, StageStep, ScoreStep, TrackStep, EnrollStep, UnenrollStep, RepeatStep, GotoStep, ExitStep,
     )
 }  # fmt: skip
 """The steps by their verb."""

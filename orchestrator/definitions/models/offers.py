@@ -1,7 +1,7 @@
 """offers.yaml: coupon offers (the language reference, sections 8 and 12)."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, RootModel, model_validator
 
@@ -11,6 +11,7 @@ from orchestrator.definitions.field_kinds import (
     CurrencyCode,
     Flag,
     Name,
+    OneOf,
     Plain,
     Positive,
     PositiveAmount,
@@ -56,6 +57,14 @@ class Codes(FileModel):
     """Characters without the prefix, the check digit included."""
     import_: Flag = False
     """Codes come from an imported pool instead."""
+    public: Plain | None = None
+    """One code for everybody, such as SUMMER26: no journey issues it, and the limits count its redemptions."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.public is not None and (self.import_ or self.prefix):
+            raise fault("bad_value", "`public` is the one code; it stands alone", at="public")
+        return self
 
 
 class PerCustomer(FileModel):
@@ -100,6 +109,12 @@ class Conditions(FileModel):
     """Only with one of these products."""
     stores: Annotated[list[Plain], OneOrMany()] = Field(default_factory=no_items)
     """Only in these stores."""
+    except_products: Annotated[list[Plain], OneOrMany()] = Field(default_factory=no_items)
+    """Nothing off these products."""
+    except_stores: Annotated[list[Plain], OneOrMany()] = Field(default_factory=no_items)
+    """Not in these stores."""
+    personal: Flag = False
+    """Only for the customer to whom the code was given: the till has to say who it is."""
     channels: Annotated[list[Channel], OneOrMany()] = Field(default_factory=no_items)
     """Only for codes sent on these channels."""
 
@@ -117,6 +132,8 @@ class Offer(FileModel):
     """How its codes are made."""
     valid_for: DurationText | None = None
     """How long a code is good after issue; `valid_until` if that is earlier."""
+    valid_from: DateOrInstant | None = None
+    """The first moment of all codes; a date is its beginning in the project's zone."""
     valid_until: DateOrInstant | None = None
     """The last moment of all codes; a date is its end in the project's zone."""
     limits: OfferLimits = Field(default_factory=OfferLimits)
@@ -127,6 +144,8 @@ class Offer(FileModel):
     """An alert when fewer codes than this are left."""
     price_floor: Amount | None = None
     """No order becomes cheaper than this."""
+    on_rollback: Annotated[Literal["issued", "void"], OneOf()] = "issued"
+    """What a code is whose order was cancelled: issued again, or void."""
 
     LATER: ClassVar[Mapping[str, str]] = {"stacking": "several coupons on one order"}
 

@@ -25,6 +25,9 @@ from orchestrator.definitions.field_kinds import (
 )
 from orchestrator.definitions.models.base import FileModel, no_items
 from orchestrator.definitions.models.messages import Channel
+from orchestrator.definitions.models.rfm import Rfm
+from orchestrator.definitions.models.scores import Score
+from orchestrator.definitions.models.triggers import Who
 from orchestrator.definitions.shapes import EmptyWhenNull, ListOrMapping, OneOrMany, Shorthand
 from orchestrator.definitions.time_kinds import Days, FixedDuration, TimeOfDay
 from orchestrator.records import dataclass
@@ -366,6 +369,50 @@ class Retention(FileModel):
     """What came and could not be taken; default: the last 10,000, however old."""
 
 
+class CatalogOptions(FileModel):
+    """`catalogs: {products: {rows: true, price: price, stock: stock}}`."""
+
+    rows: Flag = False
+    """The database keeps it as rows that change; its file is only the first content."""
+    price: Plain = "price"
+    """The column that `price_drop` looks at."""
+    stock: Plain = "stock"
+    """The column that `back_in_stock` looks at: a number, true or false, or a feed's words."""
+    fold: FixedDuration = "5m"
+    """Changes of one item within this time are one."""
+    viewed: Who | None = None
+    """The event by which a customer looks at an item."""
+    bought: Who | None = None
+    """The event by which a customer buys one."""
+
+
+class IdentityLimits(FileModel):
+    """`limits: {identifiers: 50, merges_per_day: 20}`."""
+
+    identifiers: Positive = 50
+    """How many identifiers of one kind a customer may have."""
+    merges_per_day: Positive = 20
+    """How many others may become part of one customer within 24 hours."""
+
+
+_Joining = Literal["external", "anonymous", "email", "phone"]
+
+
+def _ids_of_people() -> list[_Joining]:
+    return ["external", "anonymous"]
+
+
+class Identity(FileModel):
+    """`identity: {merge: [external, anonymous], never: [kiosk-7], limits: {merges_per_day: 5}}`."""
+
+    merge: Annotated[list[_Joining], OneOrMany()] = Field(default_factory=_ids_of_people)
+    """Kinds of identifiers by which two customers become one; without `external`, an alias joins nobody."""
+    never: Annotated[list[Plain], OneOrMany()] = Field(default_factory=no_items)
+    """Values that are nobody's id, beside null, undefined, guest and their like."""
+    limits: IdentityLimits = Field(default_factory=IdentityLimits)
+    """What stops merges that run away."""
+
+
 class ProjectModel(FileModel):
     """What all journeys share."""
 
@@ -383,6 +430,10 @@ class ProjectModel(FileModel):
         default_factory=lambda: {name: Stage() for name in DEFAULT_STAGES}
     )
     """The stages in order: a list of names, or a mapping of names to {where:}."""
+    scores: dict[Name, Annotated[Score, EmptyWhenNull(dict)]] = Field(default_factory=dict)
+    """Scores of customers by name: points that rules add, and that fade."""
+    rfm: Rfm | None = None
+    """Classes of customers by recency, frequency and value of what they bought; default: none."""
     topics: dict[Name, Topic] = Field(default_factory=dict)
     """What messages are about; a topic sets their class."""
     quiet_hours: QuietHours | None = None
@@ -403,7 +454,12 @@ class ProjectModel(FileModel):
     """The teams that take tasks."""
     settings: Settings = Field(default_factory=Settings)
     """How the engine treats time and data."""
+    catalogs: dict[Name, Annotated[CatalogOptions, EmptyWhenNull(dict)]] = Field(default_factory=dict)
+    """Catalogs that are more than files, by name."""
     retention: Retention = Field(default_factory=Retention)
     """How long rows are kept; consents and their ledger are kept for good."""
 
-    LATER: ClassVar[Mapping[str, str]] = {"scores": "scores of customers", "sms_rules": "SMS rules by country"}
+    identity: Identity = Field(default_factory=Identity)
+    """Who is who: when two customers become one."""
+
+    LATER: ClassVar[Mapping[str, str]] = {"sms_rules": "SMS rules by country"}

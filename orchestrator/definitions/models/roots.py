@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.definitions.models.base import FileModel
+from orchestrator.definitions.models.forms import FormModel
 from orchestrator.definitions.models.front_matter import FrontMatter
 from orchestrator.definitions.models.journey import JourneyModel
 from orchestrator.definitions.models.offers import Offer
@@ -16,6 +17,7 @@ ROOTS: dict[str, type[FileModel]] = {
     "schema.yaml": SchemaModel,
     "an offer of offers.yaml": Offer,
     "a segment of segments.yaml": Segment,
+    "a form": FormModel,
     "a template's front matter": FrontMatter,
 }
 """In the order in which an unknown key is looked for."""

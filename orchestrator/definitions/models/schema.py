@@ -6,8 +6,9 @@ from pydantic import Field, model_validator
 from typing_extensions import TypeAliasType
 
 from orchestrator.definitions.faults import described, fault
-from orchestrator.definitions.field_kinds import Data, Flag, OneOf, Plain
+from orchestrator.definitions.field_kinds import Data, Expression, Flag, OneOf, Plain
 from orchestrator.definitions.models.base import FileModel
+from orchestrator.definitions.models.computed import ComputedModel
 from orchestrator.definitions.shapes import EmptyWhenNull, OneOrMany, Shorthand, TextOr
 
 TypeWord = Literal["string", "integer", "number", "boolean", "date", "datetime", "list", "object"]
@@ -48,9 +49,20 @@ class AttributeSpec(PropertySpec):
 
     default: Data = None
     """Stands in where none was ever given."""
+    computed: ComputedModel | None = None
+    """What events add up to: nobody else sets it."""
+    formula: Expression | None = None
+    """An expression that stands wherever the attribute is read: nobody sets it."""
 
     @model_validator(mode="after")
     def _default_fits(self) -> Self:
+        if self.computed is not None and self.formula is not None:
+            raise fault("bad_value", "`computed` and `formula` cannot stand together", at="formula")
+        if self.default is not None and (self.computed is not None or self.formula is not None):
+            hint = "remove it; a formula may say what stands in, as in customer.orders | default(0)"
+            raise fault("bad_value", "what is computed has no default", hint, at="default")
+        if self.computed is not None and self.enum is not None:
+            raise fault("bad_value", "what is computed takes the values that events have", at="enum")
         if self.default is None:
             return self
         if self.enum is not None and self.default not in self.enum:

@@ -13,8 +13,10 @@ from orchestrator.definitions.field_kinds import (
     Expression,
     Flag,
     Name,
+    Number,
     OneOf,
     OnlyTrue,
+    Percent,
     Plain,
 )
 from orchestrator.definitions.models.base import FileModel, no_items
@@ -196,6 +198,26 @@ class StageTrigger(TriggerBase):
     """Whether those who qualify at the journey's first deploy enter."""
 
 
+class ScoreCrossing(FileModel):
+    """`score: {name: lead, crosses: 80}`."""
+
+    name: Name
+    """The score, from project.yaml."""
+    crosses: Number
+    """The bound: upwards from below it to at least it."""
+    direction: Annotated[Literal["up", "down"], OneOf()] = "up"
+    """down: from at least the bound to below it, also where points merely fade."""
+
+
+class ScoreTrigger(TriggerBase):
+    """`score:`: when a score crosses a bound."""
+
+    KIND: ClassVar[str] = "score"
+
+    score: ScoreCrossing
+    """Which score, and which bound."""
+
+
 class Inbound(FileModel):
     """`inbound: {channel: sms, keyword: YES}`."""
 
@@ -219,6 +241,38 @@ class InboundTrigger(TriggerBase):
         return f"{self.inbound.channel}_received"
 
 
+class Who(FileModel):
+    """`who: {event: product_viewed, property: sku, within: 30d}`."""
+
+    event: Plain
+    """What they did."""
+    property: Plain
+    """The event's property that names the item; `items.sku` looks into a list."""
+    within: FixedDuration = "30d"
+    """For how long it counts; d is 24 hours."""
+    field: Plain | None = None
+    """The row's column that the property must be equal to; default: its key."""
+
+
+class CatalogTrigger(TriggerBase):
+    """`catalog: products`: when a row of a catalog changes, for those whom it concerns."""
+
+    KIND: ClassVar[str] = "catalog"
+
+    catalog: Name
+    """The catalog, which project.yaml keeps as rows."""
+    on: Annotated[
+        list[Annotated[Literal["price_drop", "back_in_stock", "changed", "added", "removed"], OneOf()]], OneOrMany()
+    ]
+    """Which changes count; the first that fits is `entry.change`."""
+    by: Percent = 0.0
+    """The least drop of a price."""
+    fields: Annotated[list[Plain], OneOrMany()] = Field(default_factory=no_items)
+    """Columns whose change counts as `changed`; default: any."""
+    who: Annotated[list[Who], OneOrMany()] = Field(default_factory=no_items)
+    """Whom it concerns: customers with one of these events; default: the catalog's `viewed` in project.yaml."""
+
+
 class ApiTrigger(TriggerBase):
     """`api: true`: by hand, by API, or by another journey's `enroll`."""
 
@@ -228,33 +282,35 @@ class ApiTrigger(TriggerBase):
     """Always true."""
 
 
+class UploadTrigger(TriggerBase):
+    """`upload: new_leads`: each row of a table that is uploaded under this name."""
+
+    KIND: ClassVar[str] = "upload"
+
+    upload: Name
+    """The name under which tables are uploaded: `orchestrator import upload NAME FILE`."""
+
+
 TRIGGERS: dict[str, type[TriggerBase]] = {
     model.KIND: model
     for model in (
         EventTrigger, SegmentTrigger, AttributeTrigger, ScheduleTrigger, OnceTrigger, DateTrigger, InactiveTrigger,
-        StageTrigger, InboundTrigger, ApiTrigger,
+        StageTrigger, ScoreTrigger, InboundTrigger, CatalogTrigger, ApiTrigger, UploadTrigger,
     )
 }  # fmt: skip
 """The kinds of triggers by their key."""
-
-_LATER = {
-    "score": "(a score that crosses a value) is no trigger yet",
-    "upload": "(a list that is uploaded) is no trigger yet",
-    "catalog": "(a change in a catalog) is no trigger yet",
-}
 
 Trigger = TypeAliasType(
     "Trigger",
     Annotated[
         EventTrigger | SegmentTrigger | AttributeTrigger | ScheduleTrigger | OnceTrigger | DateTrigger
-        | InactiveTrigger | StageTrigger | InboundTrigger | ApiTrigger,
+        | InactiveTrigger | StageTrigger | ScoreTrigger | InboundTrigger | CatalogTrigger | ApiTrigger | UploadTrigger,
         ByKey(
             "a trigger",
             lambda: TRIGGERS,
             ("no_trigger", "two_triggers"),
             common=TriggerBase.known_keys() | {"edge", "existing", "timezone", "spread", "offset", "at", "every"},
             yields={"segment": frozenset({"schedule", "once"})},
-            later=_LATER,
         ),
     ],
 )  # fmt: skip

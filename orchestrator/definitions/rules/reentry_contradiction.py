@@ -13,6 +13,7 @@ from orchestrator.definitions.models.triggers import (
     SegmentTrigger,
     StageTrigger,
     TriggerBase,
+    UploadTrigger,
 )
 from orchestrator.definitions.rules.analysis.subject import JourneyFile, Subject
 from orchestrator.errors import Problem
@@ -20,7 +21,9 @@ from orchestrator.errors import Problem
 CODE: Final = "reentry_contradiction"
 SEVERITY: Final = "warning"
 
-_KEYED_BY_CUSTOMER = (EventTrigger, SegmentTrigger, AttributeTrigger, StageTrigger, InboundTrigger, ApiTrigger)
+_KEYED_BY_CUSTOMER = (
+    EventTrigger, SegmentTrigger, AttributeTrigger, StageTrigger, InboundTrigger, ApiTrigger, UploadTrigger,
+)  # fmt: skip
 """Triggers whose default key is the same for every entry of a customer; of the others it is the occurrence."""
 
 

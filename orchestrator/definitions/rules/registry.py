@@ -11,6 +11,7 @@ from typing import Final
 
 from orchestrator.definitions.rules import (
     attachments_too_large,
+    catalog_not_rows,
     channel_not_configured,
     clipped,
     coupon_outlived,
@@ -28,6 +29,7 @@ from orchestrator.definitions.rules import (
     missing_translation,
     no_topic,
     nothing_to_skip,
+    public_coupon,
     quiet_hours_below_law,
     reentry_contradiction,
     repeat_at_once,
@@ -46,6 +48,7 @@ from orchestrator.definitions.rules import (
     unknown_offer,
     unknown_property,
     unknown_queue,
+    unknown_score,
     unknown_segment,
     unknown_stage,
     unknown_template,
@@ -64,6 +67,7 @@ Check = Callable[[Subject], Iterable[Problem]]
 
 RULES: Final[Mapping[str, Check]] = {
     attachments_too_large.CODE: attachments_too_large.check,
+    catalog_not_rows.CODE: catalog_not_rows.check,
     channel_not_configured.CODE: channel_not_configured.check,
     clipped.CODE: clipped.check,
     coupon_outlived.CODE: coupon_outlived.check,
@@ -81,6 +85,7 @@ RULES: Final[Mapping[str, Check]] = {
     missing_translation.CODE: missing_translation.check,
     no_topic.CODE: no_topic.check,
     nothing_to_skip.CODE: nothing_to_skip.check,
+    public_coupon.CODE: public_coupon.check,
     quiet_hours_below_law.CODE: quiet_hours_below_law.check,
     reentry_contradiction.CODE: reentry_contradiction.check,
     repeat_at_once.CODE: repeat_at_once.check,
@@ -99,6 +104,7 @@ RULES: Final[Mapping[str, Check]] = {
     unknown_offer.CODE: unknown_offer.check,
     unknown_property.CODE: unknown_property.check,
     unknown_queue.CODE: unknown_queue.check,
+    unknown_score.CODE: unknown_score.check,
     unknown_segment.CODE: unknown_segment.check,
     unknown_stage.CODE: unknown_stage.check,
     unknown_template.CODE: unknown_template.check,

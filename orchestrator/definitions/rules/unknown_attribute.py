@@ -18,7 +18,7 @@ _NOT_BY_SET: Final[Mapping[str, str]] = {
     "created_at": "it was noted when the customer came",
     "stage": "write `stage: name` as a step of its own",
     "tags": "write `add_tag: name` or `remove_tag: name`",
-    "score": "scores follow from rules",
+    "score": "write `score: {name: +10}` as a step of its own",
 }
 
 
@@ -30,7 +30,16 @@ def check(subject: Subject) -> Iterator[Problem]:
     for file in subject.journey_files:
         for mention in file.mentions.get("attribute", ()):
             name = mention.name.removeprefix("customer.").removeprefix("attributes.")
-            if mention.key and name in _NOT_BY_SET:
+            declared = subject.files.schema.customer.get(name)
+            if declared is not None and mention.key and (declared.computed or declared.formula):
+                how = "`computed`" if declared.computed else "`formula`"
+                message = f"`set` cannot change customer.{name}: schema.yaml says how it is worked out"
+                yield file.problem(mention.path, CODE, message, f"take {how} out, or set another attribute", key=True)
+            elif declared is not None and declared.formula:
+                message = f"customer.{name} is a formula: it is worked out when it is read, and never changes by itself"
+                hint = "use a segment with this condition, or an attribute that the formula rests on"
+                yield file.problem(mention.path, CODE, message, hint)
+            elif mention.key and name in _NOT_BY_SET:
                 message = f"`set` cannot change customer.{name}"
                 yield file.problem(mention.path, CODE, message, _NOT_BY_SET[name], key=True)
             elif name.partition(".")[0] not in known:

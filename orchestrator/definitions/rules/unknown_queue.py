@@ -13,7 +13,7 @@ from orchestrator.errors import Problem
 CODE: Final = "unknown_queue"
 SEVERITY: Final = "error"
 
-_RULES = ("round_robin", "least_busy")
+_RULES = ("round_robin", "least_busy", "owner", "other")
 
 
 def check(subject: Subject) -> Iterator[Problem]:

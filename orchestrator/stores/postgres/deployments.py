@@ -11,17 +11,21 @@ from orchestrator.core.index import Index
 from orchestrator.core.program import Journey
 from orchestrator.core.project import Project
 from orchestrator.core.time.zone_in_force import zone_in_force
+from orchestrator.stores.catalog_rows import seed
 from orchestrator.stores.instants import micros
 from orchestrator.stores.packing import packed, unpacked
 from orchestrator.stores.postgres.arrays import ints, texts
 from orchestrator.stores.postgres.base import PostgresBase
+from orchestrator.stores.postgres.catalogs import many_on
 from orchestrator.stores.postgres.database import Connection
+from orchestrator.stores.postgres.erasing import run_on
 from orchestrator.stores.postgres.fanout import begin_fan_out
 from orchestrator.stores.postgres.saving import columns
 from orchestrator.stores.postgres.switches import read_switches
 from orchestrator.stores.protocol import LATE_ADOPTION, Snapshot
 from orchestrator.stores.records import customer_of
 from orchestrator.stores.sealing import sealer_of
+from orchestrator.stores.segment_rows import plan_builds
 from orchestrator.stores.switch_text import versions_before
 
 _ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtextextended('orchestrator deploy', 0))"
@@ -86,6 +90,8 @@ class PostgresDeployments(PostgresBase):
                 c.execute(_VERSIONS, columns(rows, (texts, texts, ints, ints)))
             c.execute(_SET, (_LIVE, snapshot.digest if snapshot is not None else ""))
             _move_to_zone(c, index.project)
+            seed(run_on(c), many_on(c), index.project, now)
+            plan_builds(run_on(c), index.project, now)
             if not known:
                 [number] = c.execute("SELECT coalesce(max(id), 0) + 1 FROM fanout").fetchone()  # type: ignore[misc]
                 begin_fan_out(c, f"deploy:{number}", Deployed(fresh), now, everyone=True)

@@ -20,6 +20,7 @@ from orchestrator.stores.postgres import tallies, timers
 from orchestrator.stores.postgres.base import PostgresBase
 from orchestrator.stores.postgres.database import Connection
 from orchestrator.stores.postgres.inbox import internal_ids
+from orchestrator.stores.protocol import StoreBusy
 from orchestrator.stores.records import CHOICE, choice_of
 
 _LOG: Final = f"SELECT {CHOICE} FROM consent_log WHERE shard = %s AND customer = %s ORDER BY seq"
@@ -58,18 +59,21 @@ class PostgresErasing(PostgresBase):
             if key is None:
                 return None
             timers.lock_shards(c, [key[0]])
+            if internal_ids(c, [customer]).get(customer) != key:
+                raise StoreBusy("the customer is being merged with another one just now; try again")
             c.execute(_QUEUED, key)
             c.execute(_LOCK, key)
             c.execute(_IN_FLIGHT, key)
             done = erase_rows(
-                run_on(c), self.db.sealer, self.salt, customer, now, real_at, actor, apart, extra=("due",)
+                run_on(c), self.db.sealer, self.salt, customer, now, real_at, actor, apart, extra=("due",), shared=True
             )
             if done is None:
                 return None
             tallies.count_messages(c, done.recounted)
             timers.close_shards(c, [key[0]])
         if self._drained:
-            self._drained[:] = nobodys_lines(self._drained, customer, done.certificate.customer)
+            for id in done.ids:
+                self._drained[:] = nobodys_lines(self._drained, id, done.certificate.customer)
         return done.certificate
 
     def erased(self, hashes: Mapping[str, datetime], now: datetime, real_at: datetime) -> Mapping[str, str]:

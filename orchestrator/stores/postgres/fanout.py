@@ -18,6 +18,7 @@ from orchestrator.stores.postgres import arrays
 from orchestrator.stores.postgres.database import Connection, Database
 from orchestrator.stores.postgres.inbox import put_items
 from orchestrator.stores.records import segments_of
+from orchestrator.stores.segment_rows import USABLE
 from orchestrator.stores.shards import SHARDS
 
 AT_ONCE: Final = 5_000
@@ -60,6 +61,20 @@ CROSS JOIN LATERAL (
 """
 NEXT: Final = _NEXT.format(zone="")
 NEXT_IN_ZONE: Final = _NEXT.format(zone="AND c.zone = %(zone)s")
+NEXT_MEMBERS: Final = """
+SELECT j.shard, u.customer, coalesce(c.known_from <= %(known_by)s AND (%(zone)s::text IS NULL OR c.zone = %(zone)s),
+    FALSE), NULL
+FROM unnest(%(shards)s::bigint[], %(cursors)s::bigint[]) AS j (shard, cursor)
+CROSS JOIN LATERAL (
+    SELECT customer FROM (
+        SELECT m.customer FROM segment_members AS m
+        WHERE m.segment = %(segment)s AND m.shard = j.shard AND m.customer > j.cursor
+        UNION SELECT i.customer FROM inbox AS i WHERE i.shard = j.shard AND i.customer > j.cursor) AS either
+    ORDER BY customer LIMIT %(n)s
+) AS u
+LEFT JOIN customers AS c ON c.shard = j.shard AND c.id = u.customer
+"""
+"""The same by the rows of the segment, where these tell of everybody."""
 _MOVED: Final = """
 UPDATE fanout_shards AS s SET cursor = j.cursor FROM unnest(%s::bigint[], %s::bigint[]) AS j (shard, cursor)
 WHERE s.fanout = %s AND s.shard = j.shard
@@ -69,6 +84,7 @@ _DONE: Final = """
 UPDATE fanout SET done = 1
 WHERE done = 0 AND NOT EXISTS (SELECT 1 FROM fanout_shards AS s WHERE s.fanout = fanout.id)
 """
+_USABLE: Final = USABLE.replace("?", "%s")
 _INBOX: Final = "SELECT count(*) FROM (SELECT 1 FROM inbox WHERE parked = 0 LIMIT %s) AS s"
 
 
@@ -98,6 +114,15 @@ def begin_fan_out(
     if row is None:
         return None
     fanout = _Fanout(row[0], micros(at), body_to_json(body), zone, segment)
+    if _by_members(c, segment):
+        c.execute(_LEFT, {"id": fanout.id, "shard": 0, "last": 0, "most": SHARDS - 1})
+        told = 0
+        for _ in range(0, SHARDS, SHARDS_A_CHUNK):
+            looked_at, more = _expand(c, fanout, AT_ONCE - told)
+            told += more
+            if not looked_at or told >= AT_ONCE:
+                break
+        return told
     asked = {**fanout._asdict(), "known_by": _EVER if everyone else fanout.at, "n": AT_ONCE}
     rows = c.execute(FIRST if zone is None else FIRST_IN_ZONE, asked).fetchall()
     told = _tell(c, fanout, rows)
@@ -126,6 +151,14 @@ def expand_fan_outs(db: Database, now: datetime, budget: int) -> int:
     return put
 
 
+def _by_members(c: Connection, segment: str | None) -> bool:
+    """Whether the rows of a segment tell of everybody."""
+    if segment is None:
+        return False
+    found = c.execute(_USABLE, (segment,)).fetchone()
+    return found is not None and bool(found[0])
+
+
 def finish_fan_outs(c: Connection) -> None:
     """Mark those as done that have no shard left."""
     c.execute(_DONE)
@@ -146,7 +179,10 @@ def _expand(c: Connection, fanout: _Fanout, count: int) -> tuple[int, int]:
     asked = {**fanout._asdict(), "known_by": fanout.at, "n": each}
     asked["shards"] = arrays.ints([shard for shard, _ in mine])
     asked["cursors"] = arrays.ints([cursor for _, cursor in mine])
-    rows = c.execute(NEXT if fanout.zone is None else NEXT_IN_ZONE, asked).fetchall()
+    if _by_members(c, fanout.segment):
+        rows = c.execute(NEXT_MEMBERS, asked).fetchall()
+    else:
+        rows = c.execute(NEXT if fanout.zone is None else NEXT_IN_ZONE, asked).fetchall()
     told = _tell(c, fanout, rows)
     seen: dict[int, list[int]] = {shard: [] for shard, _ in mine}
     for shard, customer, *_ in rows:

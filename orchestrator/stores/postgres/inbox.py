@@ -41,7 +41,30 @@ def put_items(c: Connection, rows: Iterable[tuple[int, int, int, str]]) -> None:
     c.execute(_PUT, (shards, ids, ints(row[2] for row in rows), texts(bodies)))
 
 
+NAMED: Final = """
+SELECT i.value, c.shard, c.id, (c.parked IS NOT NULL)::int, c.external_id
+FROM unnest(%s::text[]) AS j (value) JOIN identifiers AS i ON i.kind IN ('anonymous', 'external') AND i.value = j.value
+JOIN customers AS c ON c.shard = i.shard AND c.id = i.customer ORDER BY i.kind
+"""
+
+
 def internal_ids(c: Connection, external_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """(shard, internal id) by external id; unknown customers are left out."""
-    found = c.execute(_IDS, (texts(external_ids),))
-    return {external: (shard, id) for external, shard, id in found}
+    """(shard, internal id) by external id, or another id of theirs; unknown customers are left out."""
+    found = {external: (shard, id) for external, shard, id in c.execute(_IDS, (texts(external_ids),))}
+    if len(found) < len(external_ids) and (others := [id for id in external_ids if id not in found]):
+        found.update((value, (row[0], row[1])) for value, *row in named(c, others))
+    return found
+
+
+def named(c: Connection, others: Sequence[str]) -> list[tuple[str, int, int, int, str]]:
+    """Customers by ids that are not their own: (id, shard, internal id, whether parked, external id)."""
+    return c.execute(NAMED, (texts(others),)).fetchall()
+
+
+def who_is(c: Connection, id: str) -> tuple[str, tuple[int, int]] | None:
+    """A customer by one of its ids: (external id, (shard, internal id))."""
+    found = c.execute(_IDS, (texts([id]),)).fetchone()
+    if found is not None:
+        return id, (found[1], found[2])
+    rows = named(c, [id])
+    return (rows[-1][4], (rows[-1][1], rows[-1][2])) if rows else None

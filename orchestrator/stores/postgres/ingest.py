@@ -16,16 +16,19 @@ from orchestrator.core.inbox import Event
 from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.stores.arriving import Batch, GroupCommit, Prepared, prepared
 from orchestrator.stores.erasures import buried
+from orchestrator.stores.identity_rows import write_links
 from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.postgres import consents
 from orchestrator.stores.postgres.arrays import ints, texts
 from orchestrator.stores.postgres.copying import copy_rows
 from orchestrator.stores.postgres.database import Connection
 from orchestrator.stores.postgres.erasing import run_on
-from orchestrator.stores.postgres.inbox import PARKED
+from orchestrator.stores.postgres.inbox import PARKED, named
+from orchestrator.stores.postgres.loading import FORWARDED
 from orchestrator.stores.postgres.saving import EVENTS, SEQS_A_TURN, columns
 from orchestrator.stores.postgres.turns import PostgresTurns
 from orchestrator.stores.protocol import Arrival, Ingested
+from orchestrator.stores.protocol_identity import Link
 from orchestrator.stores.records import state_of
 from orchestrator.stores.sealed_rows import INBOX, event_properties
 from orchestrator.stores.sealing import PLAIN
@@ -61,6 +64,10 @@ SELECT DISTINCT j.name, j.at, j.id
 FROM unnest(%s::text[], %s::bigint[], %s::text[]) AS j (name, at, id)
 JOIN events AS e ON e.shard = %s AND e.customer = %s AND e.name = j.name AND e.at = j.at AND e.id = j.id
 """
+HOLD: Final = """
+SELECT c.shard, c.id FROM unnest(%s::int[], %s::bigint[]) AS j (shard, id)
+JOIN customers AS c ON c.shard = j.shard AND c.id = j.id ORDER BY c.shard, c.id FOR KEY SHARE OF c
+"""
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -70,6 +77,8 @@ class _Place(NamedTuple):
     shard: int
     id: int
     parked: int
+    external: str | None = None
+    """Its own id, where it was named by another one."""
 
 
 class PostgresIngest(PostgresTurns):
@@ -79,14 +88,16 @@ class PostgresIngest(PostgresTurns):
         super().__init__(*args, **options)
         self._together = GroupCommit(self._take)
 
-    def ingest(self, arrivals: Sequence[Arrival]) -> Ingested:
+    def ingest(
+        self, arrivals: Sequence[Arrival], links: Sequence[Link] = (), anonymous: Collection[str] = ()
+    ) -> Ingested:
         """Put arrivals into the inbox; committed when it returns. Raises StoreBusy: then nothing of them was kept, or
         the answer was lost, and they may be brought again by the same ids.
 
         Never part of a turn, which may be undone; inside `one_transaction` it is part of that.
         """
-        batch = Batch([prepared(arrival) for arrival in arrivals])
-        if not batch.arrivals:
+        batch = Batch([prepared(arrival) for arrival in arrivals], links, anonymous)
+        if not batch.arrivals and not links:
             return Ingested()
         if self.db.writing:
             [done] = self._take([batch])
@@ -108,13 +119,18 @@ class PostgresIngest(PostgresTurns):
                         conflicts.append(arrival.message_id)
                 count = len(accepted) - count
                 answers.append((count, Ingested(count, len(batch.arrivals) - count, tuple(conflicts))))
-            places = self._places(c, accepted)
+            places = self._places(c, accepted, {id for batch in batches for id in batch.anonymous})
+            if any(arrival.opted_out for arrival in accepted):
+                self._hold_still(c, accepted, places)
+            for batch in batches:
+                if batch.links:
+                    write_links(run_on(c), self.db.sealer, batch.links)
             dropped = [arrival.customer not in places for arrival in accepted]
             if any(dropped):
                 accepted = [arrival for arrival in accepted if arrival.customer in places]
             seal = self.db.sealer.seal
             rows = [
-                (p.shard, p.id, a.customer, a.at, p.parked, seal(f"{INBOX}:{p.id}", a.body))
+                (p.shard, p.id, p.external or a.customer, a.at, p.parked, seal(f"{INBOX}:{p.id}", a.body))
                 for a in accepted
                 for p in [places[a.customer]]
             ]
@@ -145,20 +161,25 @@ class PostgresIngest(PostgresTurns):
             before.update(c.execute(SEEN, (texts([id for id in ids if id not in new]),)).fetchall())
         return {id: first[id] for id in new}, before
 
-    def _places(self, c: Connection, arrivals: Sequence[Prepared]) -> dict[str, _Place]:
+    def _places(
+        self, c: Connection, arrivals: Sequence[Prepared], anonymous: Collection[str] = ()
+    ) -> dict[str, _Place]:
         """Where the customers are; those who are not known yet are created, from their first arrival on. Those who were
         erased are nowhere."""
         first_at: dict[str, int] = {}
         for arrival in arrivals:
             first_at.setdefault(arrival.customer, arrival.at)
         places = self._known(c, list(first_at))
+        if len(places) < len(first_at):
+            others = [customer for customer in first_at if customer not in places]
+            places.update((row[0], _Place(*row[1:])) for row in named(c, others))
         new = sorted(customer for customer in first_at if customer not in places)
         if new:
             window = self.index.project.settings.dedupe // _MICROSECOND
             if gone := buried(run_on(c), self.salt, [(customer, first_at[customer]) for customer in new], window):
                 new = [customer for customer in new if customer not in gone]
         if new:
-            self._create(c, new, first_at)
+            self._create(c, new, first_at, anonymous)
             places.update(self._known(c, new))
         parked = [place for place in places.values() if place.parked]
         if parked:  # those who are being resumed at this moment are parked no more
@@ -170,13 +191,27 @@ class PostgresIngest(PostgresTurns):
             })  # fmt: skip
         return places
 
+    def _hold_still(self, c: Connection, arrivals: Sequence[Prepared], places: dict[str, _Place]) -> None:
+        """Whoever opts out is not merged until this is committed; who was merged since somebody looked is found where
+        the rows went. Other arrivals are forwarded by a turn, but an opt-out binds at once."""
+        outs = {places[a.customer][:2]: a.customer for a in arrivals if a.opted_out and a.customer in places}
+        keys = sorted(outs)
+        there = set(c.execute(HOLD, (ints(key[0] for key in keys), ints(key[1] for key in keys))).fetchall())
+        moved = [key for key in keys if key not in there]
+        if moved:
+            found = {row[0]: row for row in c.execute(FORWARDED, (ints(key[1] for key in moved),)).fetchall()}
+            for id, place in places.items():
+                if place[:2] in moved and place.id in found:
+                    _, shard, customer, parked, external = found[place.id]
+                    places[id] = _Place(shard, customer, parked, external)
+
     def _known(self, c: Connection, customers: Sequence[str]) -> dict[str, _Place]:
         if not customers:
             return {}
         found = c.execute(KNOWN, (texts(customers),))
         return {external: _Place(shard, id, parked) for external, shard, id, parked in found}
 
-    def _create(self, c: Connection, new: Sequence[str], first_at: dict[str, int]) -> None:
+    def _create(self, c: Connection, new: Sequence[str], first_at: dict[str, int], anonymous: Collection[str]) -> None:
         """Create customers, as far as nobody else does at the same time."""
         ids = [id for (id,) in c.execute(NUMBERS, (len(new),))]
         zone = zone_in_force(None, None, None, None, self.index.project.timezone).zone.key
@@ -184,7 +219,9 @@ class PostgresIngest(PostgresTurns):
         state = state_of(nobody, PLAIN, frozenset())
         rows = [(shard_of(id), id, external, first_at[external]) for id, external in zip(ids, new, strict=True)]
         made = c.execute(CREATE, (zone, state, *columns(rows, (ints, ints, texts, ints)))).fetchall()
-        names = [("external", external, shard, id) for shard, id, external in made]
+        names = [
+            ("anonymous" if external in anonymous else "external", external, shard, id) for shard, id, external in made
+        ]
         copy_rows(c, "identifiers (kind, value, shard, customer)", names)
 
     def _opt_out(self, c: Connection, arrivals: Iterable[Prepared], places: dict[str, _Place]) -> None:
@@ -225,12 +262,13 @@ class PostgresIngest(PostgresTurns):
             place = self._places(c, [Prepared(customer, rows[0][1], "", None, 0, ())]).get(customer)
             if place is None:
                 return
-            shard, id, _ = place
+            shard, id, *_ = place
             named = [row[:3] for row in rows if row[2]]
             known: set[tuple[Any, ...]] = set()
             if named:
                 known.update(c.execute(STANDING, (*columns(named, (texts, ints, texts)), shard, id)).fetchall())
             base = self._count_ordinal(c) * SEQS_A_TURN
+            self._note_past(c, shard, id, rows)
             fresh = []
             for n, (name, at, event_id, properties) in enumerate(rows):
                 if event_id and (name, at, event_id) in known:

@@ -15,6 +15,7 @@ from orchestrator.stores.postgres.arrays import ints, texts
 from orchestrator.stores.postgres.choosing import Chosen
 from orchestrator.stores.postgres.database import Connection, Database
 from orchestrator.stores.records import ENROLLMENT, body_of, customer_of, enrollment_of, entries_of
+from orchestrator.stores.sealed_rows import INBOX as INBOX_BODY
 from orchestrator.stores.sealed_rows import TASK
 from orchestrator.stores.sealing import sealer_of
 
@@ -36,6 +37,15 @@ THERE: Final = f"SELECT t.shard, t.id {EACH} JOIN customers AS t ON t.shard = j.
 DROP: Final = """
 DELETE FROM inbox AS i USING unnest(%s::int[], %s::bigint[]) AS j (shard, id)
 WHERE i.shard = j.shard AND i.customer = j.id
+"""
+FORWARDED: Final = """
+SELECT f.from_customer, c.shard, c.id, (c.parked IS NOT NULL)::int, c.external_id
+FROM unnest(%s::bigint[]) AS j (id) JOIN forwarding AS f ON f.from_customer = j.id
+JOIN customers AS c ON c.shard = f.into_shard AND c.id = f.into_customer
+"""
+WAITING: Final = "SELECT seq, body FROM inbox WHERE shard = %s AND customer = %s"
+FORWARD: Final = """
+UPDATE inbox SET shard = %s, customer = %s, external_id = %s, parked = %s, body = %s WHERE seq = %s
 """
 INBOX: Final = f"SELECT j.n - 1, t.seq, t.received_at, t.body {EACH} JOIN inbox AS t {_MINE}"
 ENROLLMENTS: Final = f"SELECT j.n - 1, t.seq, {ENROLLMENT} {EACH} JOIN enrollments AS t {_MINE} WHERE t.live + 0 = 1"
@@ -144,7 +154,22 @@ def _leave_out_erased(c: Connection, chosen: list[Chosen]) -> None:
     there = set(c.execute(THERE, keys_of(chosen)).fetchall())
     gone = [place for place in chosen if (place.shard, place.id) not in there]
     chosen[:] = [place for place in chosen if (place.shard, place.id) in there]
-    c.execute(DROP, keys_of(gone))
+    forwarded = _forward(c, gone)
+    c.execute(DROP, keys_of([place for place in gone if place.id not in forwarded]))
+
+
+def _forward(c: Connection, gone: Sequence[Chosen]) -> frozenset[int]:
+    """What an ingest put for somebody who was just being merged goes to whom the rows went. Returns who was merged."""
+    found = {row[0]: row for row in c.execute(FORWARDED, (ints(place.id for place in gone),)).fetchall()}
+    sealer = sealer_of(c)
+    for place in gone:
+        if place.id not in found:
+            continue
+        _, shard, customer, parked, external = found[place.id]
+        for seq, body in c.execute(WAITING, (place.shard, place.id)).fetchall():
+            text = sealer.open(f"{INBOX_BODY}:{place.id}", body)
+            c.execute(FORWARD, (shard, customer, external, parked, sealer.seal(f"{INBOX_BODY}:{customer}", text), seq))
+    return frozenset(found)
 
 
 def _grouped(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:

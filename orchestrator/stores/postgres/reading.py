@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from orchestrator.core.ledger import UNSENT, Coupon, Message, Task
@@ -12,11 +11,11 @@ from orchestrator.core.state import from_json, loads
 from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage
 from orchestrator.stores import sealed_rows
-from orchestrator.stores.instants import instant, micros
+from orchestrator.stores.instants import instant
 from orchestrator.stores.message_rows import loaded_message
 from orchestrator.stores.postgres.copying import copy_rows
 from orchestrator.stores.postgres.due import PostgresDue
-from orchestrator.stores.postgres.inbox import internal_ids
+from orchestrator.stores.postgres.inbox import internal_ids, who_is
 from orchestrator.stores.postgres.overview import count_left, count_parked, read_overview, read_standing
 from orchestrator.stores.protocol import CustomerCard, Overview, RefusedItem
 from orchestrator.stores.records import ENROLLMENT, MESSAGE, customer_of, enrollment_of, message_of
@@ -68,9 +67,10 @@ class PostgresReading(PostgresDue):
     def card(self, customer: str) -> CustomerCard | None:
         """What people are shown."""
         with self.db.read() as c:
-            place = internal_ids(c, [customer]).get(customer)
-            if place is None:
+            found = who_is(c, customer)
+            if found is None:
                 return None
+            customer, place = found
             row = c.execute(_CUSTOMER, place).fetchone()
             assert row is not None
             parked, created_at, state, consents = row
@@ -97,7 +97,7 @@ class PostgresReading(PostgresDue):
     def journal(self, customer: str) -> list[Transition]:
         """Everything recorded about a customer, in order."""
         with self.db.read() as c:
-            place = internal_ids(c, [customer]).get(customer)
+            customer, place = who_is(c, customer) or (customer, None)
             rows = c.execute(_JOURNAL, place).fetchall() if place is not None else []
         return [] if place is None else [_transition(self.db.sealer, place[1], customer, *row) for row in rows]
 
@@ -154,14 +154,6 @@ class PostgresReading(PostgresDue):
                 "SELECT at, source, reason, content FROM refused ORDER BY id DESC LIMIT %s", (limit,)
             ).fetchall()
         return [refused_item(self.db.sealer, *row) for row in rows]
-
-    def audit(self, at: datetime, actor: str, action: str, detail: str = "") -> None:
-        """Write down what an operator did."""
-        with self.db.write() as c:
-            c.execute(
-                "INSERT INTO audit (at, actor, action, detail) VALUES (%s, %s, %s, %s)",
-                (micros(at), actor, action, detail),
-            )
 
 
 def _tasks(sealer: Sealer, place: tuple[int, int] | None, rows: Sequence[tuple[Any, ...]]) -> list[Task]:

@@ -15,6 +15,7 @@ from orchestrator.core.goals import goal_is_open
 from orchestrator.stores.erasures import SWEPT_AFTER, sweep
 from orchestrator.stores.forgetting import forgotten, kept_events
 from orchestrator.stores.instants import micros
+from orchestrator.stores.postgres.api import forget_answers
 from orchestrator.stores.postgres.arrays import ints, texts
 from orchestrator.stores.postgres.erasing import run_on
 from orchestrator.stores.postgres.fanout import finish_fan_outs
@@ -36,7 +37,9 @@ SEEN: Final = "SELECT ctid FROM seen WHERE received_at < %s ORDER BY received_at
 REPLIES: Final = "SELECT ctid FROM replies WHERE until_at <= %s ORDER BY until_at LIMIT %s"
 REFUSED: Final = "SELECT ctid FROM refused WHERE id <= (SELECT max(id) FROM refused) - %s ORDER BY id LIMIT %s"
 FANOUT: Final = "SELECT ctid FROM fanout WHERE id > 0 AND done = 1 AND at < %s LIMIT %s"
+LETTERS: Final = "SELECT ctid FROM feed_letters WHERE failed_at < %s LIMIT %s"
 RIGHTS: Final = "SELECT ctid FROM rights WHERE at < %s ORDER BY at LIMIT %s"
+MERGES: Final = "SELECT ctid FROM merges WHERE at < %s ORDER BY at LIMIT %s"
 HANDED_OVER: Final = "SELECT ctid FROM handed_over WHERE journey = %s AND at <= %s ORDER BY at LIMIT %s"
 DAYS: Final = "SELECT ctid FROM tallies WHERE name >= %s AND name < %s LIMIT %s"
 _EACH: Final = "FROM unnest(%(shards)s::int[], %(ids)s::bigint[]) AS j (shard, id) JOIN"
@@ -87,10 +90,13 @@ class PostgresRetention(PostgresThrottles):
             finish_fan_outs(c)
             sweep(run_on(c), micros(now - SWEPT_AFTER))
         count = (
-            self._forget("seen", SEEN, (micros(now - settings.dedupe), limit))
+            forget_answers(self.db, limit)
+            + self._forget("seen", SEEN, (micros(now - settings.dedupe), limit))
             + self._forget("replies", REPLIES, (micros(now), limit))
             + self._forget("refused", REFUSED, (REFUSED_KEPT, limit))
             + self._forget("rights", RIGHTS, (micros(now - settings.history), limit))
+            + self._forget("merges", MERGES, (micros(now - settings.history), limit))
+            + self._forget("feed_letters", LETTERS, (micros(now - settings.history), limit))
             + self._forget("fanout", FANOUT, (micros(now - settings.history), limit))
         )
         bounds = forgotten(self.index, now)

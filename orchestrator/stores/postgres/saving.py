@@ -17,7 +17,7 @@ from orchestrator.core.project import Project
 from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.core.view import CustomerView
 from orchestrator.stores.instants import micros, micros_or_none
-from orchestrator.stores.postgres import consents, outbox, pools, requests, tallies, timers, writing
+from orchestrator.stores.postgres import consents, members, outbox, pools, requests, tallies, timers, writing
 from orchestrator.stores.postgres.arrays import ints, texts
 from orchestrator.stores.postgres.copying import NULL, copy_rows
 from orchestrator.stores.postgres.database import Connection
@@ -35,6 +35,7 @@ from orchestrator.stores.records import (
 )
 from orchestrator.stores.sealed_rows import event_properties
 from orchestrator.stores.sealing import Sealer
+from orchestrator.stores.segment_rows import Moves, note_moves
 
 SEQS_A_TURN: Final = 100_000
 """Places that one customer may take in one turn, as in the journal."""
@@ -148,6 +149,7 @@ class Rows:
         self.suppressed: list[tuple[str, str, str, int]] = []
         self.taken: list[tuple[TakeFromPools, int]] = []
         self.transitions: list[tuple[Any, ...]] = []
+        self.moves = Moves([], [])
 
     def add(self, change: CustomerChanges, claimed: Claimed) -> None:
         """One customer's changes. Raises TypeError, ValueError or OverflowError for what no row can hold."""
@@ -207,6 +209,8 @@ class Rows:
         self.turned.append(
             (*key, state_of(customer, self._sealer, self._project.personal), micros(customer.created_at))
         )
+        if customer.segments is not before.segments:
+            note_moves(self.moves, key, claimed.view, change)
         if chose_anew(before, customer):
             self.consents.append(consents.Change(*key, choices_by(before), choices_by(customer)))
 
@@ -261,6 +265,7 @@ class Rows:
             requests.queue_requests(c, self.requests, internal)
         writing.write_coupons(c, self.coupons)
         writing.write_tasks(c, self.tasks)
+        members.write(c, self.moves)
         writing.suppress(c, self.suppressed)
         writing.insert_transitions(c, writing.counted(c, self.transitions) if careful else self.transitions)
         released = [coupon for coupon, *_ in self.coupons if coupon.status == "released"]

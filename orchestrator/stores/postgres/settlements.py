@@ -7,7 +7,7 @@ settlement finds by that alone. Everything else is written for those that were o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -44,9 +44,13 @@ WITH gone AS (
     WHERE m.shard = gone.shard AND m.customer = gone.customer AND m.id = gone.id AND m.status = 'queued'
     RETURNING gone.seq
 )
-SELECT seq, 0 FROM gone UNION ALL SELECT seq, 1 FROM settled
+SELECT seq, 0, shard, customer FROM gone UNION ALL SELECT seq, 1, 0, 0 FROM settled
 """
 """A receipt may have been quicker than the settlement: what it said of the message stands."""
+_MOVED: Final = """
+UPDATE messages SET status = %s WHERE id = %s AND status = 'queued' RETURNING 1
+"""
+"""Of a message whose customer became part of another one while this waited for it, and which it sees only now."""
 KEPT: Final = """
 UPDATE outbox AS o
 SET lease_until = NULL, uncertain = j.uncertain, begun = greatest(o.begun - j.untaken, 0), frozen = j.frozen,
@@ -55,7 +59,7 @@ SET lease_until = NULL, uncertain = j.uncertain, begun = greatest(o.begun - j.un
 FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::int[], %s::bigint[], %s::bigint[])
     AS j (seq, fence, uncertain, untaken, frozen, retry_at, available_at)
 WHERE o.seq = j.seq AND o.fence = j.fence
-RETURNING o.seq
+RETURNING o.seq, o.shard, o.customer
 """
 _STATUS: Final = "UPDATE messages SET status = %s WHERE shard = %s AND customer = %s AND id = %s"
 _LANDED: Final = "DELETE FROM in_flight WHERE seq = ANY(%s::bigint[])"
@@ -134,8 +138,10 @@ class PostgresSettlements(PostgresBase):
         """Write the rows of the queue and the ledger. Returns those that had the fence that they were settled with."""
         keeping = [(s, row) for s, row in placed if s.status == "queued" and row.seq]
         ending = {row.seq: (s, row) for s, row in placed if s.status != "queued" and row.seq}  # twice: the last stands
-        over = _take_off(c, ending.values())
-        ours = _keep(c, keeping) | over.keys()
+        now_at: dict[int, tuple[int, int]] = {}
+        over = _take_off(c, ending.values(), now_at)
+        ours = _keep(c, keeping, now_at) | over.keys()
+        placed = [(s, _where(row, now_at)) for s, row in placed]
         before = {row.id: (s, row) for s, row in placed if s.status != "queued" and not row.seq}
         for s, row in before.values():  # settled before, by somebody who did not ask whose claim it was
             c.execute(_STATUS, (s.status, row.shard, row.customer, row.id))
@@ -160,17 +166,31 @@ class PostgresSettlements(PostgresBase):
             self._drained.extend(told)
 
 
-def _take_off(c: Connection, ending: Iterable[tuple[Settlement, Leased]]) -> dict[int, bool]:
+def _where(row: Leased, now_at: Mapping[int, tuple[int, int]]) -> Leased:
+    """A row as it stands now, should its customer have been merged since it was claimed."""
+    shard, customer = now_at.get(row.seq, (row.shard, row.customer))
+    return row if customer == row.customer else row._replace(shard=shard, customer=customer)
+
+
+def _take_off(
+    c: Connection, ending: Iterable[tuple[Settlement, Leased]], now_at: dict[int, tuple[int, int]]
+) -> dict[int, bool]:
     """These are on their way no more. Returns those that were ours, with whether the ledger was waiting for it."""
+    ending = list(ending)
     found = [(row.seq, row.fence, s.status) for s, row in ending]
     if not found:
         return {}
     seqs, fences, statuses = zip(*found, strict=True)
     gone = c.execute(OVER, (arrays.ints(seqs), arrays.ints(fences), arrays.texts(statuses))).fetchall()
-    return dict(sorted((seq, settled == 1) for seq, settled in gone))
+    now_at.update((seq, (shard, customer)) for seq, settled, shard, customer in gone if not settled)
+    over = dict(sorted((seq, settled == 1) for seq, settled, *_ in gone))
+    for s, row in ending:
+        if over.get(row.seq) is False and now_at[row.seq] != (row.shard, row.customer):
+            over[row.seq] = c.execute(_MOVED, (s.status, row.id)).fetchone() is not None
+    return over
 
 
-def _keep(c: Connection, keeping: _Settled) -> set[int]:
+def _keep(c: Connection, keeping: _Settled, now_at: dict[int, tuple[int, int]]) -> set[int]:
     """These stay: until an instant of the journey's time or of real time, or until a pause ends. Returns those that
     were ours."""
     rows: list[tuple[int | None, ...]] = []
@@ -182,7 +202,9 @@ def _keep(c: Connection, keeping: _Settled) -> set[int]:
     if not rows:
         return set()
     columns = [arrays.ints(column) for column in zip(*rows, strict=True)]
-    return {seq for (seq,) in c.execute(KEPT, columns).fetchall()}
+    kept = c.execute(KEPT, columns).fetchall()
+    now_at.update((seq, (shard, customer)) for seq, shard, customer in kept)
+    return {seq for seq, _, _ in kept}
 
 
 def _write_out(c: Connection, valid: _Settled, now: datetime) -> Sequence[Transition]:

@@ -14,20 +14,27 @@ from orchestrator.core.data_keys import DataKeys
 from orchestrator.stores.look_up_keys import sealer_in
 from orchestrator.stores.migrate import HEAD
 from orchestrator.stores.postgres.addressees import PostgresAddressees
+from orchestrator.stores.postgres.api import PostgresApi
+from orchestrator.stores.postgres.audit import PostgresAudit
 from orchestrator.stores.postgres.channels import PostgresChannels
 from orchestrator.stores.postgres.database import Database
 from orchestrator.stores.postgres.dead_letters import PostgresDeadLetters
 from orchestrator.stores.postgres.deployments import PostgresDeployments
 from orchestrator.stores.postgres.erasing import PostgresErasing, run_on
+from orchestrator.stores.postgres.exports import PostgresExports
 from orchestrator.stores.postgres.figures import PostgresFigures
-from orchestrator.stores.postgres.ingest import PostgresIngest
+from orchestrator.stores.postgres.identity import PostgresIdentity
+from orchestrator.stores.postgres.offers import PostgresOffers
 from orchestrator.stores.postgres.operations import PostgresOperations
 from orchestrator.stores.postgres.outbox import PostgresOutbox
+from orchestrator.stores.postgres.profiles import PostgresProfiles
 from orchestrator.stores.postgres.reading import PostgresReading
 from orchestrator.stores.postgres.requests import PostgresRequests
 from orchestrator.stores.postgres.retention import PostgresRetention
 from orchestrator.stores.postgres.rights import PostgresRights
+from orchestrator.stores.postgres.segments import PostgresSegments
 from orchestrator.stores.postgres.sends import PostgresSends
+from orchestrator.stores.postgres.sources import PostgresSources
 from orchestrator.stores.postgres.suppressions import PostgresSuppressions
 from orchestrator.stores.protocol import StoreBusy
 from orchestrator.stores.sealing import PLAIN
@@ -39,7 +46,9 @@ _SHARDS: Final = "INSERT INTO shards (id) SELECT * FROM generate_series(0, %s) O
 
 
 class PostgresStore(
-    PostgresIngest,
+    PostgresOffers,
+    PostgresExports,
+    PostgresIdentity,
     PostgresOutbox,
     PostgresChannels,
     PostgresDeadLetters,
@@ -51,8 +60,13 @@ class PostgresStore(
     PostgresRights,
     PostgresErasing,
     PostgresAddressees,
+    PostgresApi,
+    PostgresAudit,
     PostgresSuppressions,
+    PostgresSources,
+    PostgresProfiles,
     PostgresRetention,
+    PostgresSegments,
     PostgresDeployments,
 ):
     """See orchestrator.stores.protocol.Store. Made by `open_store`."""

@@ -19,7 +19,7 @@ from orchestrator.core.view import Pools, View
 from orchestrator.stores.instants import micros
 from orchestrator.stores.postgres import suspects, timers
 from orchestrator.stores.postgres.asked_messages import load_messages
-from orchestrator.stores.postgres.base import PostgresBase
+from orchestrator.stores.postgres.catalogs import PostgresCatalogs
 from orchestrator.stores.postgres.choosing import Chosen, choose, choose_among, choose_everywhere, claim_shards
 from orchestrator.stores.postgres.database import Connection, is_busy, is_refused
 from orchestrator.stores.postgres.fanout import expand_fan_outs
@@ -55,7 +55,7 @@ class _Own(threading.local):
     suspects_next: bool = False
 
 
-class PostgresTurns(PostgresBase):
+class PostgresTurns(PostgresCatalogs):
     """The part of the store that turns ask."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -91,6 +91,7 @@ class PostgresTurns(PostgresBase):
                 switches=read_switches(c),
                 pools=Pools(),
                 forced=self._forced,
+                catalogs=self._catalogs(c),
             )
             view.suppressions = suppressions_of(self.db, not before.any_suppressions, self.salt, view)
             claim.pools = load_pools(c, index.project, now, customers=len(chosen))
@@ -213,6 +214,8 @@ class PostgresTurns(PostgresBase):
         try:
             rows = rows_of(changes, claim.customers, self._versions, self.index.project, self.db.sealer)
             self._save(self.db.writer, rows, claim)
+            if self.index.interests:
+                self._note_interests(self.db.writer, changes, claim.customers)
         except BaseException as error:
             refused = is_refused(error) or isinstance(error, _REFUSED)
             self._end(commit=refused)

@@ -13,12 +13,16 @@ from orchestrator.core.index import Index
 from orchestrator.core.program import Journey
 from orchestrator.core.project import Project
 from orchestrator.core.time.zone_in_force import zone_in_force
+from orchestrator.stores.catalog_rows import seed
 from orchestrator.stores.instants import micros
 from orchestrator.stores.packing import packed, unpacked
 from orchestrator.stores.protocol import LATE_ADOPTION, Snapshot
 from orchestrator.stores.records import customer_of
 from orchestrator.stores.sealing import sealer_of
+from orchestrator.stores.segment_rows import plan_builds
 from orchestrator.stores.sqlite.base import SqliteBase
+from orchestrator.stores.sqlite.catalogs import many_on
+from orchestrator.stores.sqlite.erasing import run_on
 from orchestrator.stores.sqlite.fanout import begin_fan_out
 from orchestrator.stores.sqlite.switches import read_switches
 from orchestrator.stores.switch_text import versions_before
@@ -70,6 +74,8 @@ class SqliteDeployments(SqliteBase):
             c.executemany(_VERSION, [(j.id, j.version, kept, micros(now)) for j in journeys.values()])
             c.execute(_SET, (_LIVE, snapshot.digest if snapshot is not None else ""))
             _move_to_zone(c, index.project)
+            seed(run_on(c), many_on(c), index.project, now)
+            plan_builds(run_on(c), index.project, now)
             if not known:
                 [number] = c.execute("SELECT coalesce(max(id), 0) + 1 FROM fanout").fetchone()
                 begin_fan_out(c, f"deploy:{number}", Deployed(fresh), now, everyone=True)

@@ -49,7 +49,8 @@ class SqliteErasing(SqliteBase):
                 return None
             tallies.count_messages(c, done.recounted)
         if self._drained:
-            self._drained[:] = nobodys_lines(self._drained, customer, done.certificate.customer)
+            for id in done.ids:
+                self._drained[:] = nobodys_lines(self._drained, id, done.certificate.customer)
         return done.certificate
 
     def erased(self, hashes: Mapping[str, datetime], now: datetime, real_at: datetime) -> Mapping[str, str]:

@@ -14,6 +14,8 @@ from orchestrator.core.inbox import Body
 from orchestrator.core.state import body_to_json
 from orchestrator.stores.instants import micros
 from orchestrator.stores.records import SEGMENTS
+from orchestrator.stores.segment_rows import USABLE
+from orchestrator.stores.shards import SHARDS
 from orchestrator.stores.sqlite.inbox import put_items
 
 AT_ONCE: Final = 5_000
@@ -38,6 +40,18 @@ FROM customers AS c INDEXED BY {{index}} WHERE {{zone}} c.external_id > :cursor 
 _EVERYWHERE: Final = _NEXT.format(index="ix_customers_external_id", zone="")
 _IN_ZONE: Final = _NEXT.format(index="ix_customers_zone", zone="c.zone = :zone AND")
 """A customer with a full inbox may be in the segment once it is read: it is asked then."""
+_MEMBERS: Final = """
+SELECT m.customer, c.known_from <= :known_by AND (:zone IS NULL OR c.zone = :zone)
+FROM (SELECT customer FROM segment_members INDEXED BY ix_segment_members_segment
+      WHERE segment = :segment AND shard = :shard AND customer > :cursor
+      UNION SELECT customer FROM inbox INDEXED BY ix_inbox_customer
+      WHERE shard = :shard AND customer > :cursor) AS m
+LEFT JOIN customers AS c ON c.shard = :shard AND c.id = m.customer ORDER BY m.customer LIMIT :n
+"""
+"""The same by the rows of the segment, shard by shard, where these tell of everybody."""
+_PLACE: Final = "SELECT shard, cursor FROM fanout_shards WHERE fanout = ?"
+_BY_MEMBERS: Final = "INSERT INTO fanout_shards (fanout, shard, cursor) VALUES (?, 0, 0)"
+_PLACED: Final = "UPDATE fanout_shards SET shard = ?, cursor = ? WHERE fanout = ?"
 _MOVED: Final = "UPDATE fanout SET cursor = ?, reached = reached + ?, done = ? WHERE id = ?"
 _INBOX: Final = "SELECT count(*) FROM (SELECT 1 FROM inbox INDEXED BY ix_inbox_waiting WHERE parked = 0 LIMIT ?)"
 
@@ -69,6 +83,8 @@ def begin_fan_out(
     if row is None:
         return None
     fanout = _Fanout(row[0], micros(at), body_to_json(body), zone, segment, None)
+    if segment is not None and c.execute(USABLE, (segment,)).fetchone()[0]:
+        c.execute(_BY_MEMBERS, (fanout.id,))
     _, reached = _expand(c, fanout, AT_ONCE, _EVER if everyone else fanout.at)
     return reached
 
@@ -96,6 +112,9 @@ def expand_fan_outs(c: sqlite3.Connection, now: datetime, budget: int) -> int:
 
 def _expand(c: sqlite3.Connection, fanout: _Fanout, count: int, known_by: int) -> tuple[str | None, int]:
     """Look at the next so many customers. Returns the last of them (None: there are no more) and how many were told."""
+    place = c.execute(_PLACE, (fanout.id,)).fetchone() if fanout.segment is not None else None
+    if place is not None:
+        return _expand_members(c, fanout, count, known_by, *place)
     asked = {**fanout._asdict(), "cursor": fanout.cursor or "", "known_by": known_by, "n": count}
     rows = c.execute(_EVERYWHERE if fanout.zone is None else _IN_ZONE, asked).fetchall()
     told = [(shard, customer, fanout.at, fanout.body) for shard, customer, _, concerned in rows if concerned]
@@ -104,3 +123,28 @@ def _expand(c: sqlite3.Connection, fanout: _Fanout, count: int, known_by: int) -
     last = rows[-1][2] if rows else fanout.cursor
     c.execute(_MOVED, (last, len(told), int(over), fanout.id))
     return (None if over else last), len(told)
+
+
+def _expand_members(
+    c: sqlite3.Connection, fanout: _Fanout, count: int, known_by: int, shard: int, cursor: int
+) -> tuple[str | None, int]:
+    """The same by the rows of the segment: whoever is not in it is not looked at."""
+    told: list[tuple[int, int, int, str]] = []
+    asked = {"known_by": known_by, "zone": fanout.zone, "segment": fanout.segment}
+    left = count
+    while shard < SHARDS and left > 0:
+        rows = c.execute(_MEMBERS, {**asked, "shard": shard, "cursor": cursor, "n": left}).fetchall()
+        told += [(shard, customer, fanout.at, fanout.body) for customer, concerned in rows if concerned]
+        if len(rows) == left:
+            cursor = rows[-1][0]
+        else:
+            shard, cursor = shard + 1, 0
+        left -= len(rows)
+    put_items(c, told)
+    over = shard >= SHARDS
+    if over:
+        c.execute("DELETE FROM fanout_shards WHERE fanout = ?", (fanout.id,))
+    else:
+        c.execute(_PLACED, (shard, cursor, fanout.id))
+    c.execute(_MOVED, (fanout.cursor, len(told), int(over), fanout.id))
+    return (None if over else ""), len(told)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from orchestrator.core.ledger import UNSENT, Coupon, Message, Task
@@ -12,14 +11,14 @@ from orchestrator.core.state import from_json, loads
 from orchestrator.core.transition import Transition
 from orchestrator.core.view import LoadedMessage
 from orchestrator.stores import sealed_rows
-from orchestrator.stores.instants import instant, micros
+from orchestrator.stores.instants import instant
 from orchestrator.stores.message_rows import loaded_message
 from orchestrator.stores.protocol import CustomerCard, Overview, RefusedItem
 from orchestrator.stores.records import ENROLLMENT, MESSAGE, customer_of, enrollment_of, message_of
 from orchestrator.stores.refused_rows import refused_item, refused_row
 from orchestrator.stores.sealing import Sealer
 from orchestrator.stores.sqlite.due import SqliteDue
-from orchestrator.stores.sqlite.inbox import internal_ids
+from orchestrator.stores.sqlite.inbox import internal_ids, who_is
 from orchestrator.stores.sqlite.overview import count_left, count_parked, read_overview, read_standing
 
 _UNSENT: Final = ", ".join(f"'{status}'" for status in sorted(UNSENT))
@@ -69,9 +68,10 @@ class SqliteReading(SqliteDue):
     def card(self, customer: str) -> CustomerCard | None:
         """What people are shown."""
         with self.db.read() as c:
-            place = internal_ids(c, [customer]).get(customer)
-            if place is None:
+            found = who_is(c, customer)
+            if found is None:
                 return None
+            customer, place = found
             parked, created_at, state, consents = c.execute(_CUSTOMER, place).fetchone()
             return CustomerCard(
                 customer,
@@ -93,7 +93,7 @@ class SqliteReading(SqliteDue):
     def journal(self, customer: str) -> list[Transition]:
         """Everything recorded about a customer, in order."""
         with self.db.read() as c:
-            place = internal_ids(c, [customer]).get(customer)
+            customer, place = who_is(c, customer) or (customer, None)
             rows = c.execute(_JOURNAL, place).fetchall() if place is not None else []
         return [] if place is None else [_transition(self.db.sealer, place[1], customer, *row) for row in rows]
 
@@ -148,13 +148,6 @@ class SqliteReading(SqliteDue):
                 "SELECT at, source, reason, content FROM refused ORDER BY id DESC LIMIT ?", (limit,)
             ).fetchall()
         return [refused_item(self.db.sealer, *row) for row in rows]
-
-    def audit(self, at: datetime, actor: str, action: str, detail: str = "") -> None:
-        """Write down what an operator did."""
-        with self.db.write() as c:
-            c.execute(
-                "INSERT INTO audit (at, actor, action, detail) VALUES (?, ?, ?, ?)", (micros(at), actor, action, detail)
-            )
 
 
 def _tasks(sealer: Sealer, place: tuple[int, int] | None, rows: Sequence[tuple[Any, ...]]) -> list[Task]:

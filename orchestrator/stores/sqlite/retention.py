@@ -20,6 +20,7 @@ from orchestrator.stores.forgetting import forgotten, kept_events
 from orchestrator.stores.instants import micros
 from orchestrator.stores.records import ENROLLMENT, enrollment_of
 from orchestrator.stores.sealing import sealer_of
+from orchestrator.stores.sqlite.api import forget_answers
 from orchestrator.stores.sqlite.choosing import ID_OF, SHARD_OF, Chosen, packed
 from orchestrator.stores.sqlite.pools import DAILY
 from orchestrator.stores.sqlite.throttles import SqliteThrottles
@@ -34,7 +35,9 @@ _SEEN: Final = "SELECT message_id FROM seen INDEXED BY ix_seen_received_at WHERE
 _REPLIES: Final = "SELECT url FROM replies INDEXED BY ix_replies_until_at WHERE until_at <= ? LIMIT ?"
 _REFUSED: Final = "SELECT id FROM refused WHERE id <= (SELECT max(id) FROM refused) - ? ORDER BY id LIMIT ?"
 _FANOUT: Final = "SELECT id FROM fanout WHERE id > 0 AND done = 1 AND at < ? LIMIT ?"
+_LETTERS: Final = "SELECT shard, customer, at, seq, n, feed FROM feed_letters WHERE failed_at < ? LIMIT ?"
 _RIGHTS: Final = "SELECT id FROM rights INDEXED BY ix_rights_at WHERE at < ? LIMIT ?"
+_MERGES: Final = "SELECT shard, customer, id FROM merges INDEXED BY ix_merges_at WHERE at < ? LIMIT ?"
 _HANDED_OVER: Final = "SELECT seq FROM handed_over WHERE journey = ? AND at <= ? LIMIT ?"
 _DAYS: Final = "SELECT name FROM tallies WHERE name >= ? AND name < ? LIMIT ?"
 _CUSTOMERS: Final = "SELECT shard, id FROM customers WHERE (shard, id) > (?, ?) ORDER BY shard, id LIMIT ?"
@@ -70,6 +73,10 @@ _DELETE: Final = {
     "replies": "DELETE FROM replies WHERE url = ?",
     "refused": "DELETE FROM refused WHERE id = ?",
     "rights": "DELETE FROM rights WHERE id = ?",
+    "feed_letters": (
+        "DELETE FROM feed_letters WHERE shard = ? AND customer = ? AND at = ? AND seq = ? AND n = ? AND feed = ?"
+    ),
+    "merges": "DELETE FROM merges WHERE shard = ? AND customer = ? AND id = ?",
     "fanout": "DELETE FROM fanout WHERE id = ?",
     "dead_letters": "DELETE FROM dead_letters WHERE seq = ?",
     "handed_over": "DELETE FROM handed_over WHERE seq = ?",
@@ -103,7 +110,7 @@ class SqliteRetention(SqliteThrottles):
                 for table, keys in old.items():
                     c.executemany(_DELETE[table], keys)
                 c.executemany(_CLOSE, self._over)
-        return count
+        return count + forget_answers(self.db, limit)
 
     def _old_of_all(self, c: sqlite3.Connection, now: datetime, limit: int) -> _Old:
         """What belongs to no customer."""
@@ -113,7 +120,9 @@ class SqliteRetention(SqliteThrottles):
             "replies": c.execute(_REPLIES, (micros(now), limit)).fetchall(),
             "refused": c.execute(_REFUSED, (REFUSED_KEPT, limit)).fetchall(),
             "rights": c.execute(_RIGHTS, (micros(now - settings.history), limit)).fetchall(),
+            "merges": c.execute(_MERGES, (micros(now - settings.history), limit)).fetchall(),
             "fanout": c.execute(_FANOUT, (micros(now - settings.history), limit)).fetchall(),
+            "feed_letters": c.execute(_LETTERS, (micros(now - settings.history), limit)).fetchall(),
             "handed_over": [],
             "tallies": [],
         }

@@ -32,6 +32,7 @@ from orchestrator.stores.records import (
 )
 from orchestrator.stores.sealed_rows import DETAIL, HIDDEN, event_properties
 from orchestrator.stores.sealing import Sealer, sealer_of
+from orchestrator.stores.segment_rows import JOINED, LEFT, Moves, note_moves
 from orchestrator.stores.sqlite import outbox, pools, requests, rights, tallies, writing
 from orchestrator.stores.sqlite.writing import INSTANT, NEVER, TEXT
 
@@ -131,6 +132,7 @@ class Rows:
         self.suppressed: list[tuple[str, str, str, int]] = []
         self.taken: list[tuple[TakeFromPools, int]] = []
         self.transitions: list[tuple[Any, ...]] = []
+        self.moves = Moves([], [])
 
     def add(self, change: CustomerChanges, claimed: Claimed) -> None:
         """One customer's changes. Raises TypeError, ValueError or OverflowError for what no row can hold."""
@@ -153,6 +155,8 @@ class Rows:
         due_at = NEVER if change.next_due_at is None else micros(change.next_due_at)
         if change.customer is not None:
             self._customer(change.customer, claimed, due_at)
+            if change.customer.segments is not view.customer.segments:
+                note_moves(self.moves, (shard, id), view, change)
         elif due_at != (NEVER if claimed.next_due_at is None else claimed.next_due_at):
             self.due.append((due_at, shard, id))
         joined: Mapping[str, Any] | None = None
@@ -281,6 +285,8 @@ class Rows:
             (_MESSAGE, self.ledger),
             (writing.COUPON, self.coupons),
             (writing.TASK, self.tasks),
+            (JOINED, self.moves.joined),
+            (LEFT, self.moves.left),
         ):
             if rows:
                 c.executemany(sql, rows)

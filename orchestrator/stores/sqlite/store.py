@@ -10,20 +10,27 @@ from typing import Final
 from orchestrator.core.data_keys import DataKeys
 from orchestrator.stores.look_up_keys import sealer_in
 from orchestrator.stores.sqlite.addressees import SqliteAddressees
+from orchestrator.stores.sqlite.api import SqliteApi
+from orchestrator.stores.sqlite.audit import SqliteAudit
 from orchestrator.stores.sqlite.channels import SqliteChannels
 from orchestrator.stores.sqlite.database import Database
 from orchestrator.stores.sqlite.dead_letters import SqliteDeadLetters
 from orchestrator.stores.sqlite.deployments import SqliteDeployments
 from orchestrator.stores.sqlite.erasing import SqliteErasing, run_on
+from orchestrator.stores.sqlite.exports import SqliteExports
 from orchestrator.stores.sqlite.figures import SqliteFigures
-from orchestrator.stores.sqlite.ingest import SqliteIngest
+from orchestrator.stores.sqlite.identity import SqliteIdentity
+from orchestrator.stores.sqlite.offers import SqliteOffers
 from orchestrator.stores.sqlite.operations import SqliteOperations
 from orchestrator.stores.sqlite.outbox import SqliteOutbox
+from orchestrator.stores.sqlite.profiles import SqliteProfiles
 from orchestrator.stores.sqlite.reading import SqliteReading
 from orchestrator.stores.sqlite.requests import SqliteRequests
 from orchestrator.stores.sqlite.retention import SqliteRetention
 from orchestrator.stores.sqlite.rights import SqliteRights
+from orchestrator.stores.sqlite.segments import SqliteSegments
 from orchestrator.stores.sqlite.sends import SqliteSends
+from orchestrator.stores.sqlite.sources import SqliteSources
 from orchestrator.stores.sqlite.suppressions import SqliteSuppressions
 
 _SALT: Final = "SELECT value FROM meta WHERE name = 'salt'"
@@ -32,7 +39,9 @@ _KEEP_SALT: Final = "INSERT INTO meta (name, value) VALUES ('salt', ?) ON CONFLI
 
 
 class SqliteStore(
-    SqliteIngest,
+    SqliteOffers,
+    SqliteExports,
+    SqliteIdentity,
     SqliteOutbox,
     SqliteChannels,
     SqliteDeadLetters,
@@ -44,8 +53,13 @@ class SqliteStore(
     SqliteRights,
     SqliteErasing,
     SqliteAddressees,
+    SqliteApi,
+    SqliteAudit,
     SqliteSuppressions,
+    SqliteSources,
+    SqliteProfiles,
     SqliteRetention,
+    SqliteSegments,
     SqliteDeployments,
 ):
     """See orchestrator.stores.protocol.Store. Made by `open_store`."""

@@ -14,7 +14,7 @@ from orchestrator.stores.instants import micros
 from orchestrator.stores.protocol import SaveRefused, StoreBusy
 from orchestrator.stores.sealing import CLOSED, Unopened
 from orchestrator.stores.sqlite.asked_messages import load_messages
-from orchestrator.stores.sqlite.base import SqliteBase
+from orchestrator.stores.sqlite.catalogs import SqliteCatalogs
 from orchestrator.stores.sqlite.choosing import Chosen, Neighbours, choose_among
 from orchestrator.stores.sqlite.database import is_busy
 from orchestrator.stores.sqlite.inbox import internal_ids
@@ -41,7 +41,7 @@ class Claim:
     attempt: int | None = None
 
 
-class SqliteTurns(SqliteBase):
+class SqliteTurns(SqliteCatalogs):
     """The part of the store that turns ask."""
 
     _claim: Claim | None = None
@@ -82,6 +82,7 @@ class SqliteTurns(SqliteBase):
                 switches=read_switches(c),
                 pools=load_pools(c, index.project, now) if chosen else Pools(),
                 forced=self._forced,
+                catalogs=self._catalogs(c) if chosen else {},
             )
             view.suppressions = load_suppressions(c, self.db, self.salt, view)
             self._load_customers(c, view, chosen, now)
@@ -159,6 +160,8 @@ class SqliteTurns(SqliteBase):
             c.execute("SAVEPOINT turn")
         try:
             rows.write(c, keys)
+            if self.index.interests:
+                self._note_interests(c, changes, claimed)
             c.execute(_NUMBERED, (str(changes.ordinal),))
         except BaseException:
             if untouched:

@@ -63,7 +63,6 @@ CASES: list[tuple[str, str, str]] = [
     (START + "timeline: [{at: +1h, kill: {}}]\n", "2:28", "write {channel: sms}, {journey: J} or all"),
     (START + "timeline: [{at: +1h, deploy: nowhere}]\n", "2:30", "there is no folder 'nowhere'"),
     (START + "timeline: [{at: +1h, merge: {from: a, into: a}}]\n", "2:45", "cannot be merged into itself"),
-    (START + "timeline: [{at: +1h, merge: {from: a, into: b}}]\n", "2:22", "is not supported yet"),
     (START + "timeline: [event]\n", "2:12", "write `event: ...`"),
     (START + "timeline: {at: +1h}\n", "2:11", "takes a list"),
     (START + "customers: [{id: a}, {id: a}]\n", "2:27", "two customers have the id 'a'"),

@@ -57,7 +57,7 @@ def test_accepts_good_files(path: Path) -> None:
         '[{if: "{{ x }}"}]', "[{split: {variants: {a: []}}}]", "[{send: {first_of: [email]}}]",
         "[{repeat: {times: 0}}]",
         "[exit]", "{email: a}", "[{set: {plan: gold}}]", "[{coupon: {offer: o, on_exhausted: leave}}]",
-        "[{score: {lead: 1}}]",
+        "[{collect: {event: a}}]",
     ],
 )  # fmt: skip
 def test_refuses_what_the_models_refuse(steps: str) -> None:
@@ -83,7 +83,7 @@ def test_every_field_is_described_and_says_its_kind() -> None:
 def test_later_keys_are_not_offered() -> None:
     assert "inputs" not in made()["journey"]["properties"]
     assert "winner" not in made()["journey"]["$defs"]["Split"]["properties"]
-    assert "score" not in made()["journey"]["$defs"]["Step"]["properties"]
+    assert "collect" not in made()["journey"]["$defs"]["Step"]["properties"]
 
 
 def test_written_where_files_and_editors_look(tmp_path: Path) -> None:

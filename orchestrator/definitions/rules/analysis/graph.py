@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Literal, NamedTuple, assert_never
 
 from orchestrator.core.program import (
+    AddScore,
     Choose,
     Do,
     Enroll,
@@ -214,7 +215,8 @@ def _own_ways(journey: Journey, step: Step) -> Iterator[Edge]:
             if step.on_exhausted == "goto":
                 yield Edge(here, step.exhausted_target, "exhausted")
         case (
-            Send() | Fetch() | Webhook() | OpenTask() | SetAttributes() | Tag() | SetStage() | Track() | Enroll()
+            Send() | Fetch() | Webhook() | OpenTask() | SetAttributes() | Tag() | SetStage() | AddScore() | Track()
+            | Enroll()
             | Unenroll()
         ):  # fmt: skip
             yield Edge(here, step.next, "next")

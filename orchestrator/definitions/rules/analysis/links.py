@@ -12,12 +12,14 @@ from orchestrator.core.expression.nodes import And, Attribute, Compare, Filter, 
 from orchestrator.core.expression.nodes import Literal as Constant
 from orchestrator.core.interpolation import Template
 from orchestrator.core.program import (
+    AddScore,
     Enroll,
     Journey,
     OnApi,
     OnAttribute,
     OnEvent,
     OnInbound,
+    OnScore,
     OnSegment,
     OnStage,
     Send,
@@ -43,7 +45,7 @@ _SAME: Final = object()
 class Impulse(NamedTuple):
     """What a step does that a journey may begin with. Of a tracked event `value` are its properties."""
 
-    kind: Literal["event", "enroll", "attribute", "tag", "stage"]
+    kind: Literal["event", "enroll", "attribute", "tag", "stage", "score"]
     name: str
     value: Any
     step: Step
@@ -78,7 +80,7 @@ class Link(NamedTuple):
         return (
             self.source == self.target
             and self.doubt in (None, NEW_VALUE)
-            and self.impulse.kind != "tag"
+            and self.impulse.kind not in ("tag", "score")
             and self.impulse.value is not _SAME
             and not self.over_segment
         )
@@ -101,6 +103,8 @@ class Link(NamedTuple):
                 deed = f"`set` changes customer.{name}"
             case Impulse(kind="tag", name=name, step=step):
                 deed = f"`{step.verb}` changes the tag '{name}'"
+            case Impulse(kind="score", name=name):
+                deed = f"`score` changes the score '{name}'"
             case _:
                 deed = "`stage` moves the customer"
         return f"{deed}, which lets {target} begin"
@@ -149,6 +153,9 @@ def impulses(journey: JourneySubject) -> Iterator[Impulse]:
             case Tag():
                 for tag in (step.tag, *step.more):
                     yield Impulse("tag", tag, step.add, step)
+            case AddScore():
+                for score, points in step.points:
+                    yield Impulse("score", score, points, step)
             case SetStage():
                 yield Impulse("stage", "stage", step.stage, step)
 
@@ -197,6 +204,8 @@ def _opens(impulse: Impulse, trigger: Trigger, reads: dict[str, frozenset[str]])
             )
         case OnStage(to=stage):
             return impulse.kind == "stage" and stage in (None, impulse.value)
+        case OnScore(score=score, direction=direction):
+            return impulse.kind == "score" and impulse.name == score and (impulse.value > 0) == (direction == "up")
         case OnSegment(segment=segment):
             return impulse.kind != "event" and any(
                 _is_change_of(impulse, name) for name in reads.get(segment, frozenset())
@@ -213,6 +222,8 @@ def _is_change_of(impulse: Impulse, attribute: str) -> bool:
             return attribute == "tags"
         case "stage":
             return attribute == "stage"
+        case "score":
+            return attribute == "score"
         case _:
             return False
 

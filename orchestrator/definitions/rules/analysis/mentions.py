@@ -12,6 +12,7 @@ from orchestrator.definitions.compiler.flow import StepNode
 from orchestrator.definitions.models.actions import (
     CouponStep,
     EnrollStep,
+    ScoreStep,
     SetStep,
     StageStep,
     TaskStep,
@@ -23,11 +24,13 @@ from orchestrator.definitions.models.journey import EventExit, JourneyModel
 from orchestrator.definitions.models.messages import MessageStep, SendStep
 from orchestrator.definitions.models.triggers import (
     AttributeTrigger,
+    CatalogTrigger,
     DateTrigger,
     EventTrigger,
     InactiveTrigger,
     OnceTrigger,
     ScheduleTrigger,
+    ScoreTrigger,
     SegmentTrigger,
     StageTrigger,
     TriggerBase,
@@ -35,7 +38,7 @@ from orchestrator.definitions.models.triggers import (
 from orchestrator.definitions.models.waits import AnyEvent, AnySegment, WaitAny, WaitEvent, WaitSegment
 from orchestrator.definitions.source import Path
 
-Kind = Literal["segment", "offer", "topic", "queue", "journey", "event", "stage", "attribute"]
+Kind = Literal["segment", "offer", "topic", "queue", "journey", "event", "stage", "attribute", "score"]
 
 
 class Mention(NamedTuple):
@@ -87,6 +90,11 @@ def _in_trigger(trigger: TriggerBase, path: Path) -> Iterator[Mention]:
             yield Mention("attribute", trigger.attribute, (*path, "attribute"))
         case DateTrigger():
             yield Mention("attribute", trigger.date, (*path, "date"))
+        case CatalogTrigger():
+            for number, who in enumerate(trigger.who):
+                yield Mention("event", who.event, (*path, "who", number, "event"))
+        case ScoreTrigger():
+            yield Mention("score", trigger.score.name, (*path, "score", "name"))
         case StageTrigger():
             for key, stage in (("to", trigger.stage.to), ("from", trigger.stage.from_)):
                 if stage is not None:
@@ -105,11 +113,17 @@ def _in_step(step: Any, path: Path) -> Iterator[Mention]:
             yield Mention("offer", step.coupon.offer, (*path, "coupon", "offer"))
         case TaskStep():
             yield Mention("queue", step.task.queue, (*path, "task", "queue"))
+            if step.task.owns or step.task.assign in ("owner", "other"):
+                key = "owns" if step.task.owns else "assign"
+                yield Mention("attribute", "customer.owner", (*path, "task", key))
         case SetStep():
             for attribute in step.set_:
                 yield Mention("attribute", attribute, (*path, "set", attribute), key=True)
         case StageStep():
             yield Mention("stage", step.stage, (*path, "stage"))
+        case ScoreStep():
+            for score in step.score:
+                yield Mention("score", score, (*path, "score", score), key=True)
         case TrackStep():
             yield Mention("event", step.track.event, (*path, "track", "event"))
         case EnrollStep():

@@ -1,6 +1,9 @@
-"""Tables of profiles: groups and their members, and what is worked out over all customers."""
+"""Tables of profiles: what is worked out over all customers."""
 
 from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
 
 revision = "0004"
 down_revision = "0003"
@@ -11,7 +14,34 @@ phase = "before"
 
 def upgrade() -> None:
     """Make the tables."""
+    op.create_table(
+        "rfm_runs",
+        sa.Column("occurrence", _name(40), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("customers", sa.BigInteger(), nullable=False),
+        sa.Column("classes", sa.Integer(), nullable=False),
+        sa.Column("bounds", sa.Text(), nullable=False),
+        sa.Column("next_shard", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("occurrence", name=op.f("pk_rfm_runs")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "rfm_classes",
+        sa.Column("shard", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("customer", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("recency", sa.Integer(), nullable=False),
+        sa.Column("frequency", sa.Integer(), nullable=False),
+        sa.Column("monetary", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("shard", "customer", name=op.f("pk_rfm_classes")),
+        sqlite_with_rowid=False,
+    )
 
 
 def downgrade() -> None:
     """Drop them."""
+    op.drop_table("rfm_classes")
+    op.drop_table("rfm_runs")
+
+
+def _name(longest: int) -> sa.types.TypeEngine[str]:
+    return sa.String(longest).with_variant(sa.String(longest, collation="C"), "postgresql")
