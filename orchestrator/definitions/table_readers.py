@@ -176,7 +176,10 @@ def _delimiter(header: str) -> str:
 def _header(table: TableBytes, lines: _Lines, line: str, delimiter: str) -> list[str]:
     if lines.fault is not None:
         _refuse(table, "table_header", f"the header cannot be read: {lines.fault}", "save the file as UTF-8 text")
-    names = [name.strip() for name in next(iter(csv.reader([line], delimiter=delimiter)), [])]
+    try:
+        names = [name.strip() for name in next(iter(csv.reader([line], delimiter=delimiter)), [])]
+    except csv.Error as error:
+        _refuse(table, "table_header", f"the header: {_csv_fault(error)}", "save the file as CSV again")
     if not any(names):
         _refuse(table, "table_header", "the file has no header", "its first line names the columns")
     if len(names) > MOST_COLUMNS:

@@ -102,11 +102,18 @@ def value_of(key: str, moment: Moment) -> Any:
         return PRODUCTS[STORES[moment.store][known.group(1)]][known.group(2)]
     if known := re.fullmatch(r"catalog\('products', (entry\.\w+)\)\.(\w+)", key):
         return PRODUCTS[VALUES[known.group(1)]][known.group(2)]
+    if known := re.fullmatch(r"entry\.(after|before)\.(\w+)", key):
+        dearer = 10 if known.group(1) == "before" else 0
+        value = PRODUCTS[VALUES["entry.key"]][known.group(2)]
+        return float(value) + dearer if known.group(2) == "price_eur" else value
+    if key == "recommended('products')":
+        return [{**row, "price_eur": float(row["price_eur"])} for row in list(PRODUCTS.values())[:3]]
     if known := re.fullmatch(r"store\.(\w+)", key):
         return STORES[moment.store][known.group(1)]
     told = {
         "entry.hotel_id": moment.hotel,
         "entry.to": moment.tier,
+        "entry.change == 'back_in_stock'": moment.named,
         "entry.to == 'platinum'": moment.tier == "platinum",
         "reminder == 1": moment.reminder == 1,
         "customer.first_name": "Mariana" if moment.named else None,

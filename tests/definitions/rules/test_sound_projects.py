@@ -26,7 +26,7 @@ def test_the_shipped_journeys_have_no_errors() -> None:
     loaded, problems = linted()
     assert headlines(problems, "error") == []
     assert {problem.code for problem in problems} <= {"channel_not_configured"}
-    assert len(loaded.sources) == 19
+    assert len(loaded.sources) == 21
 
 
 def test_journeys_as_the_language_should_read_give_no_word() -> None:
