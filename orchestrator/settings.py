@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     sources: SecretStr | None = Field(None, description="Shops and services that post webhooks, with their secrets")
     http_allow: str | None = Field(None, description="Where fetch and webhook may go beyond public addresses")
     webhook_secret: SecretStr | None = Field(None, description="What signs outgoing webhooks (Standard Webhooks)")
+    webhooks: SecretStr | None = Field(None, description="Addresses of webhooks that are secret, by name")
     alert_mail: str | None = Field(None, description="Who is told by mail when something is out of order")
     alert_webhook: str | None = Field(None, description="Which URL is told when something is out of order")
     alert_chat: SecretStr | None = Field(None, description="Which group chats are told when something is out of order")
@@ -224,8 +225,11 @@ def without_password(url: str) -> str:
 
 
 _SECRETS = frozenset(
-    {"write_keys", "api_keys", "webhook_secret", "alert_chat", "staff_chats", "bounce_url", "data_keys", "sources"}
-)
+    {
+        "write_keys", "api_keys", "webhook_secret", "alert_chat", "staff_chats", "bounce_url", "data_keys", "sources",
+        "webhooks",
+    }
+)  # fmt: skip
 """Settings of whose value nothing is shown."""
 
 

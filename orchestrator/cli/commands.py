@@ -45,6 +45,7 @@ COMMANDS: dict[str, Command] = {
     "schema": Command("orchestrator.cli.schema", "JSON Schemas of every kind of file, for editors"),
     "up": Command("orchestrator.cli.up", "run everything in one process: API, status page, decisions, delivery"),
     "profiles": Command("orchestrator.cli.profiles", "classes by recency, frequency and value; addresses cleaned"),
+    "groups": Command("orchestrator.cli.groups", "companies and accounts that customers belong to"),
     "serve": Command("orchestrator.cli.serve", "take events and serve pages, beside workers"),
     "worker": Command("orchestrator.cli.worker", "decide and deliver, nudged over a broker"),
     "beat": Command("orchestrator.cli.beat", "nudge the workers each second"),
@@ -70,8 +71,10 @@ COMMANDS: dict[str, Command] = {
     "proof": Command("orchestrator.cli.proof", "a month's contacts with their basis, and every rule that was broken"),
     "offers": Command("orchestrator.cli.offers", "how offers stand; find, redeem and roll back a code"),
     "audit": Command("orchestrator.cli.audit", "what operators did, and whether the log is whole"),
+    "webhooks": Command("orchestrator.cli.webhooks", "who is told what is decided: list, test, retry, skip"),
     "keys": Command("orchestrator.cli.keys", "keys of the API and of ingest: make, list, renew, revoke"),
     "db": Command("orchestrator.cli.db", "bring the database's tables to this version, or check them"),
+    "mcp": Command("orchestrator.cli.mcp", "let an assistant list, lint, simulate and explain journeys"),
     "doctor": Command("orchestrator.cli.doctor", "say what is wrong with this installation, and what to do"),
     "demo": Command("orchestrator.cli.demo", "watch two years of bookings run through a journey"),
 }

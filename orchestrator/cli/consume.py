@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     from threading import Event
 
     stop = Event()
-    with open_consuming(args.project, args.database, args.broker) as place:
+    with open_consuming(args.project, args.database, args.broker, _sender) as place:
         mapping = _mapping(args, place, terminal)
         stream = places.stream_at(args.stream)
         consumer = consumers.Consumer(
@@ -68,6 +68,13 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
                 stream.close()
     terminal.note("stopped")
     return 0
+
+
+def _sender(settings: Any) -> Any:
+    """What nudges the workers; made only where there is a broker."""
+    from orchestrator.cli.processes import celery_app
+
+    return import_module("orchestrator.tasks.sending").sender(celery_app(settings))
 
 
 def _mapping(args: argparse.Namespace, place: Any, terminal: Terminal) -> TableMapping | None:

@@ -19,6 +19,7 @@ from orchestrator.errors import UsageError
 if TYPE_CHECKING:
     from orchestrator.core.customer import Customer
     from orchestrator.core.enrollment import Enrollment
+    from orchestrator.core.project import Project
     from orchestrator.insights.local_time import LocalTime
     from orchestrator.stores.protocol import CustomerCard, Store
 
@@ -78,11 +79,12 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         suppressed = _suppressed(place.store, card, apart)
         known = list(customer_identity.identity_lines(place.store, card.id))
         identifiers = [list(identifier) for identifier in place.store.identifiers(card.id)]
+        standing = standing_of(place.store, card, live, place.journey_now())
     local = LocalTime(ZoneInfo("UTC")) if live is None else local_time_of(card.customer, live.timezone)
     unusable = _unusable(card)
-    told = card_as_dict(card, suppressed) | {"identifiers": identifiers}
+    told = card_as_dict(card, suppressed) | {"identifiers": identifiers} | standing
     terminal.data(told | ({"unusable": unusable} if unusable else {}))
-    for line in card_lines(card, suppressed, local, unusable, known):
+    for line in card_lines(card, suppressed, local, unusable, [*standing_lines(standing), *known]):
         terminal.say(line)
     return 0
 
@@ -208,6 +210,26 @@ def card_as_dict(card: CustomerCard, suppressed: dict[str, list[str]]) -> dict[s
     }
     plain: dict[str, Any] = jsonable(whole)
     return plain
+
+
+def standing_of(store: Store, card: CustomerCard, live: Project | None, now: datetime) -> dict[str, Any]:
+    """What a customer's scores are at this instant, who looks after one, and the groups, the latest first."""
+    from orchestrator.core.scores import Scores
+    from orchestrator.core.steps.people import OWNER
+
+    c = card.customer
+    specs = live.scores if live is not None else {}
+    return {
+        "scores": Scores(specs, c.scores).totals(now) if c is not None else {},
+        "owner": c.attributes.get(OWNER) if c is not None else None,
+        "groups": [group.id for group in store.groups_of(card.id)],
+    }
+
+
+def standing_lines(standing: dict[str, Any]) -> list[str]:
+    """The same for people; the owner stands among the attributes already."""
+    lines = [f"  score      {name}: {value}" for name, value in standing["scores"].items()]
+    return lines + ([f"  groups     {', '.join(standing['groups'])}"] if standing["groups"] else [])
 
 
 def consents_of(c: Customer) -> dict[str, dict[str, str]]:

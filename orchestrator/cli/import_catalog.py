@@ -65,6 +65,9 @@ def run_catalog(args: argparse.Namespace, name: str, file: Path, terminal: Termi
         f"{number_of(told['added'], 'row')} added, {told['changed']:,} changed, {told['removed']:,} removed, "
         f"{told['same']:,} as they were"
     )
+    if args.replace and (table.unreadable or not table.rows):
+        why = f"{number_of(table.unreadable, 'row')} could not be read" if table.unreadable else "the table has no rows"
+        terminal.note(f"nothing was deleted, because {why}: mend the table, and import it again with --replace")
     if rejects.shown.count:
         terminal.note(f"{number_of(rejects.shown.count, 'row')} could not be used; see {rejects.path}")
         for line in rejects.shown.first:
@@ -82,6 +85,9 @@ class CatalogImport:
         self._name = name
         self._now = now
         self.done = rows_done(store, name)
+        self.unreadable = 0
+        """Rows of which not even the key can be read."""
+        self.rows = self.done
 
     def run(self, rejects: Rejects, replace: bool, progress: Any = None) -> dict[str, int]:
         """Every row that was not done yet; with `replace`, whatever the table does not name is deleted at the end."""
@@ -91,11 +97,13 @@ class CatalogImport:
         last = self.done
 
         def unreadable(rejected: RejectedRow) -> None:
+            self.unreadable += 1
             if rejected.row > self.done:
                 rejects.add(rejected.row, rejected.line, rejected.reason)
 
         for row in read_rows(self._path, rejected=unreadable, progress=progress):
             if row[ROW_NUMBER] <= self.done:
+                self.unreadable += replace and not self._as_it_is(row)
                 continue
             last = row[ROW_NUMBER]
             told["rows"] += 1
@@ -103,11 +111,14 @@ class CatalogImport:
                 batch.append(self._edit(row))
             except RowRefused as error:
                 rejects.add(last, None, str(error), row)
-                batch += self._as_it_is(row)
+                kept = self._as_it_is(row)
+                self.unreadable += not kept
+                batch += kept
             if len(batch) >= MOST_EDITS:
                 self._write(batch, last, rejects, told)
         self._write(batch, last, rejects, told)
-        while replace:
+        self.rows = last
+        while replace and last and not self.unreadable:  # else nobody knows what the table leaves out
             gone = self._store.finish_catalog(self._rule.name, began, self._now(), MOST_EDITS)
             told["removed"] += gone
             if not gone:

@@ -23,6 +23,7 @@ from orchestrator.runtime.imports import ImportCounts, mark_done
 from orchestrator.runtime.lists import (
     change_list_once,
     check_list,
+    check_replaced,
     check_upload,
     leave_others_once,
     mark_of,
@@ -53,6 +54,12 @@ class ListRows:
                 self._keep.add(mark_of(_whose(row)))
             except RowUnusable:
                 continue
+        if not self._keep:  # such as a table without its first line
+            raise UsageError(
+                f"no row of {path} names a customer, so that everybody would leave '{self._name}'; the table needs a "
+                "first line with a column `customer` or `id`. To empty a list, take its customers off with --remove",
+                "nobody_named",
+            )
 
     def made_of(self, row: Row) -> list[Any]:
         """(row, customer)."""
@@ -111,6 +118,8 @@ def run_list(args: argparse.Namespace, name: str, file: Path, terminal: Terminal
         keep: set[int] | None = set() if args.replace else None
         if args.kind == "list":
             check_list(project, name)
+            if args.replace:
+                check_replaced(place.store, name)
             rows: ListRows | UploadRows = ListRows(name, not args.remove, keep)
         else:
             check_upload(place.store, name)

@@ -59,7 +59,7 @@ class Closing:
     def made_of(self, row: Row) -> list[Any]:
         """Entries of the list. An address that is none closes nothing: nothing can be sent there."""
         made = []
-        for channel, address, cause in self._reader.read(row, self._file).closed:
+        for channel, address, cause in self._reader.closings(row, self._file):
             with suppress(RowUnusable):
                 made.append(self._suppressions.entry(channel, address, cause))
                 self._counts[f"{channel} {cause}"] += 1
@@ -153,6 +153,7 @@ def run_vendor(args: argparse.Namespace, terminal: Terminal) -> int:
         else:
             for table in tables:
                 taking.close(table)
+            taking.refuse_unread()
             for table in tables:
                 taking.take(table)
             detail = f"{number_of(taking.counts['profiles'], 'profile')} of {number_of(len(tables), 'file')}"
@@ -233,6 +234,8 @@ class _Taking:
         self._new = Counter[str]()
         self._rejected = 0
         self._unread: list[str] = []
+        self._doubtful: list[str] = []
+        """Of these the ones that hold something, and are no mere text."""
 
     def learn(self, table: Exported, whose: _Ids) -> None:
         """Whom addresses belong to, before anything is taken: tables without ids are about the same people."""
@@ -294,6 +297,16 @@ class _Taking:
             elif rejects.path.exists():
                 rejects.path.unlink()  # the second reading tells the same rows
 
+    def refuse_unread(self) -> None:
+        """Nobody is taken while a table cannot be read: it may tell to whom nothing may be sent."""
+        tables = self._doubtful
+        if tables:
+            raise UsageError(
+                f"{', '.join(tables[:5])} cannot be read, and may name people who want nothing; all other suppressions "
+                "were taken, and nobody else was. Mend or remove it, and give the same again",
+                "export_unread",
+            )
+
     @contextmanager
     def _readable(self, table: Exported) -> Iterator[None]:
         """A file among others that is no table is told, and the others are read; alone, it ends the import."""
@@ -302,6 +315,8 @@ class _Taking:
         except ProjectInvalid as error:
             if table.name not in self._unread:
                 self._unread.append(table.name)
+                if not table.name.lower().endswith(".txt") and table.path.stat().st_size:
+                    self._doubtful.append(table.name)
                 self._terminal.note(f"{table.name} was left out: {error.problems[0].message}")
 
     def tell(self, dry: bool, tables: int) -> None:

@@ -36,6 +36,7 @@ orchestrator segments check --shards 16
 """
 ACTIONS = ("list", "show", "members", "preview", "build", "check")
 MOST_DIFFERENCES = 20
+MOST_MEMBERS = 100_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", metavar="|".join(ACTIONS), type=one_of(*ACTIONS), nargs="?", default="list")
     parser.add_argument("what", metavar="SEGMENT|EXPRESSION", nargs="?", help="a segment's name, or a condition")
     parser.add_argument("--file", action="store_true", help="preview: a segment as the project's files have it")
-    parser.add_argument("--limit", metavar="N", type=int, default=100, help="members shown at once (default: 100)")
+    shown = "members shown at once (default: 100, at most 100,000)"
+    parser.add_argument("--limit", metavar="N", type=int, default=100, help=shown)
     parser.add_argument("--after", metavar="PLACE", help="members: go on behind this place")
     parser.add_argument("--seconds", metavar="S", type=float, default=1.0, help="preview: how long to count")
     parser.add_argument("--sample", metavar="N", type=int, default=10, help="preview: customers shown (default: 10)")
@@ -132,7 +134,7 @@ def _show(place: Installation, segment: Segment, terminal: Terminal) -> int:
 
 
 def _members(args: argparse.Namespace, place: Installation, segment: Segment, terminal: Terminal) -> int:
-    members, following = place.store.segment_members(segment.name, args.after, max(1, args.limit))
+    members, following = place.store.segment_members(segment.name, args.after, min(max(1, args.limit), MOST_MEMBERS))
     terminal.data(
         {
             "members": [{"customer": one.customer, "since": one.since.isoformat()} for one in members],

@@ -17,7 +17,7 @@ EXAMPLES = """
 orchestrator worker --broker redis://localhost:6379/0
 orchestrator worker --lanes turn,transactional --concurrency 4
 """
-LANES = ("turn", "transactional", "service", "promotional", "requests", "housekeeping")
+LANES = ("turn", "transactional", "service", "promotional", "requests", "webhooks", "housekeeping")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

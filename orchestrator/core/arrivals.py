@@ -11,7 +11,8 @@ from orchestrator.core.canary import HELD
 from orchestrator.core.catalog_entering import fire_catalog
 from orchestrator.core.entering import Attempt, try_to_enter
 from orchestrator.core.events import apply_event, attribute_entries, profile_moved
-from orchestrator.core.gathering import lay, renew_falls, score_entries
+from orchestrator.core.gathering import drop_standing, lay, renew_falls, score_entries
+from orchestrator.core.groups import regroup
 from orchestrator.core.identity import smear_for
 from orchestrator.core.inbox import (
     AttributeMoved,
@@ -21,6 +22,7 @@ from orchestrator.core.inbox import (
     ConsentChanged,
     Deployed,
     EnrollmentRequested,
+    Grouped,
     HistoryLaid,
     Identified,
     JourneyOperated,
@@ -51,6 +53,7 @@ from orchestrator.core.profile import (
 )
 from orchestrator.core.program import OnApi, OnAttribute, OnSegment, OnStage, OpenTask, Survey, TriggerBase
 from orchestrator.core.receipts import take_receipt
+from orchestrator.core.steps.people import forget_escalations
 from orchestrator.core.till_story import redeem_settled, roll_back
 from orchestrator.core.waiting import look_at_conditions, satisfy
 
@@ -92,6 +95,8 @@ def take_item(turn: CustomerTurn, body: Body, arrived_at: datetime) -> None:
             moved: Moved = []
             set_attribute(turn, body.attribute, body.value, moved)
             profile_moved(turn, moved, turn.occasion("classed", body.attribute))
+        case Grouped():
+            profile_moved(turn, regroup(turn, body), turn.occasion("grouped", body.group))
         case JourneyOperated():
             _journey_operated(turn, body)
         case Deployed():
@@ -149,7 +154,7 @@ def _task_closed(turn: CustomerTurn, item: TaskClosed) -> None:
         return
     assignee = item.assignee or task.assignee
     turn.put_task(task._replace(closed_at=turn.t, outcome=item.outcome, assignee=assignee))
-    turn.set_timer("task", task.id, None)
+    forget_escalations(turn, task)
     properties = {
         "queue": task.queue,
         "task": task.id,
@@ -293,6 +298,7 @@ def _deployed(turn: CustomerTurn, item: Deployed) -> None:
     remove_stale(turn, item)
     if turn.customer.fresh:
         turn.edit_customer().fresh = False
+    drop_standing(turn)
     bring_up_to_date(turn, silent=True)
     move_waiting(turn)
     renew_dates(turn)

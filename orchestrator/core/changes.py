@@ -102,6 +102,11 @@ class CustomerChanges:
         self.parked = parked
         self.detail = detail
 
+    @property
+    def taken_at(self) -> datetime:
+        """When something was taken from pools: a line says so, or, of a task that is escalated, an event."""
+        return (self.transitions or self.events)[-1].at
+
 
 @dataclass(slots=True)
 class Changes:

@@ -23,9 +23,9 @@ from orchestrator.core.firing import fire, wake
 from orchestrator.core.gathering import apply_standing, fire_fall
 from orchestrator.core.inbox import Body, Item, JourneyOperated, Occurred
 from orchestrator.core.index import way_name
-from orchestrator.core.ledger import Task
 from orchestrator.core.pools import WorkingPools
 from orchestrator.core.profile import apply_stage_rules, end_consent, look_at_segment
+from orchestrator.core.steps.people import escalate, task_is_overdue
 from orchestrator.core.transition import Transition
 from orchestrator.core.turn import CustomerTurn
 from orchestrator.core.turn_state import next_due_at
@@ -192,7 +192,10 @@ def _run_timer(turn: CustomerTurn, kind: str, name: str, timer: Timer) -> None:
             look_at_all(turn)
         case "task":
             turn.set_timer(kind, name, None)
-            _overdue(turn, turn.tasks.get(name))
+            if timer.data:
+                escalate(turn, timer.data)
+            else:
+                task_is_overdue(turn, turn.tasks.get(name))
         case "scores":
             turn.set_timer(kind, name, None)
             apply_standing(turn)
@@ -215,12 +218,6 @@ def _run_timer(turn: CustomerTurn, kind: str, name: str, timer: Timer) -> None:
                 turn.set_timer(kind, name, None)  # the trigger is gone
             else:
                 fire_by_kind(turn, way, timer)
-
-
-def _overdue(turn: CustomerTurn, task: Task | None) -> None:
-    if task is not None and task.closed_at is None:
-        properties = {"queue": task.queue, "task": task.id, "assignee": task.assignee, "step": task.step}
-        turn.emit_event("task_overdue", properties, f"{task.id}.overdue")
 
 
 def _parked(view: View, record: CustomerView, now: datetime, error: Exception) -> CustomerChanges:

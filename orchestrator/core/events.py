@@ -41,7 +41,7 @@ def apply_event(turn: CustomerTurn, event: Event, arrived_at: datetime) -> None:
     if turn.customer.fresh:
         begin_life(turn)
     elif turn.customer.computed.mark != turn.index.gathered:
-        bring_up_to_date(turn)  # what it adds to is found with it in the history
+        bring_up_to_date(turn, taking=past, late=late)  # what is new to it is found with it in the history
     else:
         if hearers.accumulators:
             gather(turn, past, hearers)

@@ -30,11 +30,12 @@ def is_set_up(turn: CustomerTurn) -> bool:
     return turn.customer.computed.mark == turn.index.gathered
 
 
-def set_up(turn: CustomerTurn, silent: bool) -> None:
+def set_up(turn: CustomerTurn, silent: bool, taking: PastEvent | None = None, late: bool = False) -> None:
     """Work computed attributes out from the history where their definition is new, and scores that nobody has points
     in yet. The event that is being taken stands in the history already.
 
-    What is kept under an unchanged definition stays: it knows of events that the history has forgotten.
+    What is kept under an unchanged definition stays: it knows of events that the history has forgotten. To that, the
+    event is added.
     """
     known, states, moved = turn.customer.computed, dict[str, tuple[str, Any]](), Moved()
     for of in turn.index.accumulators.values():
@@ -42,6 +43,8 @@ def set_up(turn: CustomerTurn, silent: bool) -> None:
         if held is None or held[0] != of.mark:
             state = recount(of, turn.history.events(of.event), lambda event, of=of: _holds(turn, of, event))  # type: ignore[misc]
             held = None if state is None else (of.mark, state)
+        elif taking is not None and of.event == taking.name and _holds(turn, of, taking):
+            held = (of.mark, added(of, held[1], taking))
         if held is not None:
             states[of.name] = held
         _show(turn, of, held[1] if held is not None else None, moved)
@@ -52,6 +55,12 @@ def set_up(turn: CustomerTurn, silent: bool) -> None:
     if not silent:
         announce(turn, moved)
     missing = [spec for spec in turn.project.scores.values() if spec.name not in turn.customer.scores]
+    if taking is not None:
+        for spec in turn.project.scores.values():
+            if spec not in missing:
+                before = turn.customer.scores.get(spec.name)
+                _earn(turn, spec, taking)
+                _moved(turn, spec, before, quiet=late)
     for spec in missing:
         names = {rule.event for rule in spec.rules if rule.event is not None}
         past = [event for name in sorted(names) for event in turn.history.events(name)]
@@ -73,14 +82,16 @@ def gather(turn: CustomerTurn, event: PastEvent, hearers: Hearers) -> None:
 
 def lay(turn: CustomerTurn, item: HistoryLaid) -> None:
     """Take in events that joined the past by an import, in silence. What is not set up yet will find them there."""
-    if not is_set_up(turn):
-        return
+    ready = is_set_up(turn)
+    held, earning = turn.customer.computed.states, frozenset(turn.customer.scores)
+    kept = {of.name for of in turn.index.accumulators.values() if ready or held.get(of.name, ("",))[0] == of.mark}
     for event in item.events:
         past = PastEvent(event.at, event.name, dict(event.properties), event.id)
         hearers = turn.index.hearers(event.name)
-        _add(turn, past, hearers.accumulators, [])
+        _add(turn, past, [of for of in hearers.accumulators if of.name in kept], [])
         for spec in hearers.scores:
-            _earn(turn, spec, past)
+            if ready or spec.name in earning:
+                _earn(turn, spec, past)
     for spec in turn.project.scores.values():
         renew_falls(turn, spec)
 
@@ -162,6 +173,14 @@ def add_points(turn: CustomerTurn, name: str, add: float) -> tuple[float, float]
     _hold(turn, name, scores.earned(spec, before, add, turn.t, turn.t))
     _moved(turn, spec, before)
     return scores.total(spec, before, turn.t), scores.total(spec, turn.customer.scores[name], turn.t)
+
+
+def drop_standing(turn: CustomerTurn) -> None:
+    """Points of rules about the profile go with the last such rule of their score."""
+    for spec in turn.project.scores.values():
+        points = turn.customer.scores.get(spec.name)
+        if points is not None and points.standing and not spec.standing:
+            _hold(turn, spec.name, scores.with_standing(points, 0.0, turn.t))
 
 
 def apply_standing(turn: CustomerTurn, silent: bool = False) -> None:

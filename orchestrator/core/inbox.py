@@ -176,6 +176,18 @@ class Classed:
 
 
 @dataclass(frozen=True, slots=True)
+class Grouped:
+    """A group (an account, a company) and one of its members. `joined`: the customer became one, or was said to be one
+    again, and `traits` are what was said of the group, in the inbox all that is known of it; `changed`: its traits
+    are others now (from a fan-out); `left`: in the inbox, `traits` are the group that takes its place, with its `id`;
+    empty: the customer is in none."""
+
+    group: str
+    traits: Mapping[str, Any] = field(default_factory=dict)
+    what: Literal["joined", "changed", "left"] = "joined"
+
+
+@dataclass(frozen=True, slots=True)
 class JourneyOperated:
     """An operator stopped or resumed a journey in which the customer is, or those whom a canary of it holds go on
     (`release`), or leave (`cancel`); or took this customer alone out of one (`exit`). `enrollment`: of that one
@@ -248,6 +260,7 @@ Body: TypeAlias = (
     | ScoreMoved
     | HistoryLaid
     | Classed
+    | Grouped
     | JourneyOperated
     | Deployed
     | ScheduleFired

@@ -23,6 +23,7 @@ NOBODY: Final = frozenset({
 })  # fmt: skip
 """What clients send in place of an id when they know of none; in small letters."""
 _ZEROS: Final = re.compile(r"[0x{}-]+")
+_BEGIN: Final = "0x{}-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +82,15 @@ BLOCKED: Final = ("never", "both_known", "not_merged", "too_many_identifiers", "
 def is_nobody(value: str, never: Container[str] = frozenset()) -> bool:
     """Whether an id is what a client sends when it has none: null, undefined, guest, zeros only."""
     small = value.strip().lower()
-    return small in NOBODY or small in never or _ZEROS.fullmatch(small) is not None
+    if small in NOBODY or small in never:
+        return True
+    return small[0] in _BEGIN and _ZEROS.fullmatch(small) is not None  # "" is among NOBODY
 
 
 def verdict(kind: Cause, value: str, owner: Standing | None, customer: Standing, rules: IdentityRules) -> Verdict:
     """What comes of the news that `value`, which is `owner`'s (None: nobody's), is an identifier of `customer`."""
     told = kind in ("operator", "scenario")
-    if not told and is_nobody(value, rules.never):
+    if not told and (is_nobody(value, rules.never) or is_nobody(customer.id, rules.never)):
         return Blocked("never")
     if owner is None:
         if customer.identifiers.get(kind, 0) >= rules.identifiers:

@@ -166,11 +166,14 @@ def set_tags(turn: CustomerTurn, tags: tuple[str, ...], moved: Moved) -> None:
         turn.edit_customer().tags = tags
 
 
-def bring_up_to_date(turn: CustomerTurn, silent: bool = False, new: bool = False) -> None:
-    """Stage, scores and segments after any change of the profile. `new`: the customer was just created."""
+def bring_up_to_date(
+    turn: CustomerTurn, silent: bool = False, new: bool = False, taking: PastEvent | None = None, late: bool = False
+) -> None:
+    """Stage, scores and segments after any change of the profile. `new`: the customer was just created; `taking`: by
+    this event, under definitions that the customer was not told of yet."""
     turn.forget_zones()
     if turn.customer.computed.mark != turn.index.gathered:
-        set_up(turn, silent or not new)
+        set_up(turn, silent or not new, taking, late)
     if turn.index.staged:
         apply_stage_rules(turn, silent)
     if turn.index.standing:

@@ -332,6 +332,8 @@ class OpenTask(StepBase):
     wait: bool = False
     owns: bool = False
     """Who gets it becomes the customer's owner."""
+    due_in: Duration | None = None
+    """As `due`, counted in the business hours of the queue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

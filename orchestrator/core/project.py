@@ -22,8 +22,10 @@ from orchestrator.core.program import Channel, Journey, MessageClass
 from orchestrator.core.quiet_plan import QuietPlan
 from orchestrator.core.rfm import RfmSpec
 from orchestrator.core.scores import ScoreSpec
-from orchestrator.core.time.durations import Duration
+from orchestrator.core.time.business_hours import BusinessHours
+from orchestrator.core.time.durations import NO_TIME, Duration
 from orchestrator.core.time.quiet import Quiet
+from orchestrator.core.webhooks import Webhook
 from orchestrator.records import dataclass
 
 
@@ -144,6 +146,18 @@ class CapRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Escalation:
+    """What happens to a task that is not closed `after` it was due: it goes to another queue, or to a member of its own
+    (`other`: anybody else), and `notify` is told. `owns`: who gets it becomes the customer's owner."""
+
+    after: Duration = NO_TIME
+    queue: str | None = None
+    member: str | None = None
+    notify: str | None = None
+    owns: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Queue:
     """A team that takes tasks. `notify` is told of overdue ones."""
 
@@ -152,6 +166,9 @@ class Queue:
     notify: str | None = None
     told: tuple[str, ...] = ()
     """Names of the staff chats (of the settings) that hear of tasks that were opened, or are overdue."""
+    hours: BusinessHours | None = None
+    """When it works: what `due_in` and the escalations count."""
+    escalations: tuple[Escalation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +304,18 @@ class NoTemplates:
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """A declared value with `of`: `each` is what every item of a list, or every value of an object, is; `fields` are an
+    object's. Fields that nobody declared may be there."""
+
+    word: str
+    enum: frozenset[str] | None = None
+    required: bool = False
+    each: Shape | None = None
+    fields: Mapping[str, Shape] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Attribute:
     """A declared customer attribute. `default` stands in where none was ever given."""
 
@@ -296,6 +325,8 @@ class Attribute:
     enum: tuple[str, ...] | None = None
     computed: bool = False
     """What events add up to, or a formula: nobody sets it."""
+    shape: Shape | None = None
+    """What its items or fields are, where `of` says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +341,8 @@ class EventSpec:
     words: Mapping[str, str] = field(default_factory=dict)
     """By property, the declared type; one that is not there may be anything."""
     enums: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+    """By property, what its items or fields are, where `of` says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,5 +390,7 @@ class Project:
     forms: Mapping[str, Form] = field(default_factory=dict)
     row_catalogs: Mapping[str, RowCatalog] = field(default_factory=dict)
     """Those of `catalogs` that the database keeps as rows; what stands in `catalogs` is only their first content."""
+    webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+    """Who is told what is decided, by name."""
     journeys: Mapping[str, Journey] = field(default_factory=dict)
     templates: Templates = field(default_factory=NoTemplates)

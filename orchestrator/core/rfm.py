@@ -28,8 +28,10 @@ SEGMENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "at_risk": ("13", "14", "23", "24"),
     "hibernating": ("11", "12", "21", "22"),
 }
-"""By name, the pairs of recency and frequency (1 to 5): the grid that Putler published ("RFM Analysis for Successful
-Customer Segmentation", putler.com/rfm-analysis) and that most tools draw since."""
+"""By name, the pairs of recency and frequency (1 to 5). The names are Putler's ("RFM Analysis for Successful Customer
+Segmentation", putler.com/rfm-analysis), whose ranges overlap; the grid with one name for each pair is the one in common
+use: `[1-2][1-2]` hibernating, `[1-2][3-4]` at risk, `[1-2]5` cannot lose, `3[1-2]` about to sleep, `33` need attention,
+`[3-4][4-5]` loyal, `41` promising, `51` new, `[4-5][2-3]` potential loyalists, `5[4-5]` champions."""
 _BY_PAIR: Final = {pair: name for name, pairs in SEGMENTS.items() for pair in pairs}
 
 

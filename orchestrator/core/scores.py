@@ -92,8 +92,20 @@ def earned(spec: ScoreSpec, points: Points | None, add: float, at: datetime, now
         points = Points(0.0, at)
     at = min(at, now)
     later = max(points.at, at)
-    value = left(spec, points.value, points.at, later) + left(spec, add, at, later)
-    return Points(spec.bounded(value + points.standing) - points.standing, later, points.standing)
+    held = left(spec, points.value, points.at, later)
+    value = _added(spec, held, left(spec, add, at, later), points.standing)
+    return Points(value, later, points.standing)
+
+
+def _added(spec: ScoreSpec, held: float, add: float, standing: float) -> float:
+    """Earned points after an addition, which goes as far as the bounds let it: where standing points alone are beyond
+    one, it brings nothing, and never the contrary of what it says."""
+    wanted = held + add
+    if add > 0 and spec.most is not None:
+        return max(held, min(wanted, spec.most - standing))
+    if add < 0 and spec.least is not None:
+        return min(held, max(wanted, spec.least - standing))
+    return wanted
 
 
 def with_standing(points: Points | None, standing: float, now: datetime) -> Points:
@@ -126,8 +138,23 @@ def united(spec: ScoreSpec, one: Points | None, two: Points | None) -> Points | 
     if one is None or two is None:
         return one or two
     later = max(one.at, two.at)
-    value = left(spec, one.value, one.at, later) + left(spec, two.value, two.at, later)
-    return Points(spec.bounded(value + one.standing) - one.standing, later, one.standing)
+    held, add = left(spec, one.value, one.at, later), left(spec, two.value, two.at, later)
+    return Points(_added(spec, held, add, one.standing), later, one.standing)
+
+
+def brought(spec: ScoreSpec, one: Points | None, both: Points | None) -> tuple[float, datetime] | None:
+    """What the points of somebody else brought to those of `one`, and as of when; None: nothing."""
+    if both is None or both == one:
+        return None
+    before = 0.0 if one is None else left(spec, one.value, one.at, both.at)
+    return both.value - before, both.at
+
+
+def without(spec: ScoreSpec, points: Points, added: float, since: datetime) -> Points:
+    """The points without what somebody else's brought to them, as far as it has not faded since."""
+    later = max(points.at, since)
+    value = left(spec, points.value, points.at, later) - left(spec, added, since, later)
+    return Points(value, later, points.standing)
 
 
 class Scores:

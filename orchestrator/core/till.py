@@ -144,14 +144,18 @@ def is_locked(state: CodeState, real_at: datetime) -> bool:
 
 
 def holds(state: CodeState, basket: Basket) -> bool:
-    """Whether the till, or the order, is the one that locked the code."""
-    return state.holder is not None and state.holder == holder_of(basket)
+    """Whether the order is the one that locked the code; or the till, where it locked it before it had an order."""
+    return state.holder is not None and state.holder in (holder_of(basket), _till_of(basket))
 
 
 def holder_of(basket: Basket) -> str | None:
     """Under which name a code is locked: the order's, else the till's."""
     if basket.order_id is not None:
         return f"order:{basket.order_id}"
+    return _till_of(basket)
+
+
+def _till_of(basket: Basket) -> str | None:
     return f"till:{basket.till}" if basket.till is not None else None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
-from orchestrator.core.project import Attribute, EventSpec
+from orchestrator.core.project import Attribute, EventSpec, Shape
 
 UNKNOWN_EVENT: Final = "unknown_event"
 UNKNOWN: Final = "unknown_property"
@@ -59,7 +59,9 @@ def is_fit(spec: EventSpec, properties: Mapping[str, Any]) -> bool:
         allowed = types.get(name)
         if allowed is None or type(value) not in allowed:
             return False
-    return not spec.required or None not in map(properties.get, spec.required)
+    if spec.required and None in map(properties.get, spec.required):
+        return False
+    return not spec.shapes or not any(_inner_faults(spec, properties))
 
 
 def faults_of(spec: EventSpec, properties: Mapping[str, Any]) -> list[Violation]:
@@ -71,7 +73,40 @@ def faults_of(spec: EventSpec, properties: Mapping[str, Any]) -> list[Violation]
         elif value is not None and (kind := _fault(spec.words.get(name), spec.enums.get(name), value)) is not None:
             found.append(Violation(spec.name, name, kind, value))
     found += [Violation(spec.name, name, MISSING) for name in sorted(spec.required) if properties.get(name) is None]
+    found += _inner_faults(spec, properties)
     return found
+
+
+def _inner_faults(spec: EventSpec, properties: Mapping[str, Any]) -> list[Violation]:
+    """What does not fit inside of lists and objects, by the path of each field (`items.sku`), of each kind the
+    first."""
+    found: dict[tuple[str, str], Any] = {}
+    for name, shape in spec.shapes.items():
+        _look_inside(shape, properties.get(name), name, found)
+    return [Violation(spec.name, path, kind, value) for (path, kind), value in found.items()]
+
+
+def _look_at(shape: Shape, value: Any, path: str, found: dict[tuple[str, str], Any]) -> None:
+    if value is None:
+        return
+    kind = _fault(shape.word, shape.enum, value)
+    if kind is not None:
+        found.setdefault((path, kind), value)
+    elif shape.each is not None or shape.fields:
+        _look_inside(shape, value, path, found)
+
+
+def _look_inside(shape: Shape, value: Any, path: str, found: dict[tuple[str, str], Any]) -> None:
+    if shape.each is not None:
+        for item in value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ():
+            _look_at(shape.each, item, path, found)
+    if shape.fields and isinstance(value, dict):
+        for name, field in shape.fields.items():
+            inner = value.get(name)
+            if inner is not None:
+                _look_at(field, inner, f"{path}.{name}", found)
+            elif field.required:
+                found.setdefault((f"{path}.{name}", MISSING), None)
 
 
 def attribute_faults(
@@ -91,6 +126,11 @@ def attribute_faults(
             enum = None if declared.enum is None else frozenset(declared.enum)
             if (kind := _fault(declared.type, enum, value)) is not None:
                 found.append(Violation(IDENTIFY, name, kind, value))
+            elif declared.shape is not None:
+                inner: dict[tuple[str, str], Any] = {}
+                _look_inside(declared.shape, value, name, inner)
+                if inner:
+                    found.append(Violation(IDENTIFY, name, MISTYPED, value))
     return found
 
 

@@ -55,11 +55,16 @@ class _Unpacking:
     def __init__(self, room: Path) -> None:
         self._room = room
         self._count = 0
+        self._size = 0
+        self._packed = 0
+        """Bytes that were unpacked, of archives of so many bytes that were given."""
 
     def tables(self, archive: Path, name: str, depth: int) -> Iterator[Exported]:
         """The tables of an archive."""
         if depth > DEEPEST:
             raise UsageError(f"{name} holds archives in archives in archives; unpack it first", "archive_deep")
+        if depth == 1:
+            self._packed += archive.stat().st_size
         try:
             with zipfile.ZipFile(archive) as zipped:
                 entries = [
@@ -88,6 +93,11 @@ class _Unpacking:
         with zipped.open(entry) as source, path.open("wb") as target:
             while chunk := source.read(_CHUNK):
                 size += len(chunk)
+                self._size += len(chunk)  # entries may share their bytes: each alone looks harmless
+                if self._size > RATIO_FREE and self._size > RATIO_BOUND * self._packed:
+                    raise UsageError(
+                        f"{name}: the whole unpacks to more than {RATIO_BOUND} times its size", "archive_bomb"
+                    )
                 if size > RATIO_FREE and size > RATIO_BOUND * max(entry.compress_size, 1):
                     raise UsageError(f"{name} unpacks to more than {RATIO_BOUND} times its size", "archive_bomb")
                 target.write(chunk)

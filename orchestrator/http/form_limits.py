@@ -1,15 +1,38 @@
-"""How often one address may post a form, counted by each process for itself."""
+"""How often one address may post a form, counted by all processes together.
+
+Each process counts for itself first: a flood that one of them has seen is held off without asking the database.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from datetime import datetime
+from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
 from math import ceil
 from threading import Lock
 from typing import Final
 
+from orchestrator.stores.protocol import Store
+
 MOST: Final = 20_000
 """Addresses that are remembered: those that posted last."""
+
+
+PLACES: Final = 65_536
+"""Buckets of a form in the database. Addresses fall into them by a keyed hash: nothing of them is kept, and there are
+never more rows. Two who share one are rare, and share its limit."""
+
+
+def shared_wait(
+    store: Store, secret: bytes, form: str, ip: str | None, most: int, per_s: float, real_at: datetime
+) -> int:
+    """Seconds to wait by the bucket that all processes share; 0: the post may come, and is counted."""
+    key = blake2b(b"form limits\n" + secret, digest_size=32).digest()
+    text = f"{form}\n{_network(ip)}".encode("utf-8", "surrogatepass")
+    place = int.from_bytes(blake2b(text, digest_size=8, key=key).digest()) % PLACES
+    granted = store.take_quota(f"form:{form}:{place:04x}", most / per_s, float(most), 1, real_at).granted
+    return 0 if granted else max(1, ceil(per_s / most))
 
 
 class FormLimits:

@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 
 from orchestrator.core.customer import Customer
 from orchestrator.core.forms import LONGEST, LONGEST_TEXT, Form, FormField, locales_of, said
-from orchestrator.http.form_limits import FormLimits
+from orchestrator.http.form_limits import FormLimits, shared_wait
 from orchestrator.http.form_reading import TRAP, Reading, kept_text, read_answers
 from orchestrator.http.form_script import script_of
 from orchestrator.http.form_taking import named_by, shortened, shown_url, take_form
@@ -186,7 +186,8 @@ class _Visit:
             for box in form.consents
         ]  # fmt: skip
         answer = page(
-            "form", language, self.service, status, switch=True, title=said(form.title, locale) or form.name,
+            "form", language, self.service, status, switch=self._switch(kept),
+            title=said(form.title, locale) or form.name,
             intro=said(form.intro, locale), fields=[self._field(one, reading, locale) for one in form.fields],
             boxes=boxes, button=said(form.button, locale) or FORM_WORDS[language]["button"], w=FORM_WORDS[language],
             wrong=bool(reading.wrong) or status >= 400, problem=problem, trap=TRAP,
@@ -199,6 +200,15 @@ class _Visit:
         leads = " ".join(["form-action 'self'", *sorted(origins)])
         answer.headers["Content-Security-Policy"] = policy.replace("form-action 'self'", leads)
         return answer
+
+    def _switch(self, kept: Mapping[str, Any]) -> str:
+        """What the address of the page in the other language says beside it: whose it is, and what it is filled in
+        with. What somebody typed into the page stays out of addresses."""
+        given = self.request.query_params
+        asked = {one.name: given[one.name] for one in self.form.fields if one.name in given}
+        asked |= {name: value for name in ("t", "next") if isinstance(value := kept.get(name), str) and value}
+        asked.pop("lang", None)
+        return f"{urlencode(asked, errors='replace')}&" if asked else ""
 
     def _field(self, one: FormField, reading: Reading, locale: str) -> dict[str, Any]:
         value = reading.values.get(one.name)
@@ -220,8 +230,9 @@ class _Visit:
         words = FORM_WORDS["zh" if locale.startswith("zh") else "en"]
         client = self.request.client
         ip = client.host if client is not None else None
-        at_s = self.service.real_now().timestamp()
-        wait = limits.wait(form.name, ip, form.most, form.per.total_seconds(), at_s)
+        bounds, at = (form.most, form.per.total_seconds()), self.service.real_now()
+        wait = limits.wait(form.name, ip, *bounds, at.timestamp())
+        wait = wait or shared_wait(self.service.store, self.service.secret, form.name, ip, *bounds, at)
         if wait:
             return self._refused(429, given, _NOTHING, "many", words, {"Retry-After": str(wait)})
         if given.get(TRAP) not in (None, ""):

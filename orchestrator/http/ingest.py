@@ -112,6 +112,7 @@ def _take_items(
     shards: Collection[int] | None = None
     stages = frozenset(stage.name for stage in store.index.project.stages)
     rules = store.index.project.identity
+    by_address = rules.by_address
     sending = sending_of(reading.document, now, stages, reading.fit, rules.never)
     measured = size > LARGEST_ITEM and (reading.longest is None or reading.longest * MOST_BYTES > LARGEST_ITEM)
     wrong: list[Wrong] = []
@@ -139,7 +140,8 @@ def _take_items(
         else:
             good.append(read)
             places.append(position)
-            _link(item, read, rules, now, links, anonymous)
+            if by_address or "anonymousId" in item:
+                _link(item, read, rules, now, links, anonymous)
             device = device_told(item, read, sending) if isinstance(read, Incoming) else None
             if device is not None:
                 good.append(device)
@@ -191,7 +193,8 @@ def _link(
     beside = anonymous_id(item, read)
     if beside is not None:
         if beside == read.customer:
-            anonymous.add(beside)
+            if item.get("userId") != beside:  # some send the brand's own id in both places
+                anonymous.add(beside)
         else:
             links.append(Link("anonymous", beside, read.customer, now))
     if type(read) is Told and isinstance(read.body, Identified) and rules.by_address:

@@ -42,7 +42,7 @@ def items_of(
         beside = anonymous_id(item, read)
         if beside is not None and beside != read.customer:
             links.append(Link("anonymous", beside, read.customer, now))
-        elif beside is not None:
+        elif beside is not None and item.get("userId") != beside:  # some send the brand's own id in both places
             anonymous.add(beside)
         device = device_told(item, read, sending) if isinstance(read, Incoming) else None
         if device is not None:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from orchestrator.core.devices import ADD
 from orchestrator.core.expression.nearest import did_you_mean
 from orchestrator.core.identity import stable_hash
-from orchestrator.core.inbox import Identified
+from orchestrator.core.inbox import Grouped, Identified
 from orchestrator.core.linking import is_nobody
 from orchestrator.core.state import dumps
 from orchestrator.http.segment_times import happened_at, read_instant
@@ -129,14 +129,16 @@ def _group(item: dict[str, Any], sending: Sending) -> Told:
     group = _text(item, "groupId")
     if group is None:
         raise ItemRefused("no_group", "a group needs the group's id under 'groupId'")
-    traits = {"group": {**_object(item, "traits"), "id": group}}
-    return Told(_customer(item, sending), Identified(traits), _message_id(item, "group"), sending.fit)
+    body = Grouped(group, _object(item, "traits"))
+    return Told(_customer(item, sending), body, _message_id(item, "group"), sending.fit)
 
 
 def _alias(item: dict[str, Any], sending: Sending) -> Alias:
     previous, customer = _text(item, "previousId"), _text(item, "userId")
     if previous is None or customer is None:
         raise ItemRefused("no_customer", "an alias needs two ids, 'previousId' and 'userId'")
+    if is_nobody(customer, sending.never):  # everybody whose client knows of no id would become one person
+        raise ItemRefused("no_customer", f"{customer[:60]!a} is nobody's id, but what clients send that know of none")
     return Alias(previous, customer, _message_id(item, "alias"))
 
 

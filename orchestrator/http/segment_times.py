@@ -70,7 +70,8 @@ def _in_utc(at: datetime) -> datetime:
 
 def _from_epoch(number: float) -> datetime:
     if not 0 <= number < 1e20:
-        raise ValueError(f"found the number {number:.6g}; expected seconds or milliseconds since 1970")
+        shown = f"{number:.6g}" if abs(number) < 1e300 else "of hundreds of digits"
+        raise ValueError(f"found the number {shown}; expected seconds or milliseconds since 1970")
     unit = next((unit for bound, unit in _UNITS if number < bound), 1e9)
     seconds = number / unit
     return LATEST if seconds >= LATEST.timestamp() else EARLIEST + timedelta(seconds=seconds)

@@ -27,6 +27,10 @@ HIT_FOR: Final = timedelta(hours=1)
 """How long a limit counts as reached after it last refused something."""
 FINE: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """The instant that stands for none: marks are never taken away."""
+WEBHOOK: Final = "webhook:"
+"""Before the names of followers of the journal that are webhooks."""
+WEBHOOK_FAILS: Final = timedelta(minutes=15)
+"""How long a webhook may fail."""
 OVERRUN: Final = "overrun:"
 """Before the names of marks, then a journey and the number that was expected: that it was paused for letting in too
 many (runtime.expected_entries)."""
@@ -51,7 +55,7 @@ def find_troubles(
     project = store.index.project
     found = [*_limits(store, project, real_at), *_breakers(store, project), *_circuits(circuits), *_parked(store)]
     _forget_resumed(store)
-    found += [*_pools(store, project), *safety_troubles(store, real_at)]
+    found += [*_pools(store, project), *safety_troubles(store, real_at), *_webhooks(store, project, real_at)]
     if not virtual:
         found += _lag(store, now)
     return {trouble.name: trouble for trouble in found}
@@ -103,6 +107,29 @@ def safety_troubles(store: Store, real_at: datetime) -> Iterator[Trouble]:
     yield from quota_troubles(store, real_at)
     yield from _overruns(store)
     yield from _canaries(store)
+
+
+def _webhooks(store: Store, project: Project, real_at: datetime) -> Iterator[Trouble]:
+    for name in project.webhooks:
+        feed = store.feed(WEBHOOK + name)
+        if feed is None:
+            continue
+        then = f"mend the receiver, then `orchestrator webhooks retry {name}`"
+        if feed.paused:
+            yield Trouble(
+                f"webhook:{name}", f"the webhook {name} is told nothing any more: {feed.reason}",
+                "`orchestrator webhooks list`", then,
+            )  # fmt: skip
+        elif feed.since is not None and feed.reason and real_at - feed.since > WEBHOOK_FAILS:
+            yield Trouble(
+                f"webhook:{name}", f"the webhook {name} has failed since {feed.since:%H:%M} UTC: {feed.reason}",
+                "`orchestrator webhooks list`", "see whether the receiver answers; what it misses waits for it",
+            )  # fmt: skip
+        if store.letters_left(feed.name):
+            yield Trouble(
+                f"webhook_aside:{name}", f"the webhook {name} would not take lines, which are put aside",
+                "`orchestrator webhooks list`", then,
+            )  # fmt: skip
 
 
 def _canaries(store: Store) -> Iterator[Trouble]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from orchestrator.core.catalogs import LONGEST_VALUE, RowCatalog
@@ -16,9 +16,6 @@ BUDGET: Final = 1_000
 """Items that one pass puts into inboxes: as many as one turn takes."""
 LARGEST_ROW: Final = 16 * 1024
 """Bytes of a row as JSON: the change of a row goes to everybody whom it concerns."""
-LINKED: Final = "catalogs:linked"
-"""The mark of the last time that links were worked out."""
-LINKED_EVERY: Final = timedelta(days=1)
 _DEEPEST: Final = 8
 
 
@@ -31,18 +28,13 @@ class RowRefused(ValueError):
 
 
 def spread_once(store: Store, now: datetime, budget: int = BUDGET) -> int:
-    """Tell what changed in catalogs to those whom it concerns; once a day, work out what is bought together and what is
-    popular. Returns how much was done: 0, nothing is left to do now."""
+    """One step of telling what changed in catalogs to those whom it concerns; where nothing is to be told, of working
+    out, once a day, what is bought together and what is popular. Returns how much was done: 0, nothing is left."""
     catalogs = store.index.project.row_catalogs
     if not catalogs:
         return 0
     done = store.spread_catalogs(now, budget)
-    if not done:
-        linked_at = store.mark(LINKED)
-        if linked_at is None or now - linked_at >= LINKED_EVERY:
-            store.mark(LINKED, now)
-            store.link_catalogs(now)
-    return done
+    return done or store.link_catalogs(now)
 
 
 def checked_key(key: object) -> str:

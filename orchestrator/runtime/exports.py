@@ -161,10 +161,12 @@ class Redaction:
             if not channel.startswith(HASHED):
                 made["channel"], made["address"] = hashed_entry(self._salt, channel, row["address"])
             return made
-        for name in ("id", "customer") if kind == "customers" else ("customer",):
+        # Ids of enrollments and messages are hashes without a key: whoever guesses a customer's id could tell them.
+        ids = {"customers": ("id",), "messages": ("id", "customer"), "journal": ("customer", "enrollment")}
+        for name in ids.get(kind, ("customer",)):
             if made.get(name):
                 made[name] = self._hash(str(made[name]))
-        for name in ("email", "phone", "to", "subject", "key", "wording", "proof", "tags"):
+        for name in ("email", "phone", "to", "subject", "key", "wording", "proof", "tags", "coupon"):
             if name in made:
                 made[name] = None
         if kind == "customers":

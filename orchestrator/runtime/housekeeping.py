@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from orchestrator.runtime.clock import JourneyClock, keep
+from orchestrator.runtime.groups import forget_groups_once
 from orchestrator.stores.protocol import Store
 
 RETAIN_AT_ONCE: Final = 500
@@ -21,4 +22,5 @@ def housekeep_once(store: Store, clock: JourneyClock, real_at: datetime, limit: 
     keep(store, clock, real_at)
     if clock.virtual:
         return 0
-    return store.retain(clock.now(real_at), limit)
+    now = clock.now(real_at)
+    return store.retain(now, limit) + forget_groups_once(store, now, limit)

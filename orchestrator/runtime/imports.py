@@ -14,10 +14,11 @@ from orchestrator.core.consent import choices_in, reopens
 from orchestrator.core.customer import Customer
 from orchestrator.core.inbox import Body, Event, HistoryLaid, Identified
 from orchestrator.runtime.ingest import Incoming, ingest_once
-from orchestrator.stores.protocol import Store
+from orchestrator.stores.protocol import Arrival, Store
 
 BATCH: Final = 4_000
 """Rows that are written together: on SQLite others wait for a fraction of a second meanwhile."""
+_LOOK_AGAIN: Final = Identified({}, silent=True)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -84,13 +85,12 @@ def import_events_once(
         by_customer.setdefault(e.customer, []).append(event)
     laid = store.lay_histories(by_customer)
     # Silence brings memberships and timers up to date with the new past, and enters nobody.
-    told: list[tuple[str, Body]] = [
-        (customer, Identified(profiles.get(customer, {}) if customer in new else {}, silent=True))
-        for customer in by_customer
-    ]
+    told: list[Arrival] = []
     if store.index.gathered:
-        told[:0] = _laid(store, laid)
-    ingest_once(store, told, now)
+        told += [Arrival(customer, now, body, None) for customer, body in _laid(store, laid)]
+    told += [Arrival(customer, now, _LOOK_AGAIN, None) for customer in by_customer if customer not in new]
+    store.ingest(told)
+    ingest_once(store, [(c, Identified(profiles[c], silent=True)) for c in by_customer if c in new], now)
     return ImportCounts(len(events), 0, len(new), tuple(refused))
 
 

@@ -16,7 +16,7 @@ from orchestrator.core.customer import RESERVED
 from orchestrator.core.devices import ATTRIBUTE as DEVICES
 from orchestrator.core.devices import DEVICE_TRAITS, trait_fault
 from orchestrator.core.identity import stable_hash
-from orchestrator.core.inbox import Body, ConsentChanged, Event, Identified, Occurred
+from orchestrator.core.inbox import Body, ConsentChanged, Event, Grouped, Identified, Occurred
 from orchestrator.core.inbox_feed import ATTRIBUTE as DISMISSED
 from orchestrator.core.index import ENTERED_BY_CHANGE
 from orchestrator.core.project import Project
@@ -109,7 +109,8 @@ def ingest_once(
         else:
             customer, body, message_id, fit = item if isinstance(item, Told) else Told(*item)
             inside = body.traits if isinstance(body, Identified) else _inside(body)
-            why = _unstorable((customer, customer if message_id is None else message_id), inside, fit)
+            names = (customer, customer if message_id is None else message_id)
+            why = unstorable((*names, body.group) if isinstance(body, Grouped) else names, inside, fit)
             if why is None and isinstance(body, Identified):
                 why = unfit_traits(body.traits)
                 if why is None and project.attributes:
@@ -122,7 +123,7 @@ def ingest_once(
             outs = _opt_outs(body)
             arrivals.extend(Arrival(customer, now, out, _id_beside(message_id, out)) for out in outs)
     if links:
-        links = [link for link in links if _unstorable((link.value, link.customer), {}) is None]
+        links = [link for link in links if unstorable((link.value, link.customer), {}) is None]
     done = store.ingest(arrivals, links, anonymous) if links or anonymous else store.ingest(arrivals)
     told = tuple(refused), tuple(violations)
     return IngestCounts(done.accepted, done.duplicates, done.conflicts, *told, done.shards, done.dropped)
@@ -154,7 +155,7 @@ def _event(project: Project, item: Incoming, now: datetime, violations: list[Vio
             return f"the property '{unknown[0]}' of {name} is not declared in schema.yaml"
         if unknown and policy == "drop":
             properties = {key: value for key, value in properties.items() if key in spec.properties}
-    why = _unstorable((customer, name, message_id or name), properties, fit)
+    why = unstorable((customer, name, message_id or name), properties, fit)
     if why is not None:
         return why
     if at is None or at > now:
@@ -218,7 +219,7 @@ def _opt_outs(body: Body) -> list[ConsentChanged]:
     return [choice for choice in choices_in(body.traits, silent=False) if choice.state == "out"]
 
 
-def _unstorable(names: Sequence[str], values: Any, fit: bool = False) -> str | None:
+def unstorable(names: Sequence[str], values: Any, fit: bool = False) -> str | None:
     """Why the database could not keep this, None if it can: a NUL, a lone surrogate, no number, too long or deep.
 
     `fit`: only the last two are asked.

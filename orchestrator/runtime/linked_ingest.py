@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from orchestrator.core.inbox import Identified
-from orchestrator.runtime.ingest import Incoming, IngestCounts, Told, ingest_once
+from orchestrator.runtime.ingest import Incoming, IngestCounts, Told, ingest_once, unstorable
 from orchestrator.runtime.linking import act_on, new_links
 from orchestrator.stores.identity_addresses import said_addresses
 from orchestrator.stores.protocol import Store
@@ -32,6 +32,8 @@ def ingest_linked(
             for kind, value in said_addresses(item.body.traits)
             if kind in rules.merge
         ]
+    if said:  # before anything is looked up: what no database keeps is refused with its item, item by item
+        said = [link for link in said if unstorable((link.value, link.customer), {}) is None]
     fresh = new_links(store, said, now) if said else []
     counts = ingest_once(store, items, now, fresh, anonymous)
     if fresh:

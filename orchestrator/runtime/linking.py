@@ -11,11 +11,13 @@ import json
 import logging
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from time import monotonic
+from typing import Final, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
+from orchestrator.core.linking import is_nobody
 from orchestrator.stores.protocol import RefusedItem, Store, StoreBusy
 from orchestrator.stores.protocol_identity import Joined, Link
 
@@ -23,11 +25,15 @@ SOURCE: Final = "identity"
 """Of refused items: what the rules blocked."""
 MOST: Final = 1_000
 """Links of one pass."""
+ANSWERED_WITHIN: Final = 0.5
+"""Seconds for which a request acts on links, its own and those that others left."""
 REMEMBERED: Final = 100_000
 KNOWN_FOR: Final = timedelta(minutes=10)
 """How many links a process remembers to have seen, and for how long: a page names both ids with every event."""
 
 
+_Said: TypeAlias = tuple[str, str, str]
+"""Kind, value and customer of a link."""
 _log = logging.getLogger(__name__)
 
 
@@ -40,11 +46,20 @@ class LinkCounts(NamedTuple):
     nothing: int = 0
 
 
-def link_once(store: Store, now: datetime, limit: int = MOST) -> LinkCounts:
-    """Act on links that wait, oldest first."""
+def link_once(store: Store, now: datetime, limit: int = MOST, seconds: float | None = None) -> LinkCounts:
+    """Act on links that wait, oldest first, for so long at most (None: until all of them had their turn)."""
+    return _settled(store, now, limit, seconds)[0]
+
+
+def _settled(store: Store, now: datetime, limit: int, seconds: float | None) -> tuple[LinkCounts, set[_Said]]:
+    """The counts, and the links that came to nothing as their customer is nobody yet."""
     counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
+    nobodys: set[_Said] = set()
+    until = None if seconds is None else monotonic() + seconds
     for link in store.links(limit):
+        if until is not None and counts and monotonic() >= until:
+            break
         try:
             done = store.settle_link(link, now)
         except StoreBusy:
@@ -53,13 +68,16 @@ def link_once(store: Store, now: datetime, limit: int = MOST) -> LinkCounts:
             _log.exception("a link of an identifier of kind %s could not be settled; it waits", link.kind)
             continue
         counts[done.outcome] += 1
+        if done.outcome == "unknown":
+            nobodys.add(link[:3])
         if done.outcome == "blocked":
             reasons[f"identity:blocked:{done.reason}"] += 1
             store.keep_refused([_kept(link, done, now)])
     figures = {f"identity:{outcome}": counts[outcome] for outcome in ("merged", "added") if counts[outcome]}
     if figures or reasons:
         store.count({**figures, **reasons})
-    return LinkCounts(counts["merged"], counts["added"], counts["blocked"], counts["nothing"] + counts["unknown"])
+    nothing = counts["nothing"] + counts["unknown"]
+    return LinkCounts(counts["merged"], counts["added"], counts["blocked"], nothing), nobodys
 
 
 _FIELDS: Final[Mapping[str, str]] = {"external": "previousId", "anonymous": "anonymousId"} | {
@@ -83,18 +101,34 @@ def new_links(store: Store, links: Sequence[Link], now: datetime) -> list[Link]:
     fresh = known.new_among(links, now)
     if not fresh:
         return []
+    fresh = _nobodys_once(known, fresh, store.index.project.identity.never, now)
     unlinked = list(store.unlinked(fresh))
     known.remember([link for link in fresh if link not in unlinked], now)
     return unlinked
 
 
 def act_on(store: Store, links: Sequence[Link], now: datetime) -> None:
-    """Act on links that were just written. Whatever the database is too busy for, the loop does."""
+    """Act on links that were just written. Whatever the database is too busy for, or takes long, the loop does: the
+    sender waits for its answer meanwhile, and sends all of it again when that takes too long."""
     try:
-        link_once(store, now)
+        _, nobodys = _settled(store, now, MOST, ANSWERED_WITHIN)
     except StoreBusy:
         return
-    _known_links(store).remember(links, now)
+    _known_links(store).remember([link for link in links if link[:3] not in nobodys], now)
+
+
+def _nobodys_once(known: KnownLinks, links: Sequence[Link], never: Container[str], now: datetime) -> list[Link]:
+    """Of a value that is nobody's id one link is enough to tell of it, whoever it came with: a client that sends
+    `undefined` sends it for everybody."""
+    kept = []
+    for link in links:
+        if is_nobody(link.value, never):
+            once = link._replace(customer="")
+            if not known.new_among([once], now):
+                continue
+            known.remember([once], now)
+        kept.append(link)
+    return kept
 
 
 def _known_links(store: Store) -> KnownLinks:

@@ -40,6 +40,13 @@ def check_list(project: Project, name: str) -> None:
     raise UsageError(f"there is no list '{name}'; {hint}", "unknown_list")
 
 
+def check_replaced(store: Store, name: str) -> None:
+    """Raises UsageError where nobody can tell yet who is on a list, and so who has to leave it."""
+    if any(build.segment == name and not build.usable for build in store.segment_builds()):
+        message = f"who is on '{name}' is still worked out after a deploy; run `orchestrator segments build` first"
+        raise UsageError(message, "list_not_ready")
+
+
 def check_upload(store: Store, name: str) -> None:
     """Raises UsageError where no journey of the live project waits for this upload."""
     known = store.index.by_upload
@@ -60,12 +67,14 @@ def change_list_once(store: Store, name: str, customers: Sequence[str], member: 
 
 
 def leave_others_once(store: Store, name: str, keep: Collection[int], now: datetime) -> int:
-    """Take everybody off a list whose id (by `mark_of`) is not among these. Returns how many."""
+    """Take everybody off a list who has no id (by `mark_of`) among these, not even one that came with somebody who was
+    merged into them. Returns how many."""
     gone = 0
     after: str | None = None
     while True:
         page, after = store.segment_members(name, after, AT_ONCE)
         others = [member.customer for member in page if mark_of(member.customer) not in keep]
+        others = [one for one in others if not any(mark_of(each.value) in keep for each in store.identifiers(one))]
         if others:
             gone += change_list_once(store, name, others, False, now).taken
         if after is None:

@@ -23,6 +23,7 @@ from orchestrator.runtime.clock import JourneyClock
 from orchestrator.runtime.delivery import MessageRenderer, UnsubscribeUrl, deliver_once, hold_line
 from orchestrator.runtime.expected_entries import EntryWatch
 from orchestrator.runtime.figures import Figures
+from orchestrator.runtime.following import Receivers, follow_once
 from orchestrator.runtime.gates import Gates
 from orchestrator.runtime.housekeeping import housekeep_once
 from orchestrator.runtime.lateness import Lateness
@@ -90,6 +91,8 @@ class Engine:
     """Whether this process runs what was deployed last, asked where somebody hears of a deploy."""
     hopeless: Callable[[], bool] = lambda: False
     """Whether there are versions that this program cannot run at all, so that who is in them is left to others."""
+    receivers: Receivers | None = None
+    """Where webhooks go; None: nobody is told anything."""
     awaited: bool = False
     """Whether messages are to be handed over, and the last pass over them came on."""
     gates: Gates = field(init=False)
@@ -183,7 +186,7 @@ class Engine:
         """A sweep writes down how far it came: only when an occurrence is due, and now and then."""
         if monotonic() - self._linked_at >= LINK_EVERY:
             self._linked_at = monotonic()
-            link_once(self.store, self.now())
+            link_once(self.store, self.now(), seconds=LINK_EVERY)
         due_at, now = next_sweep_at(self.store), self.now()
         if (due_at is None or due_at > now) and monotonic() - self._swept_at < SWEEP_EVERY:
             return 0
@@ -237,6 +240,12 @@ class Engine:
     def requests_once(self) -> int:
         """One pass of calls to the outside. Returns how many were settled."""
         return requests_once(self.store, self.caller, self.now(), real_at=self.real_now())
+
+    def follow_once(self, stopping: Callable[[], bool] = lambda: False) -> int:
+        """One pass over the webhooks that hear what is decided. Returns how many batches were settled."""
+        if self.receivers is None:
+            return 0
+        return follow_once(self.store, self.receivers, self.real_now, counted=self.figures.add, stopping=stopping)
 
     def housekeep_once(self) -> int:
         """One pass of housekeeping."""
@@ -365,7 +374,8 @@ class EngineLoop:
         self.decide = Lane("decide", self._decide, real_now, self._nudge_all, self._due_in)
         self.deliver = Lane("deliver", self._deliver, real_now, self._nudge_decide, allowed=OUTSIDE_ALLOWED)
         self.requests = Lane("requests", engine.requests_once, real_now, self._nudge_decide, allowed=OUTSIDE_ALLOWED)
-        self.lanes: Sequence[Lane] = (self.decide, self.deliver, self.requests)
+        self.webhooks = Lane("webhooks", self._follow, real_now, allowed=OUTSIDE_ALLOWED)
+        self.lanes: Sequence[Lane] = (self.decide, self.deliver, self.requests, self.webhooks)
         self._all = Nudges([lane.nudge for lane in self.lanes])
 
     def start(self) -> None:
@@ -411,6 +421,9 @@ class EngineLoop:
 
     def _deliver(self) -> int:
         return self.engine.deliver_once(self.deliver.stopping)
+
+    def _follow(self) -> int:
+        return self.engine.follow_once(self.webhooks.stopping)
 
     def _due_in(self) -> float:
         """Seconds until the next thing is due, as far as the clock goes on by itself."""

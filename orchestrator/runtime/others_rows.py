@@ -98,6 +98,11 @@ class Reader:
             tuple(self.happened(given, file)),
         )  # fmt: skip
 
+    def closings(self, row: Row, file: str) -> tuple[Closed, ...]:
+        """Addresses that nothing may be sent to, also of a row that says nothing else that could be used."""
+        given = given_in(row)
+        return tuple(self.closed(given, text_of(given, self.EMAIL), text_of(given, self.PHONE), file))
+
     def own_id(self, given: Given) -> str | None:
         """The brand's own id of whom the row is about, where it has one."""
         return text_of(given, self.IDS)

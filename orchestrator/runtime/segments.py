@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from orchestrator.core.expression.expr import Expr
 from orchestrator.core.index import Index
+from orchestrator.errors import UsageError
 from orchestrator.stores.protocol import Store
 from orchestrator.stores.protocol_segments import Part, ShardCount
 from orchestrator.stores.shards import SHARDS
@@ -57,6 +58,8 @@ def preview(
     """The size of a condition's segment, from as many shards as are counted in so many seconds, in an order that is
     random and always the same for one `name`. Shards are drawn by a hash, so that a share of them is a share of the
     customers."""
+    if not 0 <= seconds <= 86_400:  # nor nan
+        raise UsageError("counting takes from 0 seconds to a day", "bad_seconds")
     until = monotonic() + seconds
     order = sorted(range(SHARDS), key=lambda shard: blake2b(f"{name}:{shard}".encode(), digest_size=8).digest())
     counts: list[ShardCount] = []
@@ -87,9 +90,13 @@ def _estimated(counts: Sequence[ShardCount], sample: int, parts: tuple[Part, ...
     if not exact:
         mean = members / n
         variance = sum((count.members - mean) ** 2 for count in counts) / max(1, n - 1)
-        error = SURE * SHARDS * sqrt(max(variance, mean) / n * (1 - n / SHARDS))
+        # Bounds of a count that is drawn by chance (Wilson's, for rare things): where few or none were seen, there may
+        # be some all the same.
+        spread = max(variance / mean if mean else 1.0, 1.0) * (1 - n / SHARDS) * SURE**2
+        middle, error = members + spread / 2, sqrt(spread * members + spread**2 / 4)
         estimate = round(SHARDS * mean)
-        least, most = max(members, round(estimate - error)), round(estimate + error)
+        least = max(members, round(SHARDS / n * (middle - error)))
+        most = round(SHARDS / n * (middle + error))
     return Preview(estimate, least, most, exact, customers, n, evaluated, failed, shown, parts)
 
 

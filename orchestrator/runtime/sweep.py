@@ -11,6 +11,7 @@ from orchestrator.core.time.cron import Occurrence
 from orchestrator.core.time.zones import to_utc, zone_or_none
 from orchestrator.runtime.catalogs import spread_once
 from orchestrator.runtime.classing import next_classing_at, rfm_once, start_classing
+from orchestrator.runtime.groups import spread_groups_once
 from orchestrator.stores.protocol import Store
 
 SWEPT = "schedules"
@@ -22,7 +23,7 @@ def sweep_once(store: Store, now: datetime) -> int:
 
     An outage is no miss: occurrences of the time in which the engine was down are fanned out, each once.
     """
-    reached = spread_once(store, now) + rfm_once(store, now)
+    reached = spread_once(store, now) + spread_groups_once(store, now) + rfm_once(store, now)
     for way, zone, since in _ways(store):
         for occurrence in _between(way, zone, since, now):
             segment = way.trigger.segment if isinstance(way.trigger, (OnSchedule, OnceAt)) else None
@@ -52,7 +53,7 @@ def next_sweep_at(store: Store) -> datetime | None:
     """When the next occurrence is due; None: there are no schedules, or nobody to enter."""
     told_at = store.next_catalog_at() if store.index.project.row_catalogs else None
     classing_at = next_classing_at(store) if store.index.project.rfm is not None else None
-    instants = [at for at in (told_at, classing_at) if at is not None]
+    instants = [at for at in (told_at, classing_at, store.next_group_at()) if at is not None]
     for way, zone, since in _ways(store):
         found = _next(way, zone, since)
         if found is not None:

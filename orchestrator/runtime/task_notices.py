@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import quote
 
 from orchestrator.core.changes import Changes
@@ -70,7 +70,7 @@ class TaskNotices:
         if seen is None or seen[0] is not project:
             told = {queue.id: queue.told for queue in project.queues.values() if queue.told}
             seen = self._seen = (project, told)
-        if not seen[1]:
+        if not seen[1] and not any(queue.escalations for queue in project.queues.values()):
             return
         for change in changes.customers:
             for task in change.tasks:
@@ -78,7 +78,9 @@ class TaskNotices:
                     self._add(seen[1].get(task.queue, ()), TaskTold("opened", task.queue, task.id, task.customer_id,
                               task.step, task.title, task.due_at, task.assignee))  # fmt: skip
             for event in change.events:
-                if event.name == "task_overdue":
+                if event.name == "task_escalated":
+                    self._add(_more_told(event.properties), escalated(change.customer_id, event.properties))
+                elif event.name == "task_overdue":
                     about = event.properties
                     queue, step, assignee = (str(about.get(name) or "") for name in ("queue", "step", "assignee"))
                     task_id = str(about.get("task") or "")
@@ -152,6 +154,18 @@ class TaskNotices:
         if name not in self._unknown:
             self._unknown.add(name)
             log.error("the chat '%s' is not told of %d tasks: %s", name, count, why)
+
+
+def escalated(customer: str, about: Mapping[str, Any]) -> TaskTold:
+    """What a chat hears of a task that is open still, so long after it was due."""
+    queue, step, assignee = (str(about.get(name) or "") for name in ("queue", "step", "assignee"))
+    return TaskTold("overdue", queue, str(about.get("task") or ""), customer, step or None, assignee=assignee or None)
+
+
+def _more_told(about: Mapping[str, Any]) -> tuple[str, ...]:
+    """The chat that a queue's escalation names; an address is none."""
+    chat = about.get("notify")
+    return (chat,) if isinstance(chat, str) and "@" not in chat else ()
 
 
 def line_of(told: TaskTold, customer_url: Callable[[str], str]) -> str:

@@ -28,6 +28,7 @@ from orchestrator.core.till import (
     Verdict,
     expires_at,
     holder_of,
+    holds,
     is_counted,
     is_locked,
     judged,
@@ -89,6 +90,7 @@ def validate(
 ) -> Answer:
     """Whether a code would be redeemed now, and for how much. Changes nothing. `now` is journey time, `real_at` the
     actual instant. Raises UsageError for what no order can say."""
+    basket = _named(store, basket)
     known = _found(store, code, basket, offer)
     if isinstance(known, Answer):
         return known
@@ -107,17 +109,19 @@ def lock(
     offer: str | None = None,
     hold_for: timedelta = LOCKED_FOR,
 ) -> Answer:
-    """Keep a code for an order (or a till) for a short time; again by the same one makes it longer. A public code is
-    only looked at: others may use it meanwhile. Raises UsageError, StoreBusy."""
+    """Keep a code for an order (or a till) for a short time; again by the same one makes it longer, while the code is
+    good. A public code is only looked at: others may use it meanwhile. Raises UsageError, StoreBusy."""
     if holder_of(basket) is None:
         raise UsageError("a lock needs an order_id or a till, so that its holder can be known again", "no_holder")
-    until = real_at + min(hold_for, LONGEST_LOCK)
+    until, basket = real_at + min(hold_for, LONGEST_LOCK), _named(store, basket)
 
     def decide(known: _Known, seen: Seen) -> tuple[Done, Answer]:
-        verdict = _judged(known, seen, basket, now, real_at)
+        # As of now: else a lock that is made longer for ever would keep a code beyond its end.
+        anew = seen._replace(state=seen.state._replace(locked_at=None))
+        verdict = _judged(known, anew, basket, now, real_at)
         if verdict.reason is not None or known.offer.public is not None:
             return Done(), _answer(known, seen.state, verdict, basket, real_at)
-        mine = is_locked(seen.state, real_at) and seen.state.holder == holder_of(basket)
+        mine = is_locked(seen.state, real_at) and holds(seen.state, basket)
         begun = seen.state.locked_at if mine else real_at
         state = CodeState("locked", holder_of(basket), begun, until)
         return Done(state), _answer(known, state, verdict, basket, real_at)
@@ -129,7 +133,7 @@ def redeem(
     store: Store, code: str, basket: Basket, now: datetime, real_at: datetime, offer: str | None = None
 ) -> Answer:
     """Redeem a code for an order, once. Raises UsageError, StoreBusy (then the same order may be brought again)."""
-    order_id = _order_of(basket)
+    order_id, basket = _order_of(basket), _named(store, basket)
 
     def decide(known: _Known, seen: Seen) -> tuple[Done, Answer]:
         verdict = _judged(known, seen, basket, now, real_at)
@@ -151,7 +155,7 @@ def redeem(
             known.offer.id, order_id, None if basket.total is None else float(basket.total), known.code, True,
             basket.currency, money, public,
         )  # fmt: skip
-        arrivals = _arrivals(customer, body, now, f"till:{known.offer.id}:{order_id}:redeemed")
+        arrivals = _arrivals(customer, body, now)
         return Done(None if public else state, redemption, 1, parts(discount), arrivals), answer
 
     return _decided(store, code, basket, now, offer, decide)
@@ -175,7 +179,7 @@ def rollback(
         if order.status == "rolled_back":
             return Done(), answer
         body = RedemptionRolledBack(known.offer.id, order_id, known.code, void)
-        arrivals = _arrivals(order.customer, body, now, f"till:{known.offer.id}:{order_id}:rolled_back")
+        arrivals = _arrivals(order.customer, body, now)
         changed = order._replace(status="rolled_back", changed_at=now)
         new_state = None if known.offer.public is not None else state
         return Done(new_state, changed, -1, -order.discount, arrivals), answer
@@ -224,6 +228,14 @@ def digits_of(currency: str | None) -> int:
 
 
 # --- the parts --------------------------------------------------------------------------------------------------------
+
+
+def _named(store: Store, basket: Basket) -> Basket:
+    """The basket with the customer's own id: a till may say any identifier, and it is one person's all the same."""
+    if basket.customer is None:
+        return basket
+    return basket._replace(customer=store.resolve(basket.customer) or basket.customer)
+
 
 _Decide = Callable[[_Known, Seen], tuple[Done, Answer]]
 
@@ -336,8 +348,10 @@ def _customer(known: _Known, basket: Basket) -> str | None:
     return basket.customer
 
 
-def _arrivals(customer: str | None, body: Body, now: datetime, message_id: str) -> list[Arrival]:
-    return [] if customer is None else [Arrival(customer, now, body, message_id)]
+def _arrivals(customer: str | None, body: Body, now: datetime) -> list[Arrival]:
+    """Without a message id: the order is known in the same transaction. One that could be guessed could be taken
+    before, by whoever has a write key, and the story would never hear of the order."""
+    return [] if customer is None else [Arrival(customer, now, body)]
 
 
 def _order_of(basket: Basket) -> str:

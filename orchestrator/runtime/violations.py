@@ -25,6 +25,7 @@ LONGEST_EXAMPLE: Final = 80
 FIGURE: Final = "violation:"
 """Before the kinds, in the installation's figures."""
 MANY: Final = "*"
+PERSONAL: Final = "(personal)"
 _PERSONAL: Final = re.compile(r"@|\d[\d ()./-]{5,}\d")
 """An address, a phone number, a number of a card or a person: not shown, whatever the plan says of its name."""
 
@@ -52,14 +53,18 @@ class ViolationBook:
         """Count. `personal`: names whose values nobody is shown."""
         if not found:
             return
+        alike = Counter(violation for violation in found if violation.value is None)  # as of events nobody declared
         with self._lock:
+            for violation, times in alike.items():
+                self._add(source, violation, at, personal, times)
             for violation in found:
-                self._add(source, violation, at, personal)
+                if violation.value is not None:
+                    self._add(source, violation, at, personal)
             if self._flusher is None and not self._closed.is_set():
                 self._flusher = threading.Thread(target=self._run, name="violations", daemon=True)
                 self._flusher.start()
 
-    def _add(self, source: str, violation: Violation, at: datetime, personal: Collection[str]) -> None:
+    def _add(self, source: str, violation: Violation, at: datetime, personal: Collection[str], times: int = 1) -> None:
         event, property, kind = _name(violation.event), _name(violation.property), violation.kind
         key = (source[:100], event, property, kind)
         known = self._waiting.get(key)
@@ -73,7 +78,10 @@ class ViolationBook:
             example = shown_example(violation.property, violation.value, personal)
             examples = examples if example in examples else (*examples, example)
         self._waiting[key] = known._replace(
-            times=known.times + 1, last_at=max(at, known.last_at), first_at=min(at, known.first_at), examples=examples
+            times=known.times + times,
+            last_at=max(at, known.last_at),
+            first_at=min(at, known.first_at),
+            examples=examples,
         )
 
     def flush(self) -> bool:
@@ -121,14 +129,16 @@ class ViolationBook:
 
 
 def _name(text: str) -> str:
-    """A name as any database keeps it."""
+    """A name as any database keeps it. Who makes names of addresses or numbers of people is shown that alone."""
+    if _PERSONAL.search(text):
+        return PERSONAL
     fit = text.replace("\x00", "?").encode("utf-8", "replace").decode()
     return fit[:LONGEST_NAME]
 
 
 def shown_example(name: str, value: Any, personal: Collection[str]) -> str:
     """A value as it may be shown: of a personal one only what kind it is."""
-    if name in personal:
+    if name in personal or name.partition(".")[0] in personal:
         return f"({_kind(value)}, personal)"
     if isinstance(value, str):
         text = repr(value[:LONGEST_EXAMPLE]).encode("ascii", "backslashreplace").decode()

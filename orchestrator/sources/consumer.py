@@ -16,7 +16,7 @@ from orchestrator.runtime.ingest import Incoming, IngestCounts, Told
 from orchestrator.runtime.linked_ingest import ingest_linked
 from orchestrator.runtime.violations import ViolationBook
 from orchestrator.sources.protocol import Record, Stream, StreamGone
-from orchestrator.sources.reading import Poison, Reader
+from orchestrator.sources.reading import Poison, Reader, Said
 from orchestrator.stores.protocol import RefusedItem, Store, StoreBusy
 from orchestrator.stores.protocol_identity import Link
 
@@ -122,8 +122,16 @@ class Consumer:
         poison: list[Poison] = []
         items: list[Incoming | Told] = []
         owners: list[Record] = []
+        unread = 0
         for record in records:
-            said = self._reader.read(record, _arrival(record, now, real), stages, never)
+            try:
+                said = self._reader.read(record, _arrival(record, now, real), stages, never)
+            except Exception:
+                unread += 1
+                if unread > MOST_BROKEN:
+                    raise
+                log.exception("the record %s cannot be read, and is passed over", record.id)
+                said = Said((), [("exception", "it cannot be read; see the log")])
             items += said.items
             owners += [record] * len(said.items)
             links += said.links

@@ -48,16 +48,11 @@ class KafkaStream:
             found = self._consumer.consume(limit, within)
         except self._errors as error:
             raise StreamGone(str(error)[:200]) from None
-        made: list[Record] = []
-        for message in found:
-            wrong = message.error()
-            if wrong is not None:
-                if wrong.code() == self._no_error._PARTITION_EOF:
-                    continue
-                if made:
-                    break  # what came before it is taken; the error comes again if it lasts
-                raise StreamGone(str(wrong)[:200])
-            made.append(self._record(message))
+        faults = [wrong for message in found if (wrong := message.error()) is not None]
+        made = [self._record(message) for message in found if message.error() is None]
+        # What stands beside an error is taken: librdkafka counts it as read, and never gives it again.
+        if not made and (gone := [one for one in faults if one.code() != self._no_error._PARTITION_EOF]):
+            raise StreamGone(str(gone[0])[:200])
         return made
 
     def commit(self, records: Sequence[Record]) -> None:

@@ -59,7 +59,8 @@ class Reader:
             )
         binary = {name[3:]: value for name, value in record.attributes.items() if name.startswith(("ce_", "ce-"))}
         if "specversion" in binary and self._mapper is None:  # CloudEvents, Kafka binding, binary content
-            return Said([event_of({**binary, "data": parsed(record.value)}, self._prefix, "", parsed)])
+            data = {"data": parsed(record.value)} if record.value else {}
+            return Said([event_of({**binary, **data}, self._prefix, "", parsed)])
         document = parsed(record.value)
         if self._mapper is not None:
             return Said(self._mapped(record, document))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from orchestrator.stores.erasures import Run
+from orchestrator.stores.erasures import PAGE, Run
 from orchestrator.stores.instants import instant, instant_or_none, micros, micros_or_none
 from orchestrator.stores.naming import Named
 from orchestrator.stores.protocol_api import BEGUN_FOR, KEPT_FOR, Begun, Given, Key
@@ -35,6 +35,7 @@ _AGAIN: Final = """
 UPDATE answers SET begun_at = ? WHERE caller = ? AND key = ? AND fingerprint = ? AND status IS NULL AND begun_at < ?
 """
 _KNOWN: Final = "SELECT fingerprint, status, body FROM answers WHERE caller = ? AND key = ?"
+_ANSWERS: Final = "SELECT caller, key, body FROM answers WHERE (caller, key) > (?, ?) ORDER BY caller, key LIMIT ?"
 _END: Final = "UPDATE answers SET status = ?, body = ? WHERE caller = ? AND key = ?"
 _UNDO: Final = "DELETE FROM answers WHERE caller = ? AND key = ?"
 GONE: Final = Given(
@@ -108,11 +109,13 @@ def end_write(run: Run, sealer: Sealer, caller: str, key: str, given: Given | No
 
 def forget(run: Run, sealer: Sealer, named: Named) -> int:
     """Answers that name somebody are given no more; that the write was done stays known. Returns how many."""
-    changed = 0
-    for caller, key, text in run("SELECT caller, key, body FROM answers WHERE body IS NOT NULL").fetchall():
-        if named(shown(sealer, ANSWER, text)):
-            end_write(run, sealer, caller, key, GONE)
-            changed += 1
+    changed, after = 0, ("", "")
+    while page := run(_ANSWERS, *after, PAGE).fetchall():
+        after = page[-1][:2]
+        for caller, key, text in page:
+            if text is not None and named(shown(sealer, ANSWER, text)):
+                end_write(run, sealer, caller, key, GONE)
+                changed += 1
     return changed
 
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from orchestrator.core.consent import closed_by
 from orchestrator.core.identity import stable_hash
-from orchestrator.core.inbox import Event, Occurred
+from orchestrator.core.inbox import Event, Grouped, Occurred
 from orchestrator.core.state import data_text
 from orchestrator.stores.instants import micros
 from orchestrator.stores.protocol import Arrival, Ingested, content_of
@@ -30,6 +30,8 @@ class Prepared(NamedTuple):
     message_id: str | None
     content: int
     opted_out: tuple[tuple[str, str], ...]
+    grouped: Grouped | None = None
+    """What it says of a group, if it does: that is written in the same transaction."""
 
 
 class Batch:
@@ -112,6 +114,7 @@ def prepared(arrival: Arrival) -> Prepared:
         message_id,
         _signed(content_of(arrival)) if message_id is not None else 0,
         closed_by(body),
+        body if type(body) is Grouped else None,
     )
 
 

@@ -94,14 +94,19 @@ def fill(run: Run, many: Many, interests: Interests) -> int:
 
 
 def is_filled(run: Run, interests: Interests) -> bool:
-    """Whether the past was looked through for everything that is asked for."""
-    done = {(event, path) for event, path in run("SELECT event, property FROM catalog_fills WHERE done = 1").fetchall()}
-    return all((event, path) in done for event, paths in interests.items() for path in paths)
+    """Whether the past was looked through for everything that is asked for, and nothing else is held to be known:
+    what nobody notes any more has to be looked for again when it comes back."""
+    known = run("SELECT event, property, done FROM catalog_fills").fetchall()
+    wanted = {(event, path) for event, paths in interests.items() for path in paths}
+    return {(event, path) for event, path, _ in known} == wanted and all(done for _, _, done in known)
 
 
 def hand_out(run: Run, index: Index, now: datetime, lock: str) -> int:
     """Make waves of the changes that are due. Returns how many changes that were. `lock`: holds others off the rows."""
-    changes = run(f"{_DUE} LIMIT {_CHANGES}{lock}", micros(now)).fetchall()
+    names = sorted({row[0] for row in run(f"{_DUE} LIMIT {_CHANGES}", micros(now)).fetchall()})
+    for name in names if lock else ():  # who changes a catalog just now is waited for: that is either told, or waits
+        run("SELECT version FROM catalogs WHERE name = ? FOR UPDATE", name)
+    changes = [row for row in run(f"{_DUE} LIMIT {_CHANGES}{lock}", micros(now)).fetchall() if row[0] in names]
     for catalog, key, due_at, before in changes:
         found = run("SELECT data FROM catalog_rows WHERE catalog = ? AND key = ?", catalog, key).fetchone()
         after = None if found is None or found[0] is None else loads(found[0])
@@ -149,16 +154,6 @@ def next_at(run: Run) -> datetime | None:
         "(SELECT min(at) AS at FROM catalog_waves UNION ALL SELECT min(due_at) FROM catalog_changes) AS s"
     ).fetchone()
     return None if found is None or found[0] is None else instant(int(found[0]))
-
-
-def forget(run: Run, index: Index, now: datetime) -> None:
-    """What customers did longer ago than anybody asks for goes, and what nobody asks for at all."""
-    wanted = longest(index)
-    known = run("SELECT DISTINCT event, property FROM catalog_interests").fetchall()
-    for event, path in known:
-        within = wanted.get((event, path))
-        before = micros(now - within) if within is not None else (1 << 62)
-        run("DELETE FROM catalog_interests WHERE event = ? AND property = ? AND at < ?", event, path, before)
 
 
 def longest(index: Index) -> Mapping[tuple[str, str], Any]:

@@ -31,7 +31,7 @@ from orchestrator.stores.erased_records import (
     said_no_more,
 )
 from orchestrator.stores.erasure_certificates import ERASED, Certificate, certified, hash_of
-from orchestrator.stores.erasures import Key, Run, bury
+from orchestrator.stores.erasures import Key, Run, bury, rows_by_id
 from orchestrator.stores.identity_rows import find, identifiers_of
 from orchestrator.stores.instants import micros
 from orchestrator.stores.naming import Named, mentions, names
@@ -44,7 +44,7 @@ SOFT: Final = "soft:"
 """Before the names, in `tallies`, of addresses that bounce softly."""
 _DELETED: Final = (
     "events", "inbox", "entries", "requests", "identifiers", "merges", "consents", "dead_letters", "segment_members",
-    "catalog_interests", "rfm_classes", "feed_letters",
+    "catalog_interests", "rfm_classes", "group_members", "feed_letters",
 )  # fmt: skip
 """Tables all of whose rows of the customer go."""
 _MINE: Final = "WHERE shard = ? AND customer = ?"
@@ -227,7 +227,7 @@ def _elsewhere(
     count: Callable[[str, str, int], None],
 ) -> None:
     """Rows that belong to nobody and name the person: what was refused, answers to calls, what operators did."""
-    for id, said in run("SELECT id, content FROM refused").fetchall():
+    for id, said in rows_by_id(run, "refused", "content"):
         if named(shown(sealer, CONTENT, said)):
             count("refused", "deleted", run("DELETE FROM refused WHERE id = ?", id).rowcount)
     count("violations", "anonymised", violation_rows.forget(run, sealer, named))
@@ -236,7 +236,7 @@ def _elsewhere(
     for (url,) in run("SELECT url FROM replies").fetchall():
         if url.startswith(HASHED) or mentioned(sealer.unmark(url)):  # a hash may be anybody's, and this is only a cache
             count("replies", "deleted", run("DELETE FROM replies WHERE url = ?", url).rowcount)
-    for id, said in run("SELECT id, detail FROM audit WHERE detail <> ''").fetchall():
+    for id, said in rows_by_id(run, "audit", "detail"):
         if said == customer or named(said):
             count("audit", "anonymised", run("UPDATE audit SET detail = ? WHERE id = ?", ERASED + hash, id).rowcount)
 

@@ -6,13 +6,15 @@ One text of SQL for both databases; `Run` puts in what differs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from orchestrator.stores.erasure_certificates import ERASED, hash_of
 from orchestrator.stores.instants import micros
 
+PAGE: Final = 1_000
+"""Rows of a long table that are looked at together."""
 SWEPT_AFTER: Final = timedelta(minutes=1)
 """By then whatever was arriving while somebody was erased has arrived."""
 NOBODY: Final = (-1, -1)
@@ -20,6 +22,15 @@ NOBODY: Final = (-1, -1)
 Run = Callable[..., Any]
 """Executes a statement whose values stand as `?`; returns the driver's cursor."""
 Key = tuple[int, int]
+
+
+def rows_by_id(run: Run, table: str, columns: str) -> Iterator[tuple[Any, ...]]:
+    """(id, columns ...) of all rows of a table, no more than PAGE in memory at once. Rows that were given may be
+    changed or deleted meanwhile."""
+    text, after = f"SELECT id, {columns} FROM {table} WHERE id > ? ORDER BY id LIMIT ?", -1
+    while page := run(text, after, PAGE).fetchall():
+        yield from page
+        after = page[-1][0]
 
 
 def bury(run: Run, hashes: Mapping[str, Key], at: int, real: int, digest: str = "") -> None:

@@ -13,7 +13,7 @@ from orchestrator.stores.instants import instant, instant_or_none, micros, micro
 from orchestrator.stores.protocol_exports import Feed, FeedLetter
 from orchestrator.stores.sealing import Sealer
 
-_FEED: Final = "name, position, batch, tries, retry_at, reason"
+_FEED: Final = "name, position, batch, tries, retry_at, reason, lines, since, paused"
 _LINE: Final = f"""
 SELECT {LINE_COLUMNS} FROM {LINE_TABLES}
 WHERE t.shard = ? AND t.customer = ? AND t.at = ? AND t.seq = ? AND t.n = ?
@@ -43,16 +43,20 @@ class FeedRows:
 
     def keep_feed(self, feed: Feed, since: Feed | None, letters: Sequence[FeedLetter] = ()) -> bool:
         """Where it stands now, unless somebody else moved it."""
-        values = (feed.position, feed.batch, feed.tries, micros_or_none(feed.retry_at), feed.reason[:500])
+        values = (
+            feed.position, feed.batch, feed.tries, micros_or_none(feed.retry_at), feed.reason[:500], feed.lines,
+            micros_or_none(feed.since), int(feed.paused),
+        )  # fmt: skip
         with self._change() as run:
             if since is None:
                 done = run(
-                    f"INSERT INTO feeds ({_FEED}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING",
+                    f"INSERT INTO feeds ({_FEED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING",
                     feed.name, *values,
                 )  # fmt: skip
             else:
                 done = run(
-                    "UPDATE feeds SET position = ?, batch = ?, tries = ?, retry_at = ?, reason = ? "
+                    "UPDATE feeds SET position = ?, batch = ?, tries = ?, retry_at = ?, reason = ?, lines = ?, "
+                    "since = ?, paused = ? "
                     "WHERE name = ? AND position = ? AND batch = ? AND tries = ?",
                     *values, feed.name, since.position, since.batch, since.tries,
                 )  # fmt: skip
@@ -105,5 +109,7 @@ def _place(id: str) -> tuple[int, ...]:
 
 
 def _feed(row: Sequence[Any]) -> Feed:
-    name, position, batch, tries, retry_at, reason = row
-    return Feed(name, position, batch, tries, instant_or_none(retry_at), reason)
+    name, position, batch, tries, retry_at, reason, lines, since, paused = row
+    return Feed(
+        name, position, batch, tries, instant_or_none(retry_at), reason, lines, instant_or_none(since), bool(paused)
+    )

@@ -23,6 +23,13 @@ _BY_NAME: Final = """
 SELECT c.external_id, c.shard, c.id FROM identifiers AS i
 JOIN customers AS c ON c.shard = i.shard AND c.id = i.customer WHERE i.kind = ? AND i.value = ?
 """
+_BY_IDS: Final = "SELECT c.external_id, c.external_id FROM customers AS c WHERE c.external_id IN"
+_BY_NAMES: Final = """
+SELECT i.value, c.external_id FROM identifiers AS i
+JOIN customers AS c ON c.shard = i.shard AND c.id = i.customer WHERE i.kind = ? AND i.value IN
+"""
+_TOGETHER: Final = 500
+"""Values of one statement."""
 
 
 class Person(NamedTuple):
@@ -78,12 +85,34 @@ def merges_of(run: Run, key: Key) -> list[Merge]:
 
 
 def unlinked(run: Run, sealer: Sealer, links: Sequence[Link]) -> list[Link]:
-    """Links that say something new."""
+    """Links that say something new; a handful of statements, however many they are."""
+    people = {link.customer for link in links} | {link.value for link in links if link.kind in OF_PEOPLE}
+    own = _owners(run, _BY_IDS, sorted(people))
+    named = {kind: _owners(run, _BY_NAMES, sorted(people - own.keys()), kind) for kind in OF_PEOPLE}
+
+    def person(id: str) -> str | None:
+        return own.get(id) or named[OF_PEOPLE[0]].get(id) or named[OF_PEOPLE[1]].get(id)
+
+    for kind in {link.kind for link in links} - set(OF_PEOPLE):
+        marks = {mark for link in links if link.kind == kind for mark in sealer.marks(link.value)}
+        named[kind] = _owners(run, _BY_NAMES, sorted(marks), kind)
     found = []
     for link in links:
-        owner = owner_of(run, sealer, link.kind, link.value)
-        if owner is None or (owner.id != link.customer and find(run, link.customer) != owner):
+        if link.kind in OF_PEOPLE:
+            owner = person(link.value)
+        else:
+            owner = next((whose for mark in sealer.marks(link.value) if (whose := named[link.kind].get(mark))), None)
+        if owner is None or owner != person(link.customer):
             found.append(link)
+    return found
+
+
+def _owners(run: Run, sql: str, values: Sequence[str], *before: str) -> dict[str, str]:
+    """Whose the values are, as far as they are somebody's, by external ids."""
+    found: dict[str, str] = {}
+    for first in range(0, len(values), _TOGETHER):
+        some = values[first : first + _TOGETHER]
+        found.update(run(f"{sql} ({', '.join('?' * len(some))})", *before, *some).fetchall())
     return found
 
 
@@ -128,4 +157,5 @@ def decided(
 def _standing(run: Run, person: Person, now: datetime) -> Standing:
     kinds = dict(run(f"SELECT kind, count(*) FROM identifiers {_MINE} GROUP BY kind", *person.key).fetchall())
     [merges] = run(f"SELECT count(*) FROM merges {_MINE} AND at > ?", *person.key, micros(now) - DAY).fetchone()
+    kinds = {kind: count for kind, count in kinds.items() if not kind.startswith("to_")}
     return Standing(person.id, "external" in kinds, kinds, merges)

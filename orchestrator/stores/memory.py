@@ -21,6 +21,7 @@ from orchestrator.core.inbox import (
     Body,
     Deployed,
     Event,
+    Grouped,
     JourneyOperated,
     Occurred,
     ScheduleFired,
@@ -209,6 +210,8 @@ class MemoryStore(
                 self._choose(record.customer.id, record.customer.consents, chosen, arrival.received_at)
                 record.customer = record.customer.copy()
                 _opt_out(record.customer, outs, arrival.received_at)
+            if type(body) is Grouped:
+                body = self._take_group(record.customer.id, body, arrival.received_at)
             self._put(record, arrival.received_at, body)
             accepted += 1
         self._wait_for(links)
@@ -390,7 +393,7 @@ class MemoryStore(
             self._outbox.requests[request.id] = request
         for coupon in change.coupons:
             if coupon.status == "released":
-                self._pools.release(coupon.offer, coupon.amount)
+                self._make_room(coupon)
             record.coupons[coupon.id] = coupon
         for task in change.tasks:
             self._pools.task_changed(record.tasks.get(task.id), task)
@@ -400,7 +403,7 @@ class MemoryStore(
         for order in change.suppress:
             self._suppress(*order)
         if change.taken != ((), (), (), ()):
-            self._pools.take(change.taken, self.index.project, change.transitions[-1].at)
+            self._pools.take(change.taken, self.index.project, change.taken_at)
         record.next_due_at = change.next_due_at
         if change.next_due_at is not None:
             heappush(self._due, (change.next_due_at, record.customer.id))
@@ -518,7 +521,7 @@ class MemoryStore(
             coupon = record.coupons.get(settled.release_coupon) if settled.release_coupon is not None else None
             if coupon is not None and coupon.status == "issued":
                 record.coupons[coupon.id] = coupon._replace(status="released")
-                self._pools.release(coupon.offer, coupon.amount)
+                self._make_room(coupon)
             if settled.suppress is not None:
                 self._suppress(*settled.suppress, now)
             for body in settled.receipts:

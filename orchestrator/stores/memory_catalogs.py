@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.core.catalog_changes import Wave, listens, waves_of
@@ -16,7 +16,7 @@ from orchestrator.core.view import CatalogRows
 from orchestrator.stores.catalog_links import LEAST, MOST_OF_ONE, POPULAR, RANKS, popular_links
 from orchestrator.stores.catalog_rows import apply_edits
 from orchestrator.stores.memory_record import CustomerRecord
-from orchestrator.stores.protocol_catalogs import CatalogRow, Edit, Edited, Link
+from orchestrator.stores.protocol_catalogs import LINKED_EVERY, CatalogRow, Edit, Edited, Link
 
 
 class _Catalog:
@@ -56,6 +56,7 @@ class MemoryCatalogs:
         self._kept_catalogs: dict[str, _Catalog] = {}
         self._catalog_waves: list[tuple[Wave, str]] = []
         self._catalog_links: dict[tuple[str, str, str], list[Link]] = {}
+        self._linked_at: datetime | None = None
 
     def catalog_version(self, catalog: str) -> int | None:
         """How often a catalog changed."""
@@ -137,8 +138,11 @@ class MemoryCatalogs:
         instants += [at for kept in self._kept_catalogs.values() for at, _ in kept.before.values()]
         return min(instants, default=None)
 
-    def link_catalogs(self, now: datetime) -> int:
-        """Work out links anew."""
+    def link_catalogs(self, now: datetime, every: timedelta = LINKED_EVERY) -> int:
+        """Work out links anew, all at once."""
+        if self._linked_at is not None and now - self._linked_at <= every:
+            return 0
+        self._linked_at = now
         self._catalog_links = {}
         for name, rule in sorted(self.index.project.row_catalogs.items()):
             if rule.bought is not None:
@@ -151,7 +155,7 @@ class MemoryCatalogs:
         for (name, kind, about), links in self._catalog_links.items():
             if name in self._kept_catalogs:
                 self._kept_catalogs[name].linked[kind, about] = tuple(link.item for link in links)
-        return sum(map(len, self._catalog_links.values()))
+        return 1 + sum(map(len, self._catalog_links.values()))
 
     def _told(self, interest: Interest, now: datetime) -> dict[str, list[str]]:
         """The items of each customer, the latest first."""
@@ -169,7 +173,7 @@ class MemoryCatalogs:
         pairs: Counter[tuple[str, str]] = Counter()
         for mine in items.values():
             few = mine[:MOST_OF_ONE]
-            counts.update(few)
+            counts.update(mine)
             pairs.update((a, b) for a in few for b in few if a != b)
         scored: dict[str, list[Link]] = {}
         for (a, b), n in pairs.items():

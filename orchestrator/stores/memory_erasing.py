@@ -46,6 +46,7 @@ class MemoryErasing:
     _aliases: Any
     _addresses_known: Any
     _forget_identity: Any
+    _forget_groups: Any
     unsuppress: Any
     _forget_redemptions: Any
     _nobodys_coupons: list[Coupon]
@@ -83,7 +84,7 @@ class MemoryErasing:
             status = "suppressed" if message.status == "queued" else message.status
             row = nobodys_message(message.row)
             self._nobodys.append(LoadedMessage(row, status, message.opened_at, message.clicked_at))
-        tables["redemptions"] = {"anonymised": self._forget_redemptions(customer)}
+        tables["redemptions"] = {"anonymised": self._forget_redemptions(customer, record.coupons.values())}
         self._nobodys_coupons += map(nobodys_coupon, record.coupons.values())
         for lines in (self._journal, self._past or []):
             for whose in (customer, *aliases):
@@ -117,6 +118,7 @@ class MemoryErasing:
         self._last_digest = done.digest
         for alias in aliases:
             self._keep_out(hash_of(self.salt, alias), now, real_at)
+        self._forget_groups(customer)
         self._forget_identity(customer, aliases)
         self._keep_out(hash, now, real_at)
         self.audit(real_at, actor, "customer erase", done.digest)

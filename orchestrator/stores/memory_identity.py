@@ -17,7 +17,7 @@ from orchestrator.core.linking import Add, Blocked, Cause, IdentityRules, Join, 
 from orchestrator.core.merging import SILENT, journeys_by_customer, merge, remerged
 from orchestrator.core.program import Journey
 from orchestrator.core.transition import Transition
-from orchestrator.core.uniting import unite_gathered
+from orchestrator.core.uniting import Brought, brought_points, take_back, unite_gathered
 from orchestrator.stores.identity_addresses import addresses_to_keep
 from orchestrator.stores.memory_outbox import MemoryOutbox
 from orchestrator.stores.memory_record import CustomerRecord
@@ -39,6 +39,7 @@ class _Kept(NamedTuple):
     identifiers: list[tuple[str, str]]
     addresses: list[tuple[str, str]]
     choices: list[Any]
+    points: Brought
 
 
 class MemoryIdentity:
@@ -67,9 +68,12 @@ class MemoryIdentity:
     _get_ready: Any
     _drop: Any
     _is_over: Any
+    _is_kept_out: Any
+    _make_room: Any
     audit: Any
     _redemptions: dict[tuple[str, str], Any]
     _rfm_classes: dict[str, Any]
+    _move_groups: Any
 
     def __init__(self) -> None:
         super().__init__()
@@ -159,6 +163,8 @@ class MemoryIdentity:
         found = verdict(cause, value, standings[owner] if owner is not None else None, standings[whose], self._rules())
         match found:
             case Add():
+                if kind in OF_PEOPLE and self._is_kept_out(value, now):
+                    return Joined("unknown", source=value)
                 self._names[kind, value] = whose
                 return Joined("added", whose)
             case Nothing():
@@ -188,7 +194,7 @@ class MemoryIdentity:
         done = merge(mine.view(), theirs.view(), self._versions, self.salt, now, first_seq)
         if self._index is not None:
             unite_gathered(done.customer, mine.customer, theirs.customer, self._index.project)
-        self._keep(source, into, mine, Merge(source, now, cause, actor))
+        self._keep(source, into, mine, Merge(source, now, cause, actor), done.customer)
         before = theirs.customer.consents
         self._choose(into, before, done.customer.consents, now)
         theirs.customer = done.customer
@@ -211,7 +217,7 @@ class MemoryIdentity:
         theirs.coupons = {**theirs.coupons, **coupons}
         for coupon in done.coupons:
             theirs.coupons[coupon.id] = coupon
-            self._pools.release(coupon.offer, coupon.amount)
+            self._make_room(coupon)
         theirs.tasks = {**theirs.tasks, **{t.id: t._replace(customer_id=into) for t in mine.tasks.values()}}
         theirs.choices = [*theirs.choices, *mine.choices]
         waiting = [item._replace(body=done.bodies[item.seq]) for item in mine.inbox]
@@ -221,7 +227,7 @@ class MemoryIdentity:
         self._journal.extend(done.transitions)
         self._be_computed(theirs, now)
 
-    def _keep(self, source: str, into: str, record: CustomerRecord, told: Merge) -> None:
+    def _keep(self, source: str, into: str, record: CustomerRecord, told: Merge, both: Customer) -> None:
         """What the merge can be undone by, and the source's ids as the target's."""
         own = ("anonymous" if source in self._anonymous else "external", source)
         mine = [own, *(name for name, who in self._names.items() if who == source)]
@@ -243,6 +249,7 @@ class MemoryIdentity:
                 if name not in self._names
             ],
             list(record.choices),
+            {} if self._index is None else brought_points(self._records[into].customer, both, self._index.project),
         )
         for name in [*mine, *self._merged[source].addresses]:
             self._names[name] = into
@@ -261,6 +268,7 @@ class MemoryIdentity:
             place: r._replace(customer=into) if r.customer == source else r for place, r in self._redemptions.items()
         }
         self._rfm_classes.pop(source, None)
+        self._move_groups(source, into)
         if self._past is not None:
             lines = self._past
             lines[:] = [line._replace(customer=into) if line.customer == source else line for line in lines]
@@ -322,6 +330,8 @@ class MemoryIdentity:
         record.customer.segments = frozenset()
         theirs.customer = theirs.customer.copy()
         theirs.customer.computed = NOTHING_COMPUTED
+        if self._index is not None:
+            take_back(theirs.customer, kept.points, self._index.project)
         record.entries = dict(kept.entries)
         record.choices = kept.choices
         for event in kept.events:
@@ -333,6 +343,9 @@ class MemoryIdentity:
             if self._names.get(name) == kept.customer:
                 del self._names[name]
         for name in kept.identifiers:
+            other = self._merged.get(name[1])
+            if other is not None and other.customer == kept.customer and other.told.at <= kept.told.at:
+                self._merged[name[1]] = other._replace(customer=source)  # had become part of the source before
             if self._names.get(name) == kept.customer:
                 del self._names[name]
                 if name[1] != source:
@@ -341,9 +354,6 @@ class MemoryIdentity:
             self._anonymous.add(source)
         self._zones = None
         self._choose(source, kept.profile.consents, record.customer.consents, now)
-        if theirs.customer.computed.mark:  # what both had together is worked out anew
-            theirs.customer = theirs.customer.copy()
-            theirs.customer.computed = NOTHING_COMPUTED
         for one in (record, theirs):
             self._be_computed(one, now)
         return Joined("unmerged", kept.customer, source)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from orchestrator.core.ledger import Coupon
@@ -18,6 +18,7 @@ class MemoryOffers:
 
     salt: str
     _records: dict[str, CustomerRecord]
+    _pools: Any
     ingest: Any
 
     def __init__(self) -> None:
@@ -85,9 +86,19 @@ class MemoryOffers:
         stand = {str(status): n for status, n in coupons.items()}
         return OfferFigures(stand, len(done), len(mine) - len(done), dict(discounts))
 
-    def _forget_redemptions(self, customer: str) -> int:
+    def _make_room(self, coupon: Coupon) -> None:
+        """A code is taken back: what it took of its offer's limits is free again, unless a till redeemed it."""
+        state = self._till.get((coupon.offer, coupon.code), CodeState())
+        if state.status in ("free", "locked"):
+            self._pools.release(coupon.offer, coupon.amount)
+
+    def _forget_redemptions(self, customer: str, coupons: Iterable[Coupon]) -> int:
         """Of somebody who is erased: that a code was redeemed stays, and whose order it was goes."""
         mine = [key for key, r in self._redemptions.items() if r.customer == customer]
+        for coupon in coupons:  # an order that only locked a code
+            place = (coupon.offer, coupon.code)
+            if place in self._till:
+                self._till[place] = self._till[place]._replace(holder=None)
         for offer, order_id in mine:
             r = self._redemptions.pop((offer, order_id))
             hidden = ERASED + hash_of(self.salt, order_id)

@@ -95,6 +95,7 @@ class MemoryPools:
 
     def task_changed(self, before: Task | None, after: Task) -> None:
         """Count open tasks by assignee."""
-        if after.assignee is not None:
-            was_open = before is not None and before.closed_at is None
-            self._open_tasks[after.queue, after.assignee] += (after.closed_at is None) - was_open
+        if before is not None and before.assignee is not None and before.closed_at is None:
+            self._open_tasks[before.queue, before.assignee] -= 1
+        if after.assignee is not None and after.closed_at is None:
+            self._open_tasks[after.queue, after.assignee] += 1

@@ -9,13 +9,14 @@ from typing import Any
 
 from orchestrator.core.rfm import Bounds, Buyer, Classes, RfmSpec, bounds_of, classes_of
 from orchestrator.stores.instants import micros
+from orchestrator.stores.memory_groups import MemoryGroups
 from orchestrator.stores.memory_record import CustomerRecord
 from orchestrator.stores.protocol_profiles import RfmChange, RfmRun
 
 _NOWHERE = (0, 0)
 
 
-class MemoryProfiles:
+class MemoryProfiles(MemoryGroups):
     """A part of the memory store, which has its records."""
 
     _records: dict[str, CustomerRecord]

@@ -8,7 +8,7 @@ the customers that they name.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from orchestrator.core.customer import Customer
@@ -23,10 +23,10 @@ from orchestrator.core.project import Project
 from orchestrator.core.state import body_to_json, dumps, from_json, to_json
 from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.core.transition import Transition
-from orchestrator.core.uniting import unite_gathered
+from orchestrator.core.uniting import brought_points, unite_gathered
 from orchestrator.core.view import CustomerView
 from orchestrator.stores import merging_rows
-from orchestrator.stores.erasures import Key, Run
+from orchestrator.stores.erasures import Key, Run, buried
 from orchestrator.stores.identity_addresses import addresses_to_keep
 from orchestrator.stores.identity_rows import Person, decided, identifiers_of, owner_of
 from orchestrator.stores.instants import instant, micros, micros_or_none
@@ -51,6 +51,7 @@ from orchestrator.stores.sealing import PLAIN, Sealer
 
 SEQS: Final = 100_000
 """Places in journal, history and ledger that one merge may take."""
+_MICROSECOND: Final = timedelta(microseconds=1)
 _MINE: Final = "WHERE shard = ? AND customer = ?"
 _ENROLLMENTS: Final = (
     f"SELECT {ENROLLMENT} FROM enrollments AS t WHERE t.shard = ? AND t.customer = ? AND t.live + 0 = 1 ORDER BY t.seq"
@@ -78,6 +79,10 @@ class Done(NamedTuple):
     released: Sequence[Coupon] = ()
 
 
+class SomebodysNow(Exception):
+    """The identifier became somebody's while this was decided: what comes of it is to be asked again."""
+
+
 def join_rows(
     run: Run,
     rules: Rules,
@@ -92,9 +97,14 @@ def join_rows(
     """Act on the news that an identifier is a customer's; nobody else changes either of the two meanwhile."""
     match decided(run, rules.project.identity, kind, value, owner, customer, now, cause):
         case Add():
+            window = rules.project.settings.dedupe // _MICROSECOND
+            if kind in OF_PEOPLE and buried(run, rules.salt, [(value, micros(now))], window):
+                return Done(Joined("unknown", source=value))  # who was erased does not come back as somebody else
             kept = value if kind in OF_PEOPLE else rules.sealer.mark(value)
-            run("INSERT INTO identifiers (kind, value, shard, customer) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (kind, value) DO NOTHING", kind, kept, *customer.key)  # fmt: skip
+            added = run("INSERT INTO identifiers (kind, value, shard, customer) VALUES (?, ?, ?, ?) "
+                        "ON CONFLICT (kind, value) DO NOTHING", kind, kept, *customer.key)  # fmt: skip
+            if added.rowcount < 1:
+                raise SomebodysNow
             return Done(Joined("added", customer.id))
         case Nothing():
             return Done(Joined("nothing", customer.id))
@@ -125,6 +135,7 @@ def merge_rows(run: Run, rules: Rules, source: Person, target: Person, now: date
         "known_from": mine.known_from, "consents": choices_text(choices_by(mine.view.customer)),
         "entries": [[*place, entries_state(record)] for place, record in mine.view.entries.items()],
         "identifiers": kept, "addresses": more, "events": events, "choices": choices,
+        "points": brought_points(theirs.view.customer, done.customer, rules.project),
     }  # fmt: skip
     run(
         "INSERT INTO merges (id, shard, customer, source, at, cause, actor, snapshot) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -32,6 +32,8 @@ SPECIAL: Final = frozenset({
 """Tables with a rule of their own."""
 OF_OWNER: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {}
 """Columns of other tables that are sealed as a whole and bound to their customer's internal id: (column, context)."""
+LATER: Final[Mapping[str, str]] = {"catalog_interests": "at"}
+"""Tables in which, of two rows with the same key, the one counts whose column says more."""
 _MINE: Final = "WHERE shard = ? AND customer = ?"
 
 
@@ -66,9 +68,23 @@ def move_plain(run: Run, sealer: Sealer, source: Key, target: Key) -> None:
         for column, context in OF_OWNER.get(name, ()):
             if sealer.seals:
                 _reseal(run, sealer, name, column, context, source, target)
+        if name in LATER:
+            run(_raise(name, LATER[name]), *source, *target, *source)
         if clash is not None:
             run(clash, *source, *target)
         run(move, *target, *source)
+
+
+@cache
+def _raise(name: str, column: str) -> str:
+    """Gives rows of the target what the source's of the same key say, where that is more."""
+    keys = [c.name for t in plain_tables() if t.name == name for c in t.primary_key]
+    same = " AND ".join(f"o.{key} = {name}.{key}" for key in keys if key not in ("shard", "customer"))
+    theirs = f"FROM {name} AS o WHERE o.shard = ? AND o.customer = ? AND {same}"
+    return (
+        f"UPDATE {name} SET {column} = (SELECT o.{column} {theirs}) {_MINE} "
+        f"AND EXISTS (SELECT 1 {theirs} AND o.{column} > {name}.{column})"
+    )
 
 
 def _reseal(run: Run, sealer: Sealer, table: str, column: str, context: str, source: Key, target: Key) -> None:

@@ -71,6 +71,11 @@ def forms_of(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([text, bare, unquote(bare), unquote_plus(bare)]))
 
 
+def mailboxes_in(text: str) -> frozenset[str]:
+    """All mailboxes that a text names, as they are compared."""
+    return frozenset(mailbox for form in forms_of(text) for mailbox in _mailboxes(form))
+
+
 def _any(pattern: str, texts: Iterable[str], flags: int = 0) -> re.Pattern[str] | None:
     parts = sorted(map(re.escape, texts), key=len, reverse=True)
     return re.compile(pattern.format("|".join(parts)), flags) if parts else None

@@ -53,6 +53,9 @@ WHERE redemptions.code = excluded.code
 """
 _COUNT: Final = "UPDATE till_offers SET count = count + ?, spent = spent + ? WHERE offer = ?"
 _MINE: Final = "WHERE shard = ? AND customer = ?"
+_ALONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended(?, 1))"
+_ALONE_NOW: Final = "SELECT pg_try_advisory_xact_lock(hashtextextended(?, 1))"
+_USED: Final = "SELECT 1 FROM till_codes WHERE offer = ? AND code = ? AND status IN ('redeemed', 'returned', 'void')"
 
 
 def coupons_coded(run: Run, offers: Collection[str], codes: Collection[str]) -> Sequence[Coupon]:
@@ -66,10 +69,17 @@ def coupons_coded(run: Run, offers: Collection[str], codes: Collection[str]) -> 
 
 
 def decide(
-    run: Run, salt: str, asked: Asked, judge: Callable[[Seen], Done], arrive: Callable[[Sequence[Arrival]], object]
+    run: Run,
+    salt: str,
+    asked: Asked,
+    judge: Callable[[Seen], Done],
+    arrive: Callable[[Sequence[Arrival]], object],
+    shared: bool,
 ) -> None:
     """In a transaction: hold the code, judge, write. `arrive` puts what arrives into the inbox, in it, too: first,
-    because a customer may only come into being by it."""
+    because a customer may only come into being by it. `shared`: of a database that several processes write at once."""
+    if shared:
+        run(_ALONE, _alone(asked.offer, asked.code))
     run(_HOLD, asked.offer, asked.code)
     if asked.counted:
         run(_HOLD_OFFER, asked.offer)
@@ -115,6 +125,25 @@ def seen(run: Run, salt: str, asked: Asked) -> Seen:
     )
 
 
+def unused(run: Run, coupons: Sequence[Coupon], shared: bool) -> list[Coupon]:
+    """Of coupons that are being taken back, in this transaction: those that no till redeemed, of which the customers'
+    stories may not know yet. What a redeemed code took of its offer's limits is used.
+
+    `shared`: a till that judges one just now is not waited for, since it waits for customers, too: its code counts as
+    used. A till that comes later waits for this transaction, and finds the code taken back."""
+    free = []
+    for coupon in coupons:
+        if shared and not run(_ALONE_NOW, _alone(coupon.offer, coupon.code)).fetchone()[0]:
+            continue
+        if run(_USED, coupon.offer, coupon.code).fetchone() is None:
+            free.append(coupon)
+    return free
+
+
+def _alone(offer: str, code: str) -> str:
+    return f"till\n{offer}\n{code}"
+
+
 def redemptions_of(run: Run, offer: str, code: str | None, after: str, limit: int) -> Sequence[Redemption]:
     """Redemptions by order."""
     where, more = ("", ()) if code is None else (" AND r.code = ?", (code,))
@@ -150,6 +179,8 @@ def figures_of(run: Run, offer: str) -> OfferFigures:
 
 def nobodys_redemptions(run: Run, salt: str, key: Key) -> int:
     """Of somebody who is erased: that a code was redeemed stays; whose order it was can be told by nobody."""
+    for offer, code in run(f"SELECT offer, code FROM coupons {_MINE}", *key).fetchall():  # which an order only locked
+        run("UPDATE till_codes SET holder = NULL WHERE offer = ? AND code = ? AND holder IS NOT NULL", offer, code)
     orders = run(f"SELECT offer, order_id, code FROM redemptions {_MINE}", *key).fetchall()
     for offer, order_id, code in orders:
         hidden = order_id if order_id.startswith(ERASED) else ERASED + hash_of(salt, order_id)

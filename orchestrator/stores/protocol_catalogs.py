@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
 
 MOST_EDITS: Final = 1_000
 """Rows that one call changes."""
+LINKED_EVERY: Final = timedelta(days=1)
+"""How often links are worked out."""
 
 
 class CatalogRow(NamedTuple):
@@ -78,9 +80,10 @@ class CatalogStore(Protocol):
     def next_catalog_at(self) -> datetime | None:
         """When there is next something to do for `spread_catalogs`; None: there is nothing."""
 
-    def link_catalogs(self, now: datetime) -> int:
-        """Work out anew what is bought together and what is popular, and forget what nobody asks for any more. Returns
-        how many links there are."""
+    def link_catalogs(self, now: datetime, every: timedelta = LINKED_EVERY) -> int:
+        """One step of working out anew what is bought together and what is popular, and of forgetting what nobody asks
+        for any more; a step is small, and whoever takes the next one goes on where it ended. Returns how much was done;
+        0: all of it was done not longer than `every` ago."""
 
     def catalog_links(self, catalog: str, kind: str, about: str) -> Sequence[Link]:
         """What is `bought` with an item, or `popular`, the best first."""

@@ -39,8 +39,9 @@ class FeedPage(NamedTuple):
 
 class Feed(NamedTuple):
     """Where somebody who follows the journal stands. `position`: behind the last line that was told ("": before all);
-    `batch` counts what was told; `tries` are failures in a row since, `retry_at` (real) when to try again, `reason`
-    why."""
+    `batch` counts what was told; `tries` are attempts at the next batch, `retry_at` (real) when to try again, `reason`
+    why. `lines` of the journal are in the batch that is under way (0: none is), so that each attempt tells the same;
+    `since` (real) is when the first began. `paused`: nothing is told until somebody says so."""
 
     name: str
     position: str = ""
@@ -48,6 +49,9 @@ class Feed(NamedTuple):
     tries: int = 0
     retry_at: datetime | None = None
     reason: str = ""
+    lines: int = 0
+    since: datetime | None = None
+    paused: bool = False
 
 
 class FeedLetter(NamedTuple):

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from orchestrator.core.rfm import Bounds, Classes, RfmSpec
+from orchestrator.stores.protocol_groups import GroupsStore
 
 
 class RfmRun(NamedTuple):
@@ -31,7 +32,7 @@ class RfmChange(NamedTuple):
     classes: Classes | None
 
 
-class ProfilesStore(Protocol):
+class ProfilesStore(GroupsStore, Protocol):
     """See orchestrator.stores.protocol.Store."""
 
     def rfm_begin(self, occurrence: str, at: datetime, spec: RfmSpec) -> bool:

@@ -163,6 +163,7 @@ TABLES: Final = (
     Table("tasks", (*_MINE, "id"), ("row",), _whole("row", sealed_rows.TASK, 1, 3)),
     Table("consent_log", (*_MINE, "seq"), ("proof",), _whole("proof", sealed_rows.PROOF, 1, 3)),
     Table("merges", (*_MINE, "id"), ("snapshot",), _whole("snapshot", sealed_rows.MERGE, 2, 3)),
+    Table("groups", ("id",), ("traits",), _whole("traits", sealed_rows.GROUP, 0, 1)),
     Table("rights", ("id",), ("address",), _marked("address", 1), "address IS NOT NULL"),
     Table("suppressions", ("channel", "address", "cause"), (), _marked("address", 1), found_by_value=True),
     Table(

@@ -18,6 +18,9 @@ FEEDS: Final = keyed(
     needed("tries", Integer),
     Column("retry_at", INSTANT),
     needed("reason", Text),
+    needed("lines", Integer),
+    Column("since", INSTANT),
+    needed("paused", Integer),
 )
 """One row for each follower: see orchestrator.stores.protocol_exports.Feed. Nobody waits for its lock but its twins."""
 

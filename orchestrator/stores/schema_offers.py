@@ -67,12 +67,14 @@ ON_SQLITE: Final = (
 ON_POSTGRESQL: Final = (
     (
         "CREATE FUNCTION audit_kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        "IF TG_OP = 'UPDATE' AND (old.id, old.at, old.actor, old.action, old.digest, old.previous, old.hash) "
+        "IF TG_OP = 'UPDATE' THEN "
+        "IF (old.id, old.at, old.actor, old.action, old.digest, old.previous, old.hash) "
         "= (new.id, new.at, new.actor, new.action, new.digest, new.previous, new.hash) "
-        "AND substr(new.detail, 1, 7) = 'erased:' THEN RETURN new; END IF; "
+        "AND substr(new.detail, 1, 7) = 'erased:' THEN RETURN new; END IF; END IF; "
         f"RAISE EXCEPTION '{KEPT}'; END $$"
     ),
     "CREATE TRIGGER audit_kept BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_kept()",
+    "CREATE TRIGGER audit_whole BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_kept()",
 )
 
 

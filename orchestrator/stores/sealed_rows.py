@@ -37,6 +37,7 @@ CONTENT: Final = "refused.content"
 REPLY: Final = "replies.body"
 EXAMPLES: Final = "violations.examples"
 ANSWER: Final = "answers.body"
+GROUP: Final = "groups.traits"
 """The columns that are sealed, as the first half of what a value is bound to; the other half is the row. A line of the
 journal, an event, an item and a task are bound to their customer's internal id."""
 

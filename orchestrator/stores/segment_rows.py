@@ -45,6 +45,7 @@ JOINED: Final = """
 INSERT INTO segment_members (shard, customer, segment, since) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
 LEFT: Final = "DELETE FROM segment_members WHERE shard = ? AND customer = ? AND segment = ?"
+_EMPTIED: Final = "DELETE FROM segment_members WHERE segment = ? AND shard >= ? AND shard < ?"
 USABLE: Final = "SELECT EXISTS (SELECT 1 FROM segment_builds WHERE segment = ? AND phase IN ('settling', 'done'))"
 
 Key = tuple[int, int]
@@ -110,6 +111,7 @@ class SegmentRows:
 
     db: Any
     salt: str
+    _digested: tuple[Index, dict[str, str]] | None = None
 
     # --- looking ----------------------------------------------------------------------------------------------------
 
@@ -159,8 +161,7 @@ class SegmentRows:
                     f"SELECT shard, count(*) FROM customers WHERE shard IN ({_listed(shards)}) GROUP BY shard"
                 ).fetchall()
             )
-            query = self._verdicts(c, {"": expr}, index, now, f"c.shard IN ({_listed(shards)})")
-            rows = self._decided_members(c, query)
+            rows = self._decided_members(c, {"": expr}, index, now, f"c.shard IN ({_listed(shards)})")
         unsure = [(shard, id) for shard, id, _, left in rows if left]
         decided = self._evaluated_members(unsure, index, now, expr)
         hits: dict[int, list[Key]] = {shard: [] for shard in shards}
@@ -212,8 +213,8 @@ class SegmentRows:
                 sql: dict[Key, tuple[int, int]] = {}
                 names = list(wanted)[:AT_ONCE]
                 if names:
-                    query = self._verdicts(c, {n: wanted[n] for n in names}, index, now, f"c.shard = {shard}")
-                    sql = {(s, id): (hit, left) for s, id, hit, left in self._decided_members(c, query)}
+                    decided = self._decided_members(c, {n: wanted[n] for n in names}, index, now, f"c.shard = {shard}")
+                    sql = {(s, id): (hit, left) for s, id, hit, left in decided}
             evaluated = self._memberships(list(stored), index, now)
             checked += len(stored)
             for key, (external, has, due) in sorted(stored.items(), key=lambda item: item[1][0]):
@@ -234,23 +235,31 @@ class SegmentRows:
         """The next shards of what has to be done first: rows to delete, to count, to compare."""
         with self.db.read() as c:
             run = self._run(c)
-            rows = run("SELECT segment, phase, shard, begun_at FROM segment_builds WHERE phase <> 'done'").fetchall()
+            found = run("SELECT segment, phase, shard, begun_at, digest FROM segment_builds WHERE phase <> 'done'")
+            rows = [row[:4] for row in found.fetchall() if row[1] != "counting" or self._knows(row[0], row[4])]
             ready = _settled(run, self._PENDING_DEPLOYS, rows)
         for phase in ("gone", "counting", "settling"):
             mine = sorted((row for row in rows if row[1] == phase), key=itemgetter(2, 0))
             if not mine or (phase == "settling" and not ready):
                 continue
             first = mine[0][2]
-            names = [row[0] for row in mine if row[2] == first][:AT_ONCE]
+            builds = {row[0]: int(row[3]) for row in [row for row in mine if row[2] == first][:AT_ONCE]}
             last = min(first + shards, SHARDS)
             if phase == "gone":
-                self._drop_members(names, first, last)
+                self._drop_members(builds, range(first, last), now)
             elif phase == "counting":
-                self._count_members(names, range(first, last), now, width)
+                self._count_members(builds, range(first, last), now, width)
             else:
-                self._settle_members(names, range(first, last), now)
+                self._settle_members(builds, range(first, last), now)
             return int(last - first)
         return 0
+
+    def _knows(self, name: str, digest: str) -> bool:
+        """Whether the condition that is to be counted is the one of this process: one that has not heard of the deploy
+        yet leaves it to the others."""
+        if self._digested is None or self._digested[0] is not self.index:
+            self._digested = (self.index, digests(self.index.project.segments))
+        return self._digested[1].get(name) == digest
 
     def rebuild_segments(self, names: Collection[str], now: datetime) -> None:
         """From the first shard on."""
@@ -263,21 +272,20 @@ class SegmentRows:
                     micros(now), name,
                 )  # fmt: skip
 
-    def _drop_members(self, names: Sequence[str], first: int, last: int) -> None:
+    def _drop_members(self, builds: Mapping[str, int], shards: range, now: datetime) -> None:
         with self.db.write() as c:
             run = self._run(c)
-            for name in names:
-                run("DELETE FROM segment_members WHERE segment = ? AND shard >= ? AND shard < ?", name, first, last)
-                if last == SHARDS:
+            self._hold_shards(c, shards)
+            for name in self._moved_on_members(run, builds, shards, "gone", "gone", now):
+                run(_EMPTIED, name, shards.start, shards.stop)
+                if shards.stop >= SHARDS:
                     run("DELETE FROM segment_builds WHERE segment = ? AND phase = 'gone'", name)
-                else:
-                    run("UPDATE segment_builds SET shard = ? WHERE segment = ? AND phase = 'gone'", last, name)
 
-    def _count_members(self, names: Sequence[str], shards: range, now: datetime, width: int) -> None:
+    def _count_members(self, builds: Mapping[str, int], shards: range, now: datetime, width: int) -> None:
         """Work out some segments for some shards, and write their rows. The looking holds up nobody: what turns change
         meanwhile, the settling puts right."""
         index = self.index
-        known = [name for name in names if name in index.segments]
+        known = [name for name in builds if name in index.segments]
         parts = _halves(shards, width)
         if len(parts) > 1:
             with ThreadPoolExecutor(len(parts)) as pool:
@@ -286,14 +294,12 @@ class SegmentRows:
             counted = [self._counted_members(known, part, index, now) for part in parts]
         with self.db.write() as c:
             run = self._run(c)
-            for name in names:
-                run(
-                    "DELETE FROM segment_members WHERE segment = ? AND shard >= ? AND shard < ?",
-                    name, shards.start, shards.stop,
-                )  # fmt: skip
+            self._hold_shards(c, shards)  # a turn that writes the same rows in another order would lock us both up
+            moved = self._moved_on_members(run, builds, shards, "counting", "settling", now)
+            for name in moved:
+                run(_EMPTIED, name, shards.start, shards.stop)
             for rows in counted:
-                self._put_members(c, rows)
-            self._moved_on_members(run, names, shards, "counting", "settling", now)
+                self._put_members(c, [row for row in rows if row[2] in moved])
 
     def _counted_members(self, names: Sequence[str], shards: range, index: Index, now: datetime) -> list[Row]:
         """The members of some segments in some shards."""
@@ -303,7 +309,7 @@ class SegmentRows:
         rows: list[Row] = []
         between = f"c.shard >= {shards.start} AND c.shard < {shards.stop}"
         with self.db.read() as c:
-            decided = self._decided_members(c, self._verdicts(c, wanted, index, now, between)) if wanted else []
+            decided = self._decided_members(c, wanted, index, now, between) if wanted else []
             if lists:
                 for shard in shards:
                     for id, _, state, _ in self._run(c)(self._WHO, shard).fetchall():
@@ -318,12 +324,13 @@ class SegmentRows:
                     rows.append((shard, id, name, at))
         return rows
 
-    def _settle_members(self, names: Sequence[str], shards: range, now: datetime) -> None:
+    def _settle_members(self, builds: Mapping[str, int], shards: range, now: datetime) -> None:
         """Compare the rows of some segments with what the customers' own records say, while no turn changes them."""
-        wanted, at = frozenset(names), micros(now)
+        at = micros(now)
         with self.db.write() as c:
             run = self._run(c)
             self._hold_shards(c, shards)
+            wanted = self._moved_on_members(run, builds, shards, "settling", "done", now)
             for shard in shards:
                 standing = {(*key, name) for key, held in _rows_of(run, shard).items() for name in held & wanted}
                 true = {
@@ -334,19 +341,23 @@ class SegmentRows:
                 for row in sorted(standing - true):
                     run(LEFT, *row)
                 self._put_members(c, [(*row, at) for row in sorted(true - standing)])
-            self._moved_on_members(run, names, shards, "settling", "done", now)
 
     def _moved_on_members(
-        self, run: Run, names: Sequence[str], shards: range, phase: str, following: str, now: datetime
-    ) -> None:
+        self, run: Run, builds: Mapping[str, int], shards: range, phase: str, following: str, now: datetime
+    ) -> frozenset[str]:
+        """Go on behind these shards with the builds that stand where they were read. Returns which: the rows of others
+        are somebody else's by now (who was faster, or a deploy), and what was worked out for them is old."""
         over = shards.stop >= SHARDS
-        for name in names:
-            run(
+        return frozenset(
+            name
+            for name, begun in sorted(builds.items())
+            if run(
                 "UPDATE segment_builds SET phase = ?, shard = ?, done_at = ? "
-                "WHERE segment = ? AND phase = ? AND shard = ?",
+                "WHERE segment = ? AND phase = ? AND shard = ? AND begun_at = ?",
                 following if over else phase, 0 if over else shards.stop,
-                micros(now) if over and following == "done" else None, name, phase, shards.start,
-            )  # fmt: skip
+                micros(now) if over and following == "done" else None, name, phase, shards.start, begun,
+            ).rowcount
+        )  # fmt: skip
 
     # --- deciding ---------------------------------------------------------------------------------------------------
 
@@ -355,8 +366,27 @@ class SegmentRows:
         sealed = self.db.sealer.seals or hasattr(self.db.sealer, "ids")
         return verdicts(wanted, index.project, self._dialect, now, zones, shards, sealed)
 
-    def _decided_members(self, c: Any, query: Verdicts) -> list[tuple[int, int, int, int]]:
-        """(shard, customer, bits of what holds, bits of what the evaluator decides), of those who have any."""
+    def _decided_members(
+        self, c: Any, wanted: Mapping[str, Expr], index: Index, now: datetime, shards: str
+    ) -> list[tuple[int, int, int, int]]:
+        """(shard, customer, bits of what holds, bits of what the evaluator decides), of those who have any. Where the
+        database cannot work out a statement at all, the evaluator decides: a build comes to its end in any case."""
+        try:
+            return self._asked_members(c, self._verdicts(c, wanted, index, now, shards))
+        except Exception as error:
+            if not self._cannot_ask(error):
+                raise
+        if len(wanted) == 1:
+            everybody = self._ask(c, f"SELECT c.shard, c.id FROM customers AS c WHERE {shards}")
+            return [(shard, id, 0, 1) for shard, id in everybody]
+        found: dict[Key, tuple[int, int]] = {}
+        for n, (name, expr) in enumerate(wanted.items()):
+            for shard, id, hit, left in self._decided_members(c, {name: expr}, index, now, shards):
+                before = found.get((shard, id), (0, 0))
+                found[shard, id] = (before[0] | hit << n, before[1] | left << n)
+        return [(*key, *bits) for key, bits in found.items()]
+
+    def _asked_members(self, c: Any, query: Verdicts) -> list[tuple[int, int, int, int]]:
         hit = " + ".join(f"CASE v{n} WHEN TRUE THEN {1 << n} ELSE 0 END" for n in range(len(query.names)))
         left = " + ".join(f"CASE WHEN v{n} IS NULL THEN {1 << n} ELSE 0 END" for n in range(len(query.names)))
         bound = "OFFSET 0" if self._dialect.name == "postgresql" else "LIMIT -1"
@@ -408,6 +438,10 @@ class SegmentRows:
 
     def _ask(self, c: Any, sql: str) -> list[tuple[Any, ...]]:
         """The rows of a statement that is asked once."""
+        raise NotImplementedError
+
+    def _cannot_ask(self, error: Exception) -> bool:
+        """Whether a statement is too much for the database, or stumbles over a value, however often it is asked."""
         raise NotImplementedError
 
     def _put_members(self, c: Any, rows: Sequence[Row]) -> None:

@@ -13,6 +13,7 @@ from orchestrator.core.accumulators import NOTHING_COMPUTED
 from orchestrator.core.customer import Customer
 from orchestrator.core.state import loads
 from orchestrator.core.time.zone_in_force import zone_in_force
+from orchestrator.core.uniting import take_back
 from orchestrator.stores import merging_rows
 from orchestrator.stores.erasures import Run
 from orchestrator.stores.identity_rows import Person
@@ -28,11 +29,13 @@ _TAKEN: Final = "SELECT 1 FROM customers WHERE external_id = ?"
 
 
 class Undoing(NamedTuple):
-    """A merge that can be undone: the internal id of the source, whose target, and what is remembered (sealed)."""
+    """A merge that can be undone: the internal id of the source, whose target, what is remembered (sealed), and
+    when it was (microseconds)."""
 
     source: int
     target: Person
     snapshot: str
+    at: int
 
 
 def merge_to_undo(run: Run, source: str) -> Undoing | None:
@@ -40,11 +43,11 @@ def merge_to_undo(run: Run, source: str) -> Undoing | None:
     if run(_TAKEN, source).fetchone() is not None:
         return None
     row = run(
-        "SELECT m.id, c.external_id, m.shard, m.customer, m.snapshot FROM merges AS m "
+        "SELECT m.id, c.external_id, m.shard, m.customer, m.snapshot, m.at FROM merges AS m "
         "JOIN customers AS c ON c.shard = m.shard AND c.id = m.customer WHERE m.source = ? ORDER BY m.at DESC LIMIT 1",
         source,
     ).fetchone()
-    return None if row is None else Undoing(row[0], Person(row[1], (row[2], row[3])), row[4])
+    return None if row is None else Undoing(row[0], Person(row[1], (row[2], row[3])), row[4], row[5])
 
 
 def unmerge_rows(run: Run, rules: Rules, source: Person, undoing: Undoing, now: datetime) -> Done:
@@ -58,6 +61,7 @@ def unmerge_rows(run: Run, rules: Rules, source: Person, undoing: Undoing, now: 
     customer.segments = frozenset()  # found anew, in silence, with the rows that tell of them
     rest = theirs.view.customer.copy()
     rest.computed = NOTHING_COMPUTED
+    take_back(rest, kept.get("points", {}), project)
     run("UPDATE customers SET state = ? WHERE shard = ? AND id = ?",
         state_of(rest, sealer, project.personal), *target.key)  # fmt: skip
     run(
@@ -70,6 +74,11 @@ def unmerge_rows(run: Run, rules: Rules, source: Person, undoing: Undoing, now: 
     run("DELETE FROM forwarding WHERE from_customer = ?", source.key[1])
     run("DELETE FROM merges WHERE id = ?", source.key[1])
     for kind, value in kept["identifiers"]:
+        if kind in OF_PEOPLE and value != source.id:  # whoever had become part of the source before goes along
+            moved = run(f"UPDATE merges SET shard = ?, customer = ? {_MINE} AND source = ? AND at <= ? RETURNING id",
+                        *source.key, *target.key, value, undoing.at).fetchall()  # fmt: skip
+            for (id,) in moved:
+                run("UPDATE forwarding SET into_shard = ?, into_customer = ? WHERE from_customer = ?", *source.key, id)
         for mark in (value,) if kind in OF_PEOPLE else sealer.marks(value):
             run(f"UPDATE identifiers SET shard = ?, customer = ? {_MINE} AND kind = ? AND value = ?",
                 *source.key, *target.key, kind, mark)  # fmt: skip
@@ -83,11 +92,6 @@ def unmerge_rows(run: Run, rules: Rules, source: Person, undoing: Undoing, now: 
         write_choices(run, rules, customer, was, source.key)
     merging_rows.move_events_back(run, sealer, source.key, target.key, kept["events"])
     merging_rows.copy_choices_back(run, sealer, source.key, target.key, kept["choices"])
-    if theirs.view.customer.computed.mark:  # what both had together is worked out anew
-        again = theirs.view.customer.copy()
-        again.computed = NOTHING_COMPUTED
-        state = state_of(again, sealer, project.personal)
-        run("UPDATE customers SET state = ? WHERE shard = ? AND id = ?", state, *target.key)
     put_first(run, sealer, source, micros(now), 0)
     waiting = [micros(item.received_at) - 1 for item in theirs.view.inbox]
     put_first(run, sealer, target, min([micros(now), *waiting]), int(theirs.parked))

@@ -19,7 +19,8 @@ DEFAULT_BROKER: Final = "memory://"
 LONGEST_TASK: Final = 240
 """Seconds after which a task that hangs is ended with its process; below the broker's visibility time-out."""
 BEAT: Final[dict[str, float]] = {
-    "turn": 1.0, "transactional": 1.0, "service": 1.0, "promotional": 1.0, "requests": 1.0, "housekeeping": 1.0,
+    "turn": 1.0, "transactional": 1.0, "service": 1.0, "promotional": 1.0, "requests": 1.0, "webhooks": 1.0,
+    "housekeeping": 1.0,
 }  # fmt: skip
 """Seconds between two nudges of a lane by the beat: what was lost elsewhere is made up after so long."""
 
@@ -29,7 +30,8 @@ def task_of(lane: str) -> tuple[str, tuple[str, ...]]:
     if lane in ("transactional", "service", "promotional"):
         return "orchestrator.deliver", (lane,)
     return {
-        "turn": "orchestrator.turn", "requests": "orchestrator.requests", "housekeeping": "orchestrator.sweep",
+        "turn": "orchestrator.turn", "requests": "orchestrator.requests", "webhooks": "orchestrator.webhooks",
+        "housekeeping": "orchestrator.sweep",
     }[lane], ()  # fmt: skip
 
 
@@ -37,7 +39,8 @@ def lane_of(name: str, args: tuple[Any, ...] = ()) -> str:
     """The queue of a task: each lane of delivery has its own."""
     if name == "orchestrator.deliver":
         return str(args[0]) if args and args[0] in LANES else "promotional"
-    return {"orchestrator.turn": "turn", "orchestrator.requests": "requests"}.get(name, "housekeeping")
+    known = {"orchestrator.turn": "turn", "orchestrator.requests": "requests", "orchestrator.webhooks": "webhooks"}
+    return known.get(name, "housekeeping")
 
 
 def route(name: str, args: tuple[Any, ...], kwargs: Any, options: Any, task: Any = None, **_: Any) -> dict[str, str]:

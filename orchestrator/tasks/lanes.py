@@ -20,7 +20,9 @@ from orchestrator.stores.protocol import StoreBusy
 from orchestrator.stores.shards import SHARDS
 from orchestrator.tasks.process import Process, attach, process_of
 
-NAMES: Final = ("orchestrator.turn", "orchestrator.deliver", "orchestrator.requests", "orchestrator.sweep")
+NAMES: Final = (
+    "orchestrator.turn", "orchestrator.deliver", "orchestrator.requests", "orchestrator.webhooks", "orchestrator.sweep",
+)  # fmt: skip
 
 
 def turn(process: Process, shards: Sequence[int] | None = None) -> int:
@@ -65,6 +67,14 @@ def requests(process: Process) -> int:
         process.nudge("turn")
         process.nudge("requests")
     return done
+
+
+def webhooks(process: Process) -> int:
+    """One pass over the webhooks that hear what is decided. Returns how many batches were settled."""
+    settled = process.engine.follow_once()
+    if settled:
+        process.nudge("webhooks")
+    return settled
 
 
 def sweep(process: Process) -> int:
@@ -124,9 +134,13 @@ def declare(app: Celery) -> None:
     def requests_task(sent: float | None = None, beat: str | None = None) -> int:
         return one_pass("requests", requests, sent, beat)
 
+    def webhooks_task(sent: float | None = None, beat: str | None = None) -> int:
+        return one_pass("webhooks", webhooks, sent, beat)
+
     def sweep_task(sent: float | None = None, beat: str | None = None) -> int:
         return one_pass("housekeeping", sweep, sent, beat)
 
-    for name, function in zip(NAMES, (turn_task, deliver_task, requests_task, sweep_task), strict=True):
+    tasks = (turn_task, deliver_task, requests_task, webhooks_task, sweep_task)
+    for name, function in zip(NAMES, tasks, strict=True):
         app.task(function, name=name, shared=False)
     attach(app)

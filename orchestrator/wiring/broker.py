@@ -12,7 +12,7 @@ from kombu.entity import Exchange, Queue
 from orchestrator.errors import UsageError
 from orchestrator.settings import Settings, without_password
 
-LANES: Final = ("turn", "transactional", "service", "promotional", "requests", "housekeeping")
+LANES: Final = ("turn", "transactional", "service", "promotional", "requests", "webhooks", "housekeeping")
 """Queues: a worker takes from all of them, or from those that it is told."""
 EXPIRES: Final = 30.0
 """Seconds after which a nudge that nobody took is stale: the beat has said the same since."""

@@ -23,6 +23,7 @@ from orchestrator.wiring.bounces import bounce_place
 from orchestrator.wiring.checks_processes import Finding, examine_broker, examine_processes, examine_server
 from orchestrator.wiring.checks_safety import examine_audit, examine_safety
 from orchestrator.wiring.checks_sealing import examine_retention, examine_sealing
+from orchestrator.wiring.checks_webhooks import examine_webhooks
 from orchestrator.wiring.databases import Database, database_of, open_database, pending_of
 from orchestrator.wiring.installation import real_clock, real_now, settings_of
 from orchestrator.wiring.outside import caller_of, reached, refuse_unreadable_chats
@@ -149,7 +150,7 @@ def _server(database: Database, settings: Settings) -> Iterator[Finding]:
         yield from examine_processes(store, real_clock(store)(), settings.broker_url is not None)
         yield from examine_sealing(store)
         yield from examine_audit(store)
-        yield from _contents(store)
+        yield from _contents(store, settings)
     finally:
         store.close()
 
@@ -183,7 +184,7 @@ def _database(database: Database, settings: Settings) -> Iterator[Finding]:
             yield from examine_processes(store, real_now(), True)
         yield from examine_sealing(store)
         yield from examine_audit(store)
-        yield from _contents(store)
+        yield from _contents(store, settings)
     finally:
         store.close()
 
@@ -212,7 +213,7 @@ def _engine(store: Store, path: Path) -> Iterator[Finding]:
         )
 
 
-def _contents(store: Store) -> Iterator[Finding]:
+def _contents(store: Store, settings: Settings) -> Iterator[Finding]:
     seen = store.overview()
     snapshots = store.snapshots()
     live = load_snapshot(snapshots[-1]).project if snapshots else None
@@ -229,6 +230,8 @@ def _contents(store: Store) -> Iterator[Finding]:
         yield Finding("inbox", "ok", f"{seen.inbox} items wait for a turn, {seen.queued} messages for their hand-over")
     yield from _waiting(store, now)
     yield from examine_safety(store, live, now, real_now())
+    if live is not None and live.webhooks:
+        yield from examine_webhooks(store, live, settings, now)
     if seen.parked:
         names = ", ".join(f"{parked.customer} ({parked.reason})" for parked in seen.parked[:MOST_NAMED])
         hint = "`orchestrator why CUSTOMER` tells more; `orchestrator resume JOURNEY` tries them again"

@@ -13,7 +13,9 @@ from typing import Final
 
 from orchestrator.runtime.clock import resumed
 from orchestrator.runtime.deployment import Watch
+from orchestrator.runtime.nudge import NudgeSender
 from orchestrator.runtime.violations import ViolationBook
+from orchestrator.settings import Settings
 from orchestrator.stores.protocol import Store, StoreBusy
 from orchestrator.wiring.installation import Installation, installation, real_clock
 
@@ -24,9 +26,11 @@ log = logging.getLogger(__name__)
 
 
 class Consuming:
-    """The shell around a consumer. Nobody is nudged over a broker: turns look for what came each second."""
+    """The shell around a consumer. `sender` nudges workers over the broker; None: turns look for what came each
+    second."""
 
-    def __init__(self, place: Installation, digest: str | None) -> None:
+    def __init__(self, place: Installation, digest: str | None, sender: NudgeSender | None = None) -> None:
+        self._sender = sender
         self.store: Store = place.store
         self.real_now: Callable[[], datetime] = real_clock(place.store)
         self.lag: Callable[[], int | None] = lambda: None
@@ -46,7 +50,19 @@ class Consuming:
             self._figures.update(changed)
 
     def nudge(self, shards: frozenset[int] | None) -> None:
-        """Something came in."""
+        """Something came in (into these shards): as for what comes over HTTP, whoever decides is told at once."""
+        if self._sender is not None:
+            self._sender("turn", shards)
+
+    def close(self) -> None:
+        """Send the nudges that wait, and write everything down."""
+        if self._sender is not None:
+            self._sender.close()
+        self.violations.close()
+        try:
+            self.flush()
+        except StoreBusy:
+            log.warning("the last figures could not be written down")
 
     @contextmanager
     def kept_up(self, stream: str) -> Iterator[None]:
@@ -95,16 +111,19 @@ class Consuming:
 
 
 @contextmanager
-def open_consuming(project: Path, database: str | None, broker: str | None) -> Iterator[Consuming]:
-    """The installation that a command line names, as it is deployed. Raises UsageError where nothing is."""
+def open_consuming(
+    project: Path,
+    database: str | None,
+    broker: str | None,
+    sender_of: Callable[[Settings], NudgeSender] | None = None,
+) -> Iterator[Consuming]:
+    """The installation that a command line names, as it is deployed. `sender_of` makes what nudges over the broker,
+    where the settings name one. Raises UsageError where nothing is deployed."""
     with installation(project, database, broker) as place:
         revived = place.adopt()
-        made = Consuming(place, revived.snapshot.digest if revived.snapshot is not None else None)
+        sender = sender_of(place.settings) if sender_of is not None and place.settings.broker_url else None
+        made = Consuming(place, revived.snapshot.digest if revived.snapshot is not None else None, sender)
         try:
             yield made
         finally:
-            made.violations.close()
-            try:
-                made.flush()
-            except StoreBusy:
-                log.warning("the last figures could not be written down")
+            made.close()

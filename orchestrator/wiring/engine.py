@@ -32,6 +32,7 @@ from orchestrator.wiring.outside import Reached, caller_of, reached, refuse_unre
 from orchestrator.wiring.sources import refuse_bad_sources
 from orchestrator.wiring.surveys import SurveyForm, survey_forms
 from orchestrator.wiring.trouble import TROUBLES, TroubleBoard
+from orchestrator.wiring.webhooks import webhook_places
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -297,6 +298,8 @@ def assemble(
     channels = reached(settings, project)
     adapters = {name: to.channel for name, to in channels.items()}
     engine = Engine(store, adapters, caller_of(settings), renderer, clock, real_now, renderer.unsubscribe_url)
+    # A replay tells nobody: what it decides happened long ago.
+    engine.receivers = webhook_places(settings) if begin_at is None else None
     running = Running(store, renderer, channels, engine, EngineLoop(engine), base_url, secret, settings.keys)
     running.settings, running.project = settings, project  # for what is begun later
     for deployed in (*revived.older, loaded):

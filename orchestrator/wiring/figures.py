@@ -20,6 +20,8 @@ from orchestrator.runtime.delivery import MICROS
 from orchestrator.runtime.figures import BATCHES
 from orchestrator.runtime.lateness import BOUNDS
 from orchestrator.runtime.loop import CLASSES, LaneState
+from orchestrator.runtime.webhook_care import State as StandingState
+from orchestrator.runtime.webhook_care import standings
 from orchestrator.wiring.processes import living
 
 if TYPE_CHECKING:
@@ -59,6 +61,27 @@ class EngineFigures(Collector):
             for state_name in get_args(State):
                 circuit.add_metric([channel, state_name], float(found.state == state_name))
         yield circuit
+        yield from _webhooks(running)
+
+
+def _webhooks(running: Running) -> Iterator[Metric]:
+    webhooks = running.store.index.project.webhooks
+    if not webhooks:
+        return
+    lag = GaugeMetricFamily(
+        "orchestrator_webhook_lag_seconds", "How long the oldest line that a webhook was not told has waited",
+        labels=["webhook"],
+    )  # fmt: skip
+    aside = GaugeMetricFamily(
+        "orchestrator_webhook_put_aside", "Lines that a webhook would not take", labels=["webhook"]
+    )
+    stands = GaugeMetricFamily("orchestrator_webhook_state", "How a webhook stands", labels=["webhook", "state"])
+    for one in standings(running.store, webhooks, running.journey_now()):
+        lag.add_metric([one.name], one.lag.total_seconds())
+        aside.add_metric([one.name], one.put_aside)
+        for state in get_args(StandingState):
+            stands.add_metric([one.name, state], float(one.state == state))
+    yield from (lag, aside, stands)
 
 
 def _histograms(counted: Mapping[str, int]) -> Iterator[Metric]:
@@ -122,6 +145,10 @@ def _counters(counted: Mapping[str, int]) -> Iterator[Metric]:
         "orchestrator_stream_records", "Records of streams, by what became of them", labels=["stream", "outcome"]
     )
     lag = GaugeMetricFamily("orchestrator_stream_lag", "Records that wait to be read", labels=["stream"])
+    hooks = CounterMetricFamily(
+        "orchestrator_webhook_batches", "What became of calls to webhooks", labels=["webhook", "outcome"]
+    )
+    hook_lines = CounterMetricFamily("orchestrator_webhook_lines", "Lines that webhooks took", labels=["webhook"])
     for name, count in sorted(counted.items()):
         kind, *labels = name.split(":")
         if kind == "sends" and len(labels) == 2:
@@ -134,11 +161,16 @@ def _counters(counted: Mapping[str, int]) -> Iterator[Metric]:
             source.add_metric(labels, count)
         elif kind == "stream" and len(labels) == 2:
             (lag if labels[1] == "lag" else streams).add_metric(labels[: 1 if labels[1] == "lag" else 2], count)
+        elif kind == "hook" and len(labels) == 2:
+            (hook_lines if labels[1] == "lines" else hooks).add_metric(
+                labels[: 1 if labels[1] == "lines" else 2], count
+            )
         elif kind == "violation" and len(labels) == 1:
             violations.add_metric(labels, count)
         elif kind == "suppressed" and len(labels) == 1:
             suppressed.add_metric(labels, count)
     yield from (turns, ingested, identity, sends, providers, spend, suppressed, violations, source, streams, lag)
+    yield from (hooks, hook_lines)
 
 
 def ages_of(due: Mapping[str, datetime], now: datetime) -> dict[str, float]:

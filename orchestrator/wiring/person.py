@@ -20,8 +20,9 @@ from orchestrator.core.time.iso import format_instant
 from orchestrator.core.transition import jsonable
 from orchestrator.runtime.plus_addresses import kept_apart
 from orchestrator.stores.erased_records import ADDRESSES
+from orchestrator.stores.erasures import Run, rows_by_id
 from orchestrator.stores.instants import instant
-from orchestrator.stores.naming import names
+from orchestrator.stores.naming import mailboxes_in, names
 from orchestrator.stores.protocol import CustomerCard, Store
 from orchestrator.stores.schema import METADATA
 from orchestrator.stores.sealed_rows import CONTENT, REASON, opened_row
@@ -43,6 +44,7 @@ NOBODYS: Final = frozenset({
     "counts", "deployments", "fanout", "fanout_shards", "feeds", "handed_over", "in_flight", "marks", "meta", "quotas",
     "rates", "replies", "rfm_runs", "seen", "segment_builds", "shards", "tallies", "till_codes", "till_offers",
     "versions",
+    "groups",  # what is known of companies; the profile has that of the customer's own
     "violations",  # counts of a tracking plan's mistakes, with examples that an erasure takes out
 })  # fmt: skip
 """Tables that say nothing of a person that the parts do not say: a test holds every table against this list."""
@@ -152,7 +154,7 @@ def _parts(store: Store, database: Any, card: CustomerCard, customer: Customer) 
 def _operations(connection: Any, customer: Customer) -> Iterator[dict[str, Any]]:
     """What operators did, as far as the log names the person."""
     theirs = names([customer.id], customer.email, customer.phone, customer.country)
-    for at, action, detail in _asked(connection, "SELECT at, action, detail FROM audit ORDER BY id", ()):
+    for _, at, action, detail in rows_by_id(_run_on(connection), "audit", "at, action, detail"):
         if detail == customer.id or theirs(detail):
             yield {"at": format_instant(instant(at)), "action": action, "detail": detail}
 
@@ -161,22 +163,30 @@ def _instant_of(at: Any) -> str | None:
     return format_instant(instant(at)) if isinstance(at, int) else None
 
 
-def _naming(connection: Any, sealer: Sealer, customer: Customer) -> list[dict[str, Any]]:
-    """What came and could not be taken, as far as it names the person."""
+def _naming(connection: Any, sealer: Sealer, customer: Customer) -> Iterator[dict[str, Any]]:
+    """What came and could not be taken, as far as it names the person. What names others, too, such as a whole batch
+    that could not be read, is not shown: it is not the person's to have."""
     theirs = names([customer.id], customer.email, customer.phone, customer.country)
-    rows = _asked(connection, "SELECT at, source, reason, content FROM refused ORDER BY id", ())
-    kept = [(at, source, reason, shown(sealer, CONTENT, content)) for at, source, reason, content in rows]
-    return [
-        {"at": format_instant(instant(at)), "source": source, "reason": shown(sealer, REASON, reason), "content": said}
-        for at, source, reason, said in kept
-        if theirs(said)
-    ]
+    for _, at, source, reason, content in rows_by_id(_run_on(connection), "refused", "at, source, reason, content"):
+        said = shown(sealer, CONTENT, content)
+        if not theirs(said):
+            continue
+        told = {"at": format_instant(instant(at)), "source": source, "reason": shown(sealer, REASON, reason)}
+        alone = mailboxes_in(said) <= mailboxes_in(f"{customer.id} {customer.email or ''}")
+        yield {**told, **({"content": said} if alone else {"names_others": True})}
+
+
+def _run_on(connection: Any) -> Run:
+    return lambda question, *values: connection.execute(_as_driver(connection, question), values)
 
 
 def _asked(connection: Any, question: str, values: Any) -> list[Any]:
     """The rows of a question, whose values stand as `?`, from a connection of either driver."""
-    text = question if isinstance(connection, sqlite3.Connection) else question.replace("?", "%s")
-    return list(connection.execute(text, values).fetchall())
+    return list(connection.execute(_as_driver(connection, question), values).fetchall())
+
+
+def _as_driver(connection: Any, question: str) -> str:
+    return question if isinstance(connection, sqlite3.Connection) else question.replace("?", "%s")
 
 
 def _plain(value: Any) -> Any:

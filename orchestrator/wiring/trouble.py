@@ -17,7 +17,13 @@ FINE: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """The instant that stands for no trouble: marks are never taken away."""
 
 
-TROUBLES: Final = (*(f"channel {name}" for name in CHANNELS), "lane decide", "lane deliver", "lane requests")
+TROUBLES: Final = (
+    *(f"channel {name}" for name in CHANNELS),
+    "lane decide",
+    "lane deliver",
+    "lane requests",
+    "lane webhooks",
+)
 """What can be out of order in an engine."""
 
 

@@ -14,12 +14,12 @@ from orchestrator.cli.commands import COMMANDS
 
 READING = {
     "init", "lint", "test", "simulate", "why", "preview", "graph", "schema", "serve", "worker", "beat", "diff",
-    "events", "proof", "audit", "doctor", "demo", "channels", "consume", "segments", "mcp",
+    "events", "proof", "audit", "doctor", "demo", "channels", "consume", "segments", "mcp", "groups",
 }  # fmt: skip
 """Commands that change nothing in an installation but what customers and providers send to it."""
-ELSEWHERE = {"up", "approve", "canary", "messages", "rights"}
+ELSEWHERE = {"up", "approve", "canary", "messages", "rights", "webhooks"}
 """Their rows are looked at beside their own tests (test_up, test_deploy_safety, test_canary, test_messages,
-test_rights)."""
+test_rights, test_webhooks)."""
 
 
 @pytest.fixture(autouse=True)

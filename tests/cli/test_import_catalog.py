@@ -72,3 +72,11 @@ def test_an_import_goes_on_where_it_was(store: MemoryStore, tmp_path: Path, monk
     assert (told["rows"], told["added"], told["removed"]) == (1_500, 1_500, 3)
     again, _ = imported(store, path)
     assert (again["same"], again["added"]) == (2_500, 0)
+
+
+@pytest.mark.parametrize("rows", [[], ["A,90,4", ",1,1"], ["A,90,4", "B,1,1,1,1,1"]])
+def test_a_replacement_by_half_a_table_deletes_nothing(store: MemoryStore, tmp_path: Path, rows: list[str]) -> None:
+    path = table(tmp_path / "feed.csv", rows)
+    told, _ = imported(store, path, replace=True)
+    assert told["removed"] == 0
+    assert [row.key for row in store.catalog_page("products", "", 9)] == ["A", "B", "C"]

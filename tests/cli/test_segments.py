@@ -70,6 +70,9 @@ def test_a_condition_is_previewed(project: Path, capsys: pytest.CaptureFixture[s
     assert told(capsys, "segments", "preview", "golden", "--file", "--seconds", "5")["members"] == 1
     assert main(["segments", "preview", "customer.plam == 'gold'"]) == 2
     assert "plan" in capsys.readouterr().err
+    assert main(["segments", "preview", "customer.plan == 'gold'", "--seconds", "nan"]) == 2
+    assert main(["segments", "members", "golden", "--limit", str(10**30)]) == 0
+    capsys.readouterr()
     assert main(["segments", "members", "goldem"]) == 2
     assert "golden" in capsys.readouterr().err
 
@@ -86,6 +89,9 @@ def test_lists_and_uploads_are_imported(project: Path, capsys: pytest.CaptureFix
     assert told(capsys, "import", "list", "vips", "others.csv", "--remove")["taken"] == 1
     turned()
     assert told(capsys, "segments", "show", "vips")["size"] == 0
+    (project / "headless.csv").write_text("u2\nu1\n")  # it names nobody: nobody leaves
+    assert main(["import", "list", "vips", "headless.csv", "--replace"]) == 2
+    assert "--remove" in capsys.readouterr().err
     (project / "leads.csv").write_text("customer,badge\nu1,7\nu1,8\n")
     assert told(capsys, "import", "upload", "leads", "leads.csv")["taken"] == 2
     assert told(capsys, "import", "upload", "leads", "leads.csv")["taken"] == 0

@@ -28,6 +28,12 @@ def test_what_is_somebodys(value: str) -> None:
     assert is_nobody("Kiosk-7", RULES.never)
 
 
+def test_nobody_becomes_a_part_of_nobody() -> None:
+    nobody = Standing("undefined", True, {"external": 1})
+    assert verdict("external", "u2", OTHER, nobody, RULES) == Blocked("never")
+    assert verdict("operator", "u2", OTHER, nobody, RULES) == Join("u2", "undefined")
+
+
 def test_an_anonymous_person_becomes_known_in_either_direction() -> None:
     assert verdict("anonymous", "a1", ANON, KNOWN, RULES) == Join("a1", "u1")
     assert verdict("anonymous", "u1", KNOWN, ANON, RULES) == Join("a1", "u1"), "the known one stays"

@@ -9,7 +9,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.core.scores import Points, ScoreSpec, earned, left, reaches_at, total, united, with_standing
+from orchestrator.core.scores import (
+    Points,
+    ScoreSpec,
+    brought,
+    earned,
+    left,
+    reaches_at,
+    total,
+    united,
+    with_standing,
+    without,
+)
 
 START = datetime(2026, 3, 1, 10, tzinfo=UTC)
 LEAD = ScoreSpec("lead", timedelta(days=30))
@@ -90,3 +101,25 @@ def test_two_customers_unite() -> None:
     one, two = Points(10.0, START), Points(8.0, START + timedelta(days=30), 5.0)
     held = united(LEAD, one, two)
     assert held is not None and total(LEAD, held, START + timedelta(days=30)) == 13
+
+
+@pytest.mark.parametrize(("standing", "add"), [(120.0, 10.0), (-30.0, 10.0), (-30.0, -10.0), (120.0, -10.0)])
+def test_an_addition_never_brings_the_contrary(standing: float, add: float) -> None:
+    """Standing points may lie beyond a bound by themselves, and may go again."""
+    spec = ScoreSpec("lead", timedelta(days=30), 0.0, 100.0)
+    held = earned(spec, with_standing(None, standing, START), add, START, START)
+    assert held.value == 0 or (held.value > 0) == (add > 0)
+    assert abs(held.value) <= abs(add)
+
+
+def test_what_a_merge_brought_goes_with_it() -> None:
+    spec = ScoreSpec("lead", timedelta(days=30), 0.0, 100.0)
+    mine, theirs = Points(80.0, START), Points(60.0, START)
+    both = united(spec, mine, theirs)
+    found = brought(spec, mine, both)
+    assert both is not None and both.value == 100 and found == (20.0, START)
+    later = START + timedelta(days=30)
+    held = without(spec, earned(spec, both, 5, later, later), *found)
+    assert total(spec, held, later) == 45  # 80 that halved, and 5
+    assert brought(spec, mine, united(spec, mine, None)) is None
+    assert brought(spec, None, united(spec, None, theirs)) == (60.0, START)

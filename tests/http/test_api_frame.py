@@ -119,6 +119,13 @@ class TestWhoMayAsk:
         assert code(shop.client.get("/api/v1/things", headers=bearer("gone")), 401) == "unknown_api_key"
         assert key.name == "gone"
 
+    @pytest.mark.parametrize("name", ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"])
+    def test_nobody_comes_through_a_proxy_to_a_server_without_keys(self, shop: Shop, name: str) -> None:
+        headers = {name: "203.0.113.9"}
+        assert code(shop.client.get("/api/v1/things", headers=headers), 403) == "open_door"
+        shop.site.api_keys = frozenset({"secret"})
+        assert shop.client.get("/api/v1/things", headers={**bearer("secret"), **headers}).status_code == 200
+
     def test_no_page_of_another_site_asks_a_server_without_keys(self, shop: Shop) -> None:
         foreign = ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Host": "evil.example:8000"})
         for headers in foreign:

@@ -82,6 +82,7 @@ def test_a_key_gives_no_more_than_it_has(client: TestClient) -> None:
     answer = client.post("/api/v1/keys", json={"name": "x", "scopes": ["customers:erase"]}, headers=maker)
     assert (answer.status_code, answer.json()["code"]) == (403, "missing_scope")
     answer = client.post("/api/v1/keys", json={"name": "x", "scopes": ["keys:write"]}, headers=maker)
+    assert client.post("/api/v1/keys", json={"name": "x", "kind": "write"}, headers=maker).status_code == 403
     made = answer.json()
     assert answer.status_code == 201 and made["key"].startswith(made["prefix"]) and "hash" not in made
     again = {"Authorization": f"Bearer {made['key']}"}
@@ -92,6 +93,22 @@ def test_a_key_gives_no_more_than_it_has(client: TestClient) -> None:
     rows = client.get("/api/v1/audit", headers={"Authorization": "Bearer audit:read"}).json()["items"]
     assert [row["action"] for row in rows][-2:] == ["key made", "key revoked"]
     assert made["key"] not in str(rows) and rows[-1]["actor"] == "key keys:write"
+
+
+def test_the_secret_of_a_key_is_told_once(site: Installation, client: TestClient) -> None:
+    headers = {"Authorization": "Bearer keys:write", "Idempotency-Key": "once"}
+    first, again = (client.post("/api/v1/keys", json={"name": "x"}, headers=headers) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json() == {**first.json(), "key": None} and again.headers["idempotent-replayed"] == "true"
+    keys = [key for key in site.store.all_keys() if key.id == first.json()["id"]]
+    assert len(keys) == 1
+    begun = site.store.begin_write(_caller(site), "once", "", site.real_now())
+    assert begun.given is not None and first.json()["key"] not in begun.given.body
+
+
+def _caller(site: Installation) -> str:
+    [key] = [key for key in site.store.all_keys() if key.name == "keys:write"]
+    return key.id
 
 
 class TestWriteKeys:

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 import uvicorn
 
-from orchestrator.core.inbox import Identified, Occurred
+from orchestrator.core.inbox import Grouped, Identified, Occurred
 from orchestrator.http.app import make_app
 from tests.http.installation import START, Installation, installation
 
@@ -61,11 +61,10 @@ def send_everything(client: Any) -> None:
 def check_everything(site: Installation) -> None:
     bodies = inbox(site)
     assert [body.event.name for body in bodies if isinstance(body, Occurred)] == ["go", "page_viewed", "screen_viewed"]
-    [about, group] = [dict(body.traits) for body in bodies if isinstance(body, Identified)]
+    [about, _] = [dict(body.traits) for body in bodies if isinstance(body, Identified)]
     assert (about["email"], about["consents"]) == ("u1@example.com", {"promotions": {"email": "in"}})
-    assert group == {"group": {"id": "acme", "seats": 3}}
-    [alias] = site.store.refused(9)
-    assert alias.source == "alias"
+    assert [body for body in bodies if isinstance(body, Grouped)] == [Grouped("acme", {"seats": 3})]
+    assert "anonymous-1" in {known.value for known in site.store.identifiers("u1")} and not site.store.refused(9)
 
 
 @pytest.mark.parametrize("gzip", [False, True])

@@ -22,6 +22,7 @@ from orchestrator.http.form_reading import kept_text, read_answers
 from orchestrator.http.form_taking import form_link, shortened, shown_url
 from orchestrator.runtime.turns import turn_once
 from tests.http.installation import BASE, Installation, installation
+from tests.in_full import IN_FULL
 from tests.small_projects import SCHEMA, loaded, project_files, write_files
 
 SHOP = "https://shop.example.com"
@@ -217,6 +218,14 @@ def test_one_address_posts_so_often(client: TestClient) -> None:
     assert client.post("/f/newsletter", json=ADDRESS).status_code == 429
 
 
+def test_processes_count_posts_together(site: Installation) -> None:
+    first, second = (TestClient(make_app(site), base_url=BASE, follow_redirects=False) for _ in range(2))
+    taken = [client.post("/f/newsletter", data=ADDRESS).status_code for client in (first, second) * 3]
+    assert taken == [200] * 5 + [429]
+    refused = second.post("/f/newsletter", json=ADDRESS)
+    assert (refused.json()["code"], refused.headers["retry-after"]) == ("many", "720")
+
+
 def test_limits_are_for_each_network_and_bounded() -> None:
     limits = FormLimits()
     assert [limits.wait("f", "10.0.0.1", 2, 60, 0) for _ in range(3)] == [0, 0, 30]
@@ -236,6 +245,12 @@ def test_a_signed_link_fills_in_and_writes_to_whom_it_names(client: TestClient, 
     shown = client.get(link).text
     assert 'value="ana@example.com"' in shown
     token = link.partition("t=")[2]
+    switch = re.search(r'<footer><a href="([^"]+)"', client.get(f"{link}&campaign=a%26b%3C").text)
+    assert switch is not None
+    other = client.get(f"/f/newsletter{switch[1].replace('&amp;', '&')}").text
+    assert "保持联系" in other
+    assert 'value="ana@example.com"' in other
+    assert 'name="campaign" value="a&amp;b&lt;"' in other
     client.post("/f/newsletter", data={"email": "ana@example.com", "plan": "free", "t": token})
     assert [(c.id, c.attributes["plan"]) for c in customers(site)] == [("ü/1", "free")]
     for bad in (token[:-1] + ("a" if token[-1] != "a" else "b"), "x", "é.é", token.replace("newsletter", "other"), ""):
@@ -253,7 +268,9 @@ def test_whatever_is_sent_is_never_our_mistake() -> None:
     site = site_of(limit={"max": 10_000})
     client = TestClient(make_app(site), base_url=BASE, follow_redirects=False)
     fields = [*FORM["fields"], "consents", "consent.promotions", "once", "next", "lang", "t", "url"]
-    for field, value in ((field, value) for field in fields for value in HOSTILE):
+    for place, (field, value) in enumerate((field, value) for field in fields for value in HOSTILE):
+        if not IN_FULL and place % 3 and field != "email":
+            continue
         body = json.dumps({**ADDRESS, field: value})
         answer = client.post("/f/newsletter", content=body, headers={"Content-Type": "application/json"})
         assert answer.status_code in (200, 400, 413, 422), (field, value)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from orchestrator.core.inbox import Grouped
 from tests.http.installation import START, Installation
 from tests.http.sending import GO, batch, bodies, events, traits
 
@@ -60,9 +61,12 @@ def test_pages_and_screens_are_events(site: Installation, client: TestClient) ->
     ]
 
 
-def test_a_group_is_an_attribute(site: Installation, client: TestClient) -> None:
+def test_a_group_is_kept_with_its_member(site: Installation, client: TestClient) -> None:
     client.post("/v1/group", json={"userId": "u1", "groupId": "acme", "traits": {"seats": 3}})
-    assert traits(site) == [{"group": {"seats": 3, "id": "acme"}}]
+    assert bodies(site) == [("u1", Grouped("acme", {"seats": 3}))]
+    client.post("/v1/group", json={"userId": "u2", "groupId": "acme", "traits": {"plan": "pro", "id": "other"}})
+    found = site.store.group("acme")
+    assert found is not None and found.traits == {"seats": 3, "plan": "pro"} and site.store.group_size("acme") == 2
 
 
 def test_an_alias_of_an_unknown_id_is_one_more_identifier(site: Installation, client: TestClient) -> None:
@@ -88,6 +92,13 @@ def test_an_anonymous_person_who_says_who_it_is(site: Installation, client: Test
     assert site.store.resolve("a1") == "u1"
     assert {customer for customer, *_ in events(site)} == {"u1"}
     assert site.store.identifiers("u1") == [("anonymous", "a1"), ("external", "u1")]
+
+
+def test_the_brands_own_id_in_both_places_is_no_anonymous_one(site: Installation, client: TestClient) -> None:
+    client.post("/v1/track", json={**GO, "userId": "u1", "anonymousId": "u1"})
+    client.post("/v1/track", json={"event": "go", "userId": "undefined", "anonymousId": "a1"})
+    assert site.store.identifiers("u1") == [("external", "u1")]
+    assert site.store.identifiers("a1") == [("anonymous", "a1")]
 
 
 def test_a_device_that_two_people_share_joins_nobody(site: Installation, client: TestClient) -> None:
@@ -118,7 +129,7 @@ def test_a_batch_takes_every_kind(site: Installation, client: TestClient, path: 
     ]
     assert client.post(path, json=batch(*items)).json() == {"success": True}
     assert [name for _, name, _, _ in events(site)] == ["page_viewed", "screen_viewed", "go"]
-    assert len(traits(site)) == 3, "an alias is one that says nothing of the profile"
+    assert len(traits(site)) == 2, "an alias is one that says nothing of the profile"
 
 
 def test_the_user_comes_before_the_anonymous_id(site: Installation, client: TestClient) -> None:

@@ -40,6 +40,7 @@ from tests.http.sending import GO, basic, batch, bodies, events
         ("identify", {"userId": "u1", "traits": {"stage": ["new"]}}, "unknown_stage"),
         ("group", {"userId": "u1"}, "no_group"),
         ("alias", {"userId": "u1"}, "no_customer"),
+        ("alias", {"userId": "undefined", "previousId": "u2"}, "no_customer"),
         ("track", [], "no_object"),
         ("track", "text", "no_object"),
         ("batch", {"batch": [{"type": "trakc"}]}, "unknown_type"),

@@ -141,7 +141,7 @@ def test_names_without_end_are_bounded() -> None:
     book.close()
     found = store.violations(5_000)
     assert len(found) == MOST_KEYS + 2
-    assert {one.count for one in found if one.event == "*" and one.kind == "unknown_event"} == {50}
+    assert {one.times for one in found if one.event == "*" and one.kind == "unknown_event"} == {50}
     assert all("\x00" not in one.event and len(one.event) <= 200 for one in found)
 
 
@@ -165,3 +165,52 @@ def test_values_called_personal_are_not_kept() -> None:
     book.note("http", counts.violations, START, store.index.project.personal)
     book.close()
     assert json.dumps(store.violations(9)[0].examples) == '["(a number, personal)"]'
+
+
+INSIDE: dict[str, Any] = {
+    "customer": {"home": {"type": "object", "of": {"zip": "string"}}},
+    "events": {
+        "go": {
+            "items": {
+                "type": "list",
+                "of": {
+                    "sku": {"type": "string", "required": True}, "price": "number",
+                    "size": {"type": "string", "enum": ["s", "l"]}, "tags": {"type": "list", "of": "string"},
+                },
+            },
+            "box": {"type": "object", "of": "integer"}, "order": "string",
+        }
+    },
+}  # fmt: skip
+
+
+def test_what_is_inside_of_lists_and_objects_is_looked_at() -> None:
+    store = MemoryStore()
+    rejecting = {"settings": {"unknown_properties": "reject"}}
+    store.deploy(index_of({}, schema=INSIDE, project=rejecting), START)
+    fits: dict[str, Any] = {
+        "items": [{"sku": "a", "price": 1.5, "size": "s", "tags": ["x"], "more": 1}, {"sku": "b"}], "box": {"x": 1},
+    }  # fmt: skip
+    assert ingest_once(store, [Incoming("u", "go", fits)], START).violations == ()
+    wrong = {"items": [{"sku": 7}, {"price": "1"}, {"sku": "a", "size": "m", "tags": [1, "x"]}, "y"], "box": {"x": "1"}}
+    done = ingest_once(store, [Incoming("u", "go", wrong)], START)
+    assert {(one.property, one.kind) for one in done.violations} == {
+        ("items.sku", "mistyped"), ("items.sku", "missing_property"), ("items.price", "mistyped"),
+        ("items.size", "not_allowed"), ("items.tags", "mistyped"), ("items", "mistyped"), ("box", "mistyped"),
+    }  # fmt: skip
+    assert (done.accepted, done.refused) == (1, ())
+    many = ingest_once(store, [Incoming("u", "go", {"items": [{"sku": 7}] * 500})], START)
+    assert len(many.violations) == 1
+    home = ingest_once(
+        store, [("u", Identified({"home": {"zip": 7}})), ("u", Identified({"home": {"zip": "7"}}))], START
+    )
+    assert [(one.property, one.kind) for one in home.violations] == [("home", "mistyped")] and len(home.refused) == 1
+    assert shown_example("items.sku", "a", {"items"}) == "(text of 1 characters, personal)"
+
+
+def test_names_that_are_somebodys_are_not_kept() -> None:
+    store = MemoryStore()
+    book = ViolationBook(store, store.count, 60)
+    book.note("http", [Violation("go", "ana@example.com", "unknown_property", 1)], START, frozenset())
+    book.close()
+    assert [one.property for one in store.violations(9)] == ["(personal)"]

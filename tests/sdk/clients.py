@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import os
@@ -15,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from orchestrator import client as our_client
 from tests.sdk.killed_site import KEY
 
 PEOPLE: Final = 50
@@ -57,6 +59,21 @@ def rudder_python(host: str, count: int) -> None:
     client.flush()
     client.join()
     assert not failed, failed[:3]
+
+
+def our_own(host: str, count: int) -> None:
+    with our_client.Client(host, KEY, batch=20, interval=0.05) as client:
+        _fill(client, "our_own", count)
+        assert client.flush(900)
+
+
+def our_own_async(host: str, count: int) -> None:
+    async def send() -> None:
+        async with our_client.AsyncClient(host, KEY, batch=20, interval=0.05) as client:
+            _fill(client, "our_own_async", count)
+            assert await client.flush(900)
+
+    asyncio.run(send())
 
 
 def _fill(client: Any, name: str, count: int) -> None:
@@ -122,7 +139,12 @@ def why_no_node() -> str | None:
     return None if done.returncode == 0 else f"npm install failed: {done.stderr.strip()[-200:]}"
 
 
-PYTHON: Final = (Library("segment_python", segment_python), Library("rudder_python", rudder_python))
+PYTHON: Final = (
+    Library("segment_python", segment_python),
+    Library("rudder_python", rudder_python),
+    Library("our_own", our_own),
+    Library("our_own_async", our_own_async),
+)
 BROWSER: Final = Library("browser", browser)
 NODE: Final = (
     Library("segment_node", node("segment.cjs")),

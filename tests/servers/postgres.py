@@ -213,12 +213,14 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 # Truncated, not deleted from: dead rows would make each test slower than the one before. Most tables are untouched.
+# As a replica, whose triggers do not act: the audit log's would refuse.
 _EMPTY: Final = """
 DO $$ DECLARE written text; found record; BEGIN
     SELECT string_agg(format('%I', relname), ', ') INTO written FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version'
         AND pg_relation_size(oid) > 0;
     IF written IS NOT NULL THEN
+        PERFORM set_config('session_replication_role', 'replica', true);
         EXECUTE 'TRUNCATE ' || written || ' CASCADE';
     END IF;
     FOR found IN SELECT sequencename AS name FROM pg_sequences

@@ -205,6 +205,41 @@ def test_the_clock_is_corrected_by_when_it_was_written() -> None:
     assert body.event.at == written - timedelta(hours=1)
 
 
+class Strange(Reader):
+    """A reader with a mistake of ours in it."""
+
+    def read(self, record: Record, *rest: Any, **more: Any) -> Any:
+        if record.mark in (1, 2):
+            raise ZeroDivisionError("what nobody thought of")
+        return super().read(record, *rest, **more)
+
+
+def test_a_record_that_breaks_its_reading_stops_nobody_else() -> None:
+    store = deployed()
+    stream = Listed([track(n) for n in range(5)])
+    consumer = consumer_of(store, stream, 10, Strange(items_of))
+    assert consumer.consume_once().poison == 2
+    assert numbers(store) == [0, 3, 4] and stream.committed == 5
+    assert all("exception" in one.reason for one in store.refused(9))
+
+
+def test_values_that_no_database_keeps(tmp_path: Path) -> None:
+    values = [
+        b'{"type":"alias","userId":"\\ud800","previousId":"v"}',
+        b'{"type":"identify","userId":"u","anonymousId":"\\u0000"}',
+        b'{"type":"track","event":"go","userId":"u","timestamp":1' + b"0" * 400 + b"}",
+        b'{"type":"track","event":"go","userId":"u","sentAt":1' + b"0" * 400 + b"}",
+        b'{"specversion":"1.0","id":"' + b"\\ud800" * 600 + b'","source":"s","type":"t","subject":"u"}',
+    ]
+    store = deployed(open_store(tmp_path / "a.db", durable=False))
+    stream = Listed([*values, track(7)])
+    consumer = consumer_of(store, stream, 10)
+    done = consumer.consume_once()
+    assert (done.accepted, done.poison, stream.committed) == (4, 2, 6)
+    consumer._violations.close()
+    store.close()
+
+
 def test_it_runs_until_it_is_told_to_stop() -> None:
     store, stream, stop = deployed(), Listed([track(n) for n in range(20)]), threading.Event()
     stream.gone = True
@@ -286,9 +321,10 @@ def test_a_reader_of_redis_that_comes_back_begins_with_its_own(redis: tuple[str,
 class Consume:
     """`orchestrator consume` as a process."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, broker: str | None = None) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
         environment |= {"PYTHONPATH": str(ROOT), "ORCHESTRATOR_DATABASE_URL": f"sqlite:///{folder / 'a.db'}"}
+        environment |= {"ORCHESTRATOR_BROKER_URL": broker} if broker is not None else {}
         words = [
             sys.executable,
             "-m",
@@ -334,19 +370,20 @@ def test_kill_9_of_the_command_loses_and_doubles_nothing(tmp_path: Path, redis: 
         with store.db.read() as c:
             return int(c.execute("SELECT count(*) FROM inbox").fetchone()[0])
 
-    for n in range(3_000):
+    for n in range(900):
         client.xadd("events", {"data": track(n)})
     place = f"{url}/events?group=g&idle_ms=200"
     first = Consume(tmp_path, place)
     eventually(lambda: count() > 0 or first.process.poll() is not None)
     status, said = first.end(signal.SIGKILL)
     assert status == -signal.SIGKILL, said
-    second = Consume(tmp_path, place)
-    eventually(lambda: count() == 3_000 and client.xpending("events", "g")["pending"] == 0)
+    second = Consume(tmp_path, place, broker=url)
+    eventually(lambda: count() == 900 and client.xpending("events", "g")["pending"] == 0)
     status, said = second.end()
     assert status == 0 and "stopped" in said
+    assert client.llen("orch:turn")  # workers were told at once, and not by the next beat
     found = [body.event.properties["n"] for body in bodies_in(store)]
-    assert sorted(found) == list(range(3_000))
+    assert sorted(found) == list(range(900))
     assert store.counted()["stream:events:accepted"] > 0 and store.counted().get("stream:events:lag", 0) == 0
     store.close()
 

@@ -179,3 +179,53 @@ def test_kill_9_of_a_member_loses_and_doubles_nothing(kafka: tuple[str, Any], tm
     assert status == 0, said
     assert sorted(body.event.properties["n"] for body in bodies_in(store)) == list(range(COUNT))
     store.close()
+
+
+class Faulty:
+    """What librdkafka gives in one call: messages, and errors among them."""
+
+    def __init__(self, error: int | None = None, offset: int = 0) -> None:
+        self._error, self._offset = error, offset
+
+    def error(self) -> Any:
+        from confluent_kafka import KafkaError
+
+        return None if self._error is None else KafkaError(self._error)
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return self._offset
+
+    def timestamp(self) -> tuple[int, int]:
+        return 0, -1
+
+    def headers(self) -> None:
+        return None
+
+    def value(self) -> bytes:
+        return b"{}"
+
+
+def test_messages_behind_an_error_are_not_lost(kafka: tuple[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """They count as read: whoever left them out would commit past them."""
+    from confluent_kafka import KafkaError
+
+    stream: Any = stream_at(f"kafka://{kafka[0]}/events?{FAST}")
+    gone, end = KafkaError._MAX_POLL_EXCEEDED, KafkaError._PARTITION_EOF
+    calls = [
+        [Faulty(None, 0), Faulty(gone), Faulty(None, 1), Faulty(end), Faulty(None, 2)],
+        [Faulty(gone)],
+        [Faulty(end)],
+    ]
+
+    class Given:
+        def consume(self, *_: Any) -> list[Faulty]:
+            return calls.pop(0)
+
+    monkeypatch.setattr(stream, "_consumer", Given())
+    assert [record.mark for record in stream.read(9, 0.1)] == [(0, 0), (0, 1), (0, 2)]
+    with pytest.raises(StreamGone):
+        stream.read(9, 0.1)
+    assert stream.read(9, 0.1) == []

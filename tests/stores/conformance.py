@@ -36,6 +36,7 @@ from tests.stores.contract_delivery import DeliveryContract
 from tests.stores.contract_deployments import DeploymentContract
 from tests.stores.contract_exports import ExportContract
 from tests.stores.contract_figures import FiguresContract, RightsContract
+from tests.stores.contract_groups import GroupsContract
 from tests.stores.contract_identity import IdentityContract
 from tests.stores.contract_ingest import IngestContract
 from tests.stores.contract_leases import LeaseContract
@@ -43,7 +44,7 @@ from tests.stores.contract_lists import ListContract
 from tests.stores.contract_offers import AuditContract, OffersContract
 from tests.stores.contract_operations import OperationContract
 from tests.stores.contract_pools import PoolContract
-from tests.stores.contract_profiles import ProfilesContract, RfmContract
+from tests.stores.contract_profiles import EscalationContract, ProfilesContract, RfmContract
 from tests.stores.contract_reading import ReadingContract
 from tests.stores.contract_segments import SegmentContract
 from tests.stores.contract_sends import SendsContract
@@ -96,6 +97,8 @@ class StoreContract(
     ReadingContract,
     ProfilesContract,
     RfmContract,
+    EscalationContract,
+    GroupsContract,
     FiguresContract,
     RightsContract,
     SendsContract,

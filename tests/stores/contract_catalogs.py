@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +12,11 @@ import pytest
 from orchestrator.core.inbox import Event
 from orchestrator.core.index import Index
 from orchestrator.runtime.catalogs import spread_once
-from orchestrator.stores.protocol import Store
+from orchestrator.stores import catalog_links
+from orchestrator.stores.postgres import catalogs as postgres_catalogs
+from orchestrator.stores.protocol import Store, StoreBusy
 from orchestrator.stores.protocol_catalogs import Edit
+from orchestrator.stores.sqlite import catalogs as sqlite_catalogs
 from tests.stores.driving import START, arrive, create, event, index_of, later, lines, turns
 
 PRODUCTS = "sku,title,price,stock,category\nA,Lamp,100,3,light\nB,Chair,50,0,seat\nC,Desk,200,1,seat\n"
@@ -60,6 +64,14 @@ def tell(store: Store, at: Any, budget: int = 1_000) -> None:
         if not turns(store, at) + done:
             return
     raise AssertionError("the changes do not come to an end")
+
+
+def link(store: Store, at: Any) -> None:
+    """All steps of working out links anew."""
+    for _ in range(200):
+        if not store.link_catalogs(at, timedelta(0)):
+            return
+    raise AssertionError("the links do not come to an end")
 
 
 def told(store: Store) -> list[tuple[str, str, str]]:
@@ -228,7 +240,7 @@ class CatalogContract:
             arrive(shop, customer, event("viewed", later(number), sku=skus[-1]), later(number))
         turns(shop, later(9))
         tell(shop, later(9))
-        shop.link_catalogs(later(10))
+        link(shop, later(10))
         together = shop.catalog_links("products", "bought", "A")
         assert [(link.item, round(link.score, 4)) for link in together] == [("B", 9 / 16), ("C", 0.5)]
         assert [link.item for link in shop.catalog_links("products", "bought", "C")] == ["A"]
@@ -236,8 +248,89 @@ class CatalogContract:
         assert [(link.item, link.score) for link in popular] == [("B", 3.0), ("C", 2.0)]
         assert [link.item for link in shop.catalog_links("products", "popular", "seat")] == ["B", "C"]
         shop.change_catalog("products", [Edit("B", None)], later(11))
-        shop.link_catalogs(later(11))
+        link(shop, later(11))
         assert [link.item for link in shop.catalog_links("products", "popular", "")] == ["C"]
+
+    def test_a_wave_that_is_broken_off_goes_on_where_it_was(self, shop: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        customers = [f"u{number}" for number in range(5)]
+        create(shop, *customers)
+        for customer in customers:
+            arrive(shop, customer, event("viewed", later(1), sku="A"), later(1))
+        turns(shop, later(1))
+        tell(shop, later(1))
+        shop.change_catalog("products", [Edit("A", {"price": 10}, merge=True)], later(2))
+        calls = []
+
+        def breaking(put: Callable[..., None]) -> Callable[..., None]:
+            def put_and_break(c: Any, rows: Any) -> None:
+                put(c, rows)
+                calls.append(1)
+                if len(calls) % 2:
+                    raise StoreBusy("gone in the middle")
+
+            return put_and_break
+
+        for module in (sqlite_catalogs, postgres_catalogs):
+            monkeypatch.setattr(module, "put_items", breaking(module.put_items))
+        for _ in range(60):
+            with suppress(StoreBusy):
+                if not spread_once(shop, later(2), 2) + turns(shop, later(2)):
+                    break
+        assert sorted(told(shop)) == [(customer, "A", "price_drop 100 10") for customer in customers]
+
+    def test_links_are_worked_out_in_steps_once_a_day(self, shop: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(catalog_links, "LOOKED_AT", 2)
+        create(shop, "u1", "u2")
+        for number, customer in enumerate(("u1", "u2")):
+            items = [{"sku": sku} for sku in ("A", "B", "Z")]
+            arrive(shop, customer, event("bought", later(number), items=items), later(number))
+            arrive(shop, customer, event("viewed", later(number), sku="C"), later(number))
+        turns(shop, later(9))
+        tell(shop, later(9))
+        assert [link.item for link in shop.catalog_links("products", "bought", "B")] == ["A", "Z"]
+        shop.deploy(catalogs_of(), later(10))
+        assert (shop.link_catalogs(later(11)), shop.next_catalog_at()) == (0, None)
+        assert [link.item for link in shop.catalog_links("products", "popular", "")] == ["C"]
+        aged = START + timedelta(days=20)
+        assert shop.link_catalogs(aged) > 0
+        tell(shop, aged)
+        assert [link.item for link in shop.catalog_links("products", "bought", "B")] == ["A", "Z"]
+        assert [*shop.catalog_links("products", "popular", "")] == [], "nobody looked for ten days"
+        link(shop, START + timedelta(days=400))
+        assert [*shop.catalog_links("products", "bought", "B")] == []
+
+    def test_of_two_who_become_one_the_later_look_counts(self, shop: Store) -> None:
+        create(shop, "u1", "u2")
+        shop.lay_history("u1", [Event("viewed", START - timedelta(days=9), {"sku": "A"}, "h1")])
+        shop.lay_history("u2", [Event("viewed", START - timedelta(days=1), {"sku": "A"}, "h2")])
+        tell(shop, START)
+        assert shop.merge("u2", "u1", later(1), "ana").outcome == "merged"
+        turns(shop, later(1))
+        soon = START + timedelta(days=5)
+        shop.change_catalog("products", [Edit("A", {"price": 10}, merge=True)], soon)
+        tell(shop, soon)
+        assert told(shop) == [("u1", "A", "price_drop 100 10")]
+
+    def test_what_nobody_asked_for_meanwhile_is_looked_for_again(self, shop: Store) -> None:
+        create(shop, "u1", "u2")
+        arrive(shop, "u1", event("viewed", later(1), sku="A"), later(1))
+        turns(shop, later(1))
+        tell(shop, later(1))
+        nobody = {"rows": True, "viewed": {"event": "go", "property": "order", "within": "10d"}}
+        others = index_of(
+            schema=EVENTS, project={"catalogs": {"products": nobody}}, catalogs={"products.csv": PRODUCTS}
+        )
+        shop.deploy(others, later(2))
+        tell(shop, later(2))
+        link(shop, later(3))
+        arrive(shop, "u2", event("viewed", later(4), sku="A"), later(4))
+        turns(shop, later(4))
+        shop.deploy(catalogs_of(), later(5))
+        turns(shop, later(5))
+        tell(shop, later(5))
+        shop.change_catalog("products", [Edit("A", {"price": 10}, merge=True)], later(6))
+        tell(shop, later(6))
+        assert sorted(told(shop)) == [("u1", "A", "price_drop 100 10"), ("u2", "A", "price_drop 100 10")]
 
     def test_what_is_recommended(self, make_store: Callable[..., Store]) -> None:
         says = {
@@ -257,7 +350,7 @@ class CatalogContract:
         arrive(store, "u3", event("viewed", later(5), sku="B"), later(5))
         turns(store, later(6))
         tell(store, later(6))
-        store.link_catalogs(later(7))
+        link(store, later(7))
         store.change_catalog("products", [Edit("A", {"stock": 0}, merge=True)], later(8))
         for customer in baskets:
             arrive(store, customer, event(at=later(9), order="x"), later(9))

@@ -122,7 +122,7 @@ class ExportContract:
         first = Feed("a:b", "7", 1)
         assert store.keep_feed(first, None) and not store.keep_feed(first._replace(position="8"), None)
         assert store.feed("a:b") == first
-        failed = first._replace(tries=1, retry_at=later(1), reason="503")
+        failed = first._replace(tries=1, retry_at=later(1), reason="503", lines=7, since=later(0), paused=True)
         assert store.keep_feed(failed, first) and store.feeds("a:") == [failed]
         assert not store.keep_feed(Feed("a:b", "9", 2), first), "somebody else moved it"
         assert store.keep_feed(Feed("a:b", "9", 2), failed) and store.feed("a:b") == Feed("a:b", "9", 2)

@@ -10,7 +10,7 @@ from orchestrator.core.claim import Claimed
 from orchestrator.core.customer import Customer
 from orchestrator.core.inbox import ConsentChanged, Identified, Receipt, Replied, TaskClosed
 from orchestrator.core.index import Index
-from orchestrator.core.linking import IdentityRules
+from orchestrator.core.linking import IdentityRules, Kind
 from orchestrator.stores.protocol import Arrival, CustomerCard, Settlement, Store
 from orchestrator.stores.protocol_identity import Identifier, Link
 from orchestrator.stores.schema import METADATA
@@ -162,6 +162,61 @@ class IdentityContract:
         assert store.merge("anon", "u1", later(6), "ana").outcome == "merged", "and again"
         turns(store, later(6))
         assert sorted(_events(store, "u1", later(7))) == ["own", "since"]
+
+    def test_an_unmerge_takes_along_whoever_had_become_part_of_the_source(self, store: Store) -> None:
+        create(store, "a", "b", "c", "d")
+        for minutes, customer in enumerate("ad"):
+            arrive(store, customer, event("seen", at=later(minutes), n=customer), later(minutes))
+        turns(store, later(1))
+        _linked(store, Link("anonymous", "a-device", "a", later(1)))
+        for minutes, pair in enumerate([("a", "b"), ("b", "c"), ("d", "c")], 2):
+            store.merge(*pair, later(minutes), "ana")
+            turns(store, later(minutes))
+        assert store.unmerge("b", later(5), "ana").outcome == "unmerged"
+        turns(store, later(5))
+        assert [merge.source for merge in store.merges("b")] == ["a"]
+        assert [merge.source for merge in store.merges("c")] == ["d"], "who came otherwise stays"
+        assert store.resolve("a") == store.resolve("a-device") == "b"
+        done = store.unmerge("a", later(6), "ana")
+        assert (done.outcome, done.customer) == ("unmerged", "b")
+        turns(store, later(6))
+        assert store.identifiers("a") == [Identifier("anonymous", "a-device"), Identifier("external", "a")]
+        assert store.identifiers("b") == [Identifier("external", "b")]
+        assert _events(store, "a", later(7)) == ["a"] and _events(store, "c", later(7)) == ["d"]
+        assert not _orphans(store)
+
+    def test_an_erased_id_does_not_come_back_as_somebody_elses(self, store: Store) -> None:
+        create(store, "u1", "u2")
+        _linked(store, Link("anonymous", "a1", "u1", later(1)))
+        assert store.erase("u1", later(2), later(2), "ana") is not None
+        for link in (Link("external", "u1", "u2", later(3)), Link("anonymous", "a1", "u2", later(3))):
+            assert _linked(store, link).outcome == "unknown"
+            assert store.resolve(link.value) is None
+            assert store.ingest([Arrival(link.value, later(3), event("seen", n=1))]).dropped == 1
+        dedupe = store.index.project.settings.dedupe
+        assert _linked(store, Link("anonymous", "a1", "u2", later(3) + dedupe)).outcome == "added", "a device goes on"
+
+    def test_what_is_new_is_asked_for_many_links_at_once(self, store: Store) -> None:
+        create(store, "u1", "u2")
+        store.ingest([Arrival("a2", later(1), event("seen", n=1))], (), {"a2"})
+        first: list[tuple[Kind, str]] = [("anonymous", "a1"), ("external", "x1"), ("email", "one@example.com")]
+        for kind, value in first:
+            _linked(store, Link(kind, value, "u1", later(1)))
+        known: list[tuple[Kind, str, str]] = [
+            ("anonymous", "a1", "u1"),
+            ("email", "one@example.com", "u1"),
+            ("external", "u1", "x1"),
+        ]
+        new: list[tuple[Kind, str, str]] = [
+            ("anonymous", "a1", "u2"),
+            ("email", "one@example.com", "u2"),
+            ("anonymous", "a2", "u1"),
+        ]
+        new += [("anonymous", "a9", "u1"), ("phone", "+351910000000", "x1"), ("external", "a1", "nobody")]
+        links = [Link(*said, later(2)) for said in [*known, *new]]
+        assert [link[:3] for link in store.unlinked(links)] == new
+        many = [Link("anonymous", f"a{n}", f"u{n}", later(2)) for n in range(3, 1_203)]
+        assert list(store.unlinked(many)) == many
 
     def test_links_wait_until_somebody_acts_on_them(self, store: Store) -> None:
         link = Link("anonymous", "a1", "u1", later(1))

@@ -12,7 +12,9 @@ from orchestrator.core.till import SCALE, Basket, Item
 from orchestrator.errors import UsageError
 from orchestrator.runtime.till import Answer, lock, look_up, redeem, rollback, validate
 from orchestrator.stores.erasure_certificates import hash_of
-from orchestrator.stores.protocol import Store
+from orchestrator.stores.protocol import Arrival, Settlement, Store
+from orchestrator.stores.protocol_identity import Link
+from orchestrator.stores.protocol_offers import Asked
 from tests.stores.driving import START, arrive, create, event, index_of, later, lines, turns
 
 GIVES: dict[str, Any] = {
@@ -68,6 +70,16 @@ class OffersContract:
         card = store.card("u1")
         assert card is not None and [(c.status, c.order_id) for c in card.coupons] == [("redeemed", "o1")]
 
+    def test_nobody_keeps_a_redemption_from_the_story(self, store: Store) -> None:
+        offering(store)
+        code = give(store)
+        taken = [Arrival("u2", START, event(id=id), id) for id in ("till:ten:o1:redeemed", "till:ten:o1:rolled_back")]
+        store.ingest(taken)
+        redeemed(store, code)
+        rollback(store, code, order("o1"), later(1), later(1))
+        turns(store, later(1))
+        assert [line["type"] for line in lines(store)][-2:] == ["redeemed", "rolled_back"]
+
     def test_two_orders_at_once_are_told_apart_by_the_order(self, store: Store) -> None:
         offering(store)
         one, other = give(store), give(store, order="2", minutes=1)
@@ -85,6 +97,42 @@ class OffersContract:
         assert look_up(store, code, later(2), later(2)).told["status"] == "locked"
         assert redeemed(store, code, order("o2"), 3.01).reason is None, "two minutes are over"
         assert redeemed(store, code, order("o1"), 3.02).reason == "redeemed"
+
+    def test_a_till_that_locked_a_code_before_it_had_an_order_redeems_it(self, store: Store) -> None:
+        offering(store)
+        code = give(store)
+        assert lock(store, code, order(None, till="3"), later(1), later(1)).reason is None
+        assert redeemed(store, code, order("o2", till="4"), 2).reason == "locked"
+        assert redeemed(store, code, order("o2"), 2).reason == "locked"
+        assert lock(store, code, order("o1", till="3"), later(2), later(2)).reason is None
+        assert redeemed(store, code, order("o2", till="3"), 2).reason == "locked", "it is the order's by now"
+        assert redeemed(store, code, order("o1", till="3"), 3).reason is None
+
+    def test_a_lock_is_made_longer_only_while_the_code_is_good(self, store: Store) -> None:
+        offering(store, valid_for="1h")
+        code = give(store)
+        assert lock(store, code, order("o1"), later(59), later(59)).reason is None
+        assert lock(store, code, order("o1"), later(60), later(60)).reason == "expired"
+        assert redeemed(store, code, order("o1"), 60.5).reason is None
+
+    @pytest.mark.parametrize(("redeemed_before", "given"), [(False, 1), (True, 0)])
+    def test_what_a_till_redeemed_gives_nothing_back(self, store: Store, redeemed_before: bool, given: int) -> None:
+        carries = {**GIVES, "steps": [*GIVES["steps"][:1], {"email": "code"}]}
+        offering(store, {"gives": carries}, limits={"total": 1, "per_customer": 5})
+        create(store, "u1", "u2")
+        code = give(store)
+        [claimed] = store.claim_messages(START, 10)
+        if redeemed_before:  # and the customer's story does not know of it yet
+            assert redeemed(store, code, minutes=0).reason is None
+        store.settle_messages(
+            [Settlement(claimed.row.id, "u1", "suppressed", release_coupon=claimed.row.coupon)], START
+        )
+        assert redeemed(store, code, minutes=0).reason == (None if redeemed_before else "released")
+        arrive(store, "u2", event(at=later(1), order="2"), later(1))
+        turns(store, later(1))
+        assert [line["type"] for line in lines(store)].count("coupon") == given
+        card = store.card("u1")
+        assert card is not None and [c.status for c in card.coupons] == ["redeemed" if redeemed_before else "released"]
 
     def test_what_was_locked_in_time_is_redeemed_after_its_end(self, store: Store) -> None:
         offering(store, valid_for="1h")
@@ -174,6 +222,11 @@ class OffersContract:
         assert sorted(told) == [("new", "ONCE"), ("u2", "ONCE")]
         card = store.card("new")
         assert card is not None and [c.status for c in card.coupons] == ["redeemed"]
+        link = Link("anonymous", "a9", "new", later(2))
+        store.ingest([], [link])
+        for waiting in store.links(10):
+            store.settle_link(waiting, later(2))
+        assert redeemed(store, "ONCE", order("d", customer="a9")).reason == "per_customer", "another id"
 
     def test_a_budget_that_is_counted_at_the_till(self, store: Store) -> None:
         offering(store, limits={"budget": {"amount": 25, "currency": "EUR"}})
@@ -221,6 +274,15 @@ class OffersContract:
         assert left.order_id == f"erased:{hash_of(store.salt, 'order-of-u1')}"
         assert redeemed(store, code, order("o2"), 11).reason == "redeemed", "and yet it stays redeemed"
         assert redeemed(store, code, order("order-of-u1"), 11).reason == "redeemed"
+
+    def test_whoever_is_erased_left_no_order_that_locked_a_code(self, store: Store) -> None:
+        offering(store)
+        create(store, "u1")
+        code = give(store)
+        lock(store, code, order("order-of-u1"), later(1), later(1))
+        store.erase("u1", later(2), later(2), "operator")
+        assert store.look_at_till(Asked("ten", code)).state.holder is None
+        assert redeemed(store, code, order("o2"), 2).reason == "locked", "until it ends"
 
     def test_locks_are_in_real_time(self, store: Store) -> None:
         offering(store)

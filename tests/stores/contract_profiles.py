@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from orchestrator.core.inbox import Event, Identified
+from orchestrator.core.inbox import Event, Identified, TaskClosed
 from orchestrator.core.index import Index
 from orchestrator.core.rfm import Buyer, RfmSpec, attribute_of, bounds_of, classes_of
 from orchestrator.core.time.cron import parse_cron
@@ -24,6 +24,7 @@ from orchestrator.stores.instants import micros
 from orchestrator.stores.protocol import Store
 from orchestrator.testing.scenario_run import simulate_scenario
 from tests.small_projects import scenario_of
+from tests.stores.driving import index_of
 
 SCORES = Path(__file__).resolve().parent.parent / "cases" / "histories" / "scores"
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -123,6 +124,108 @@ class ProfilesContract:
             card = store.card(id)
             assert card is not None and card.customer is not None
             assert card.customer.attributes["lifetime_value"] == worth
+            assert card.customer.scores["lead"].value == 10
+
+    def test_an_event_before_the_news_of_a_deploy_counts_under_what_did_not_change(
+        self, make_store: Callable[..., Store]
+    ) -> None:
+        store = make_store()
+        project = load_project(SCORES).project
+        store.deploy(Index(project), NOW)
+        first = [
+            Incoming("u1", "order_completed", {"revenue": 30.1}, NOW, "a"),
+            Incoming("u1", "page_viewed", {"path": "/pricing"}, NOW, "b"),
+        ]
+        ingest_once(store, first, NOW)
+        everything_due(store)
+        changed = replace(project.accumulators["orders"], mark="another")
+        later = [Incoming("u1", item.name, item.properties, NOW, f"{item.message_id}2") for item in first]
+        ingest_once(store, later, NOW)  # stands in the inbox, and the deploy behind it
+        everything = {**project.accumulators, "orders": changed}
+        store.deploy(Index(replace(project, accumulators=everything)), NOW)
+        everything_due(store)
+        card = store.card("u1")
+        assert card is not None and card.customer is not None
+        assert card.customer.attributes["lifetime_value"] == 60.2 and card.customer.attributes["orders"] == 2
+        assert card.customer.scores["lead"].value == 20
+
+    def test_history_laid_before_the_news_of_a_deploy_counts_once(self, make_store: Callable[..., Store]) -> None:
+        store = make_store()
+        project = load_project(SCORES).project
+        store.deploy(Index(project), NOW)
+        ingest_once(store, [Incoming("u1", "order_completed", {"revenue": 5}, NOW, "now")], NOW)
+        everything_due(store)
+        import_events_once(store, [order("u1", 1, 9, 30.1, "shoes")], {}, NOW)
+        changed = replace(project.accumulators["orders"], mark="another")
+        store.deploy(Index(replace(project, accumulators={**project.accumulators, "orders": changed})), NOW)
+        everything_due(store)
+        card = store.card("u1")
+        assert card is not None and card.customer is not None
+        assert card.customer.attributes["lifetime_value"] == 35.1 and card.customer.attributes["orders"] == 2
+
+    def test_whoever_joins_before_a_first_turn_takes_nothing_away(self, make_store: Callable[..., Store]) -> None:
+        """What is kept knows of events that the history has forgotten: it is not worked out anew from there."""
+        store = make_store()
+        project = load_project(SCORES).project
+        store.deploy(Index(project), NOW)
+        ingest_once(store, [Incoming("u1", "order_completed", {"revenue": 5}, NOW, "a")], NOW)
+        everything_due(store)
+        far = NOW + project.settings.history + timedelta(days=9)
+        while store.retain(far, 1_000):
+            pass
+        ingest_once(store, [Incoming("u2", "order_completed", {"revenue": 2}, far, "b")], far)
+        assert store.merge("u2", "u1", far, "test").outcome == "merged"
+        while turn_once(store, far).customers:
+            pass
+        card = store.card("u1")
+        assert card is not None and card.customer is not None
+        assert card.customer.attributes["lifetime_value"] == 7
+
+    def test_standing_points_go_with_their_last_rule(self, make_store: Callable[..., Store]) -> None:
+        store = make_store()
+        project = load_project(SCORES).project
+        store.deploy(Index(project), NOW)
+        ingest_once(store, [("u1", Identified({"role": "CTO"}))], NOW)
+        everything_due(store)
+        card = store.card("u1")
+        assert card is not None and card.customer is not None and card.customer.scores["lead"].standing
+        lead = project.scores["lead"]
+        bare = replace(lead, rules=tuple(rule for rule in lead.rules if rule.event is not None))
+        store.deploy(Index(replace(project, scores={**project.scores, "lead": bare})), NOW)
+        everything_due(store)
+        card = store.card("u1")
+        assert card is not None and card.customer is not None and card.customer.scores["lead"].standing == 0
+
+
+class EscalationContract:
+    """Tasks that nobody closes in time."""
+
+    def test_a_late_task_goes_on_to_others_each_step_once(self, make_store: Callable[..., Store]) -> None:
+        overdue = [{"reassign": "other", "owns": True}, {"after": "1h", "reassign": "bosses"}]
+        queues = {"desk": {"members": ["ana", "li"], "overdue": overdue}, "bosses": {"members": ["zoe"]}}
+        calls = {
+            "topic": "care", "enter": {"event": "go", "reentry": "always"},
+            "steps": [{"task": {"queue": "desk", "title": "Call", "due": "1h", "assign": "least_busy"}}],
+        }  # fmt: skip
+        store = make_store()
+        store.deploy(index_of({"calls": calls}, project={"queues": queues}), NOW)
+        ingest_once(store, [Incoming("u1", "go", {}, NOW, "a"), Incoming("u2", "go", {}, NOW, "b")], NOW)
+        seen = []
+        for minutes in (0, 60, 60, 120, 120, 600):
+            at = NOW + timedelta(minutes=minutes)
+            if minutes == 120 and len(seen) == 3:
+                open_now = store.open_task("u2", None)
+                assert open_now is not None
+                ingest_once(store, [("u2", TaskClosed(open_now.id, "reached"))], at)
+            while turn_once(store, at).customers:
+                pass
+            cards = [card for card in (store.card("u1"), store.card("u2")) if card is not None]
+            seen.append([(t.queue, t.assignee, t.closed_at is None) for card in cards for t in card.tasks])
+        first, second = [("desk", "ana", True), ("desk", "li", True)], [("desk", "li", True), ("desk", "ana", True)]
+        last = [("bosses", "zoe", True), ("desk", "ana", False)]
+        assert seen == [first, second, second, last, last, last]
+        card = store.card("u1")
+        assert card is not None and card.customer is not None and card.customer.attributes == {"owner": "li"}
 
 
 class RfmContract:

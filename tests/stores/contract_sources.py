@@ -23,7 +23,7 @@ class SourcesContract:
         store.keep_violations([COLOUR._replace(times=1, first_at=later(2), last_at=later(2), examples=())])
         [first, second] = store.violations(10)
         assert first == COLOUR._replace(times=43, last_at=later(3), examples=("'blue'", "7"))
-        assert (second.kind, second.count) == ("mistyped", 1)
+        assert (second.kind, second.times) == ("mistyped", 1)
         assert list(store.violations(1)) == [first]
 
     def test_violations_are_cleared(self, store: Store) -> None:

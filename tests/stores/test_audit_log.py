@@ -39,7 +39,10 @@ def test_whoever_writes_at_once_writes_one_chain() -> None:
         for store in stores:
             store.close()
         with psycopg.connect(url) as c:
-            for sql in (b"DELETE FROM audit", b"UPDATE audit SET actor = 'nobody'", b"UPDATE audit SET detail = 'x'"):
+            for sql in (
+                b"DELETE FROM audit", b"UPDATE audit SET actor = 'nobody'", b"UPDATE audit SET detail = 'x'",
+                b"TRUNCATE audit", b"TRUNCATE meta, audit CASCADE",
+            ):  # fmt: skip
                 with pytest.raises(psycopg.errors.RaiseException, match="only ever added to"):
                     c.execute(sql)
                 c.rollback()

@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from orchestrator.runtime.linking import link_once
 from orchestrator.runtime.turns import turn_once
 from orchestrator.stores.postgres.store import open_store as open_postgres
 from orchestrator.stores.protocol import Arrival, Settlement, Store, StoreBusy
+from orchestrator.stores.protocol_identity import Link
 from orchestrator.stores.schema import METADATA
 from orchestrator.stores.sqlite.store import open_store as open_sqlite
 from tests.in_full import IN_FULL
@@ -148,6 +150,87 @@ def test_two_merges_of_one_customer_at_once(stores: MakeStores) -> None:
     )
     assert {one.resolve(id) for triple in triples for id in triple} == {c for _, _, c in triples}
     assert not list(orphans(one))
+
+
+def test_an_id_with_which_a_customer_is_just_being_created(stores: MakeStores) -> None:
+    """Whichever comes first, the two are one in the end."""
+    linking, bringing = stores(2)
+    if linking is bringing:
+        pytest.skip("SQLite has one writer at a time")
+    create(linking, "u1")
+    seen = Arrival("a1", later(1), event(order="1", id="e1"), "e1")
+    linking.ingest([], [Link("anonymous", "a1", "u1", later(1))])
+    with linking_while(bringing, linking, lambda: bringing.ingest([seen], (), {"a1"})) as done:
+        pass
+    assert [joined.outcome for joined in done] == ["merged"]
+    linking.ingest([], [Link("anonymous", "a2", "u1", later(1))])
+    [link] = linking.links(9)
+    other = Arrival("a2", later(1), event(order="2", id="e2"), "e2")
+    busy: list[Any] = []
+
+    def bring() -> None:
+        try:
+            bringing.ingest([other], (), {"a2"})
+        except StoreBusy as error:
+            busy.append(error)
+
+    thread = threading.Thread(target=bring)
+    with linking.db.write(apart=True):
+        assert linking.settle_link(link, later(1)).outcome == "added"
+        thread.start()
+        until_somebody_waits(linking)
+    thread.join()
+    assert busy and bringing.ingest([other], (), {"a2"}).accepted == 1, "it is sent again"
+    turns(linking, later(2))
+    assert select(linking, "SELECT count(*) FROM customers") == [(1,)]
+    assert sorted(row[0] for row in select(linking, "SELECT id FROM events WHERE name = 'go'")) == ["e1", "e2"]
+    assert not list(orphans(linking))
+
+
+def test_an_opt_out_and_an_erasure_do_not_wait_for_each_other(stores: MakeStores) -> None:
+    erasing, bringing = stores(2)
+    people = [f"u{n}" for n in range(PAIRS)]
+    create(erasing, *people, consents={"promotions": {"email": "in"}})
+    failed: list[StoreBusy] = []
+
+    def once(act: Callable[[], Any]) -> None:
+        try:
+            act()
+        except StoreBusy as error:
+            failed.append(error)
+
+    def opt_out(person: str) -> None:
+        once(lambda: bringing.ingest([Arrival(person, later(1), ConsentChanged("promotions", "email", "out"))]))
+
+    for person in people:
+        in_threads(
+            lambda: once(lambda: erasing.erase(person, later(1), later(1), "ana")),  # noqa: B023
+            lambda: opt_out(person),  # noqa: B023
+        )
+    assert failed == []
+
+
+@contextmanager
+def linking_while(holder: Any, linker: Any, act: Callable[[], Any]) -> Iterator[list[Any]]:
+    """Settles the link that waits while somebody holds what an act wrote."""
+    done: list[Any] = []
+    [link] = linker.links(9)
+    thread = threading.Thread(target=lambda: done.append(linker.settle_link(link, later(1))))
+    with holder.db.write(apart=True):
+        act()
+        thread.start()
+        until_somebody_waits(linker)
+    thread.join()
+    yield done
+
+
+def until_somebody_waits(store: Any) -> None:
+    """For a lock of the database."""
+    for _ in range(1_000):
+        if select(store, "SELECT count(*) FROM pg_locks WHERE NOT granted") != [(0,)]:
+            return
+        time.sleep(0.01)
+    raise AssertionError("nobody waits")
 
 
 @pytest.mark.parametrize("after", [0, 3_000, 9_000] if not IN_FULL else range(0, 40_000, 1_000))

@@ -24,7 +24,7 @@ EXCEPTIONS: Final = {
     **dict.fromkeys(("feeds", "links", "rfm_runs", "segment_builds", "violations"), SMALL),
     **dict.fromkeys(("catalogs", "catalog_fills", "catalog_links", "catalog_rows"), SMALL),
     **dict.fromkeys(("catalog_changes", "catalog_waves"), SMALL),
-    **dict.fromkeys(("answers", "api_keys"), ARRIVES),
+    **dict.fromkeys(("answers", "api_keys", "groups"), ARRIVES),
     **dict.fromkeys(("codes", "erasures", "forwarding", "identifiers", "seen", "suppressions"), ARRIVES),
     **dict.fromkeys(("till_codes", "redemptions"), ARRIVES),
     **dict.fromkeys(("till_offers",), SMALL),

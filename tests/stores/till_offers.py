@@ -23,10 +23,16 @@ INDEX: Final = index_of(
             "enter": {"event": "more", "key": "event.order", "reentry": "always"},
             "steps": [{"coupon": {"offer": "many", "as": "coupon"}}],
         },
+        "sends": {
+            "topic": "orders",
+            "enter": {"event": "send", "key": "event.order", "reentry": "always"},
+            "steps": [{"coupon": {"offer": "sent", "as": "coupon"}}, {"email": "code"}],
+        },
     },
     offers={
         "ten": {"discount": {"percent": 10}, "codes": {"prefix": "TEN", "length": 8}, "limits": {"total": 10}},
         "many": {"discount": {"percent": 10}, "codes": {"prefix": "MANY", "length": 8}},
+        "sent": {"discount": {"percent": 10}, "codes": {"prefix": "SENT", "length": 8}, "limits": {"total": 100}},
         "all": {"discount": {"percent": 5}, "codes": {"public": "ALL10"}, "limits": {"total": 10}},
         "money": {
             "discount": {"percent": 10},

@@ -146,7 +146,7 @@ def test_a_task_waits_for_a_deployment(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", f"sqlite:///{tmp_path}/none.db")
     open_store(tmp_path / "none.db").close()
     app = make_app()
-    assert [app.tasks[name](*(["service"] if name.endswith("deliver") else [])) for name in NAMES] == [0, 0, 0, 0]
+    assert [app.tasks[name](*(["service"] if name.endswith("deliver") else [])) for name in NAMES] == [0] * len(NAMES)
     process.shut()
 
 

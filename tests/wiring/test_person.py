@@ -37,6 +37,17 @@ def test_an_order_number_that_is_somebodys_id_is_nobodys_data(store: SqliteStore
     assert [item["content"] for item in found["refused"]] == theirs
 
 
+def test_what_names_others_too_is_not_shown(store: SqliteStore) -> None:
+    batch = "email,name\nana@example.com,Ana\nbo@example.com,Bo"
+    store.keep_refused(
+        [RefusedItem(START, "hooks/x", "unreadable", content) for content in (batch, "to=ana@example.com")]
+    )
+    found = everything_about(store, "42")
+    assert found is not None
+    assert [item.get("content") for item in found["refused"]] == [None, "to=ana@example.com"]
+    assert found["refused"][0]["names_others"] and "bo@example.com" not in str(found)
+
+
 def test_suppressions_of_every_channel_are_told(store: SqliteStore) -> None:
     store.suppress([(channel, "+351912345678", "opted_out") for channel in ("sms", "whatsapp")], START)
     found = everything_about(store, "42")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orchestrator.core.expression.types import BOOLEAN, NUMBER, STRING, UNKNOWN, Enum, Type
+from orchestrator.core.expression.types import BOOLEAN, INTEGER, NUMBER, STRING, UNKNOWN, Enum, Type
 
 _MESSAGE: Mapping[str, Type] = {
     "channel": STRING,
@@ -65,6 +65,7 @@ EVENTS: Mapping[str, Mapping[str, Type]] = {
     },
     "task_closed": _TASK,
     "task_overdue": _TASK,
+    "task_escalated": {**_TASK, "level": INTEGER, "from_queue": STRING, "from_assignee": STRING, "notify": STRING},
     "coupon_redeemed": {
         "offer": STRING,
         "code": STRING,

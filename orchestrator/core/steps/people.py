@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.core.advance import STOP, is_late, stand
@@ -10,6 +12,7 @@ from orchestrator.core.enrollment import Enrollment
 from orchestrator.core.ledger import Task, effect_id
 from orchestrator.core.profile import Moved, set_attribute
 from orchestrator.core.program import Journey, OpenTask, Survey
+from orchestrator.core.project import Escalation
 from orchestrator.core.steps.message import send_first, suppress
 from orchestrator.core.waiting import look_ahead, say_waiting
 
@@ -24,7 +27,7 @@ def run_task(turn: CustomerTurn, e: Enrollment, journey: Journey, step: OpenTask
     """Open a task for staff; with `wait: true` stand until it is closed or overdue."""
     from orchestrator.core.events import profile_moved
 
-    due_at = step.due.after(turn.t, turn.zone_of(e, step.timezone).zone) if step.due is not None else None
+    due_at = _due_at(turn, e, step)
     if e.held_out:
         suppress(turn, e, step, None, "holdout")
     else:
@@ -51,6 +54,80 @@ def run_task(turn: CustomerTurn, e: Enrollment, journey: Journey, step: OpenTask
     say_waiting(turn, e, step)
     stand(turn, e, "wait", due_at, look_ahead(turn, e))
     return STOP
+
+
+def _due_at(turn: CustomerTurn, e: Enrollment, step: OpenTask) -> datetime | None:
+    """By when the task has to be closed. A queue without hours works always."""
+    if step.due_in is not None:
+        queue = turn.project.queues.get(step.queue)
+        if queue is not None and queue.hours is not None:
+            return queue.hours.after(turn.t, step.due_in)
+    due = step.due if step.due is not None else step.due_in
+    return due.after(turn.t, turn.zone_of(e, step.timezone).zone) if due is not None else None
+
+
+def task_is_overdue(turn: CustomerTurn, task: Task | None) -> None:
+    """Nobody closed a task in time: say so, and see to what its queue does about it later."""
+    if task is None or task.closed_at is not None:
+        return
+    properties = {"queue": task.queue, "task": task.id, "assignee": task.assignee, "step": task.step}
+    turn.emit_event("task_overdue", properties, f"{task.id}.overdue")
+    queue = turn.project.queues.get(task.queue)
+    if queue is None:
+        return
+    due_at = task.due_at if task.due_at is not None else turn.t
+    for number, step in enumerate(queue.escalations):
+        if queue.hours is not None and not step.after.is_zero:
+            at = queue.hours.after(due_at, step.after)
+        else:
+            at = step.after.after(due_at, turn.project.timezone)
+        data = {"task": task.id, "queue": queue.id, "step": number}
+        turn.set_timer("task", f"{task.id}#{number + 1}", Timer(max(at, turn.t), data))
+
+
+def forget_escalations(turn: CustomerTurn, task: Task) -> None:
+    """The task is closed: nothing is overdue any more."""
+    turn.set_timer("task", task.id, None)
+    for kind, name in [place for place in turn.customer.timers if place[0] == "task"]:
+        if name.startswith(f"{task.id}#"):
+            turn.set_timer(kind, name, None)
+
+
+def escalate(turn: CustomerTurn, data: Mapping[str, Any]) -> None:
+    """A task is open still, so long after it was due: it goes to somebody else, and people hear of it."""
+    from orchestrator.core.events import profile_moved
+
+    task = turn.tasks.get(data["task"])
+    queue = turn.project.queues.get(data["queue"])
+    if task is None or task.closed_at is not None or queue is None or data["step"] >= len(queue.escalations):
+        return
+    step = queue.escalations[data["step"]]
+    before = task
+    if step.queue is not None or step.member is not None:
+        name = step.queue or queue.id
+        task = task._replace(queue=name, assignee=_next_in(turn, step, name, task.assignee))
+        if task != before:
+            turn.put_task(task)
+    identity = f"{task.id}.escalated.{data['step'] + 1}"
+    properties = {
+        "queue": task.queue, "task": task.id, "assignee": task.assignee, "step": task.step, "level": data["step"] + 1,
+        "from_queue": before.queue, "from_assignee": before.assignee, "notify": step.notify,
+    }  # fmt: skip
+    turn.emit_event("task_escalated", properties, identity)
+    if step.owns and task.assignee is not None:
+        moved: Moved = []
+        set_attribute(turn, OWNER, task.assignee, moved)
+        profile_moved(turn, moved, identity, by_step=True)
+
+
+def _next_in(turn: CustomerTurn, step: Escalation, name: str, present: str | None) -> str | None:
+    """Who gets a task that is escalated to a queue: a member by name, or the next in turn of all others."""
+    if step.member is not None and step.member != "other":
+        return step.member
+    queue = turn.project.queues.get(name)
+    members = queue.members if queue is not None else ()
+    others = tuple(member for member in members if member != present)
+    return turn.pools.assignee(name, others or members, "round_robin")
 
 
 def _assignee(turn: CustomerTurn, step: OpenTask, members: tuple[str, ...]) -> str | None:

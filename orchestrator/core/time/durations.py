@@ -106,6 +106,9 @@ class Duration:
         return self.text
 
 
+NO_TIME = Duration()
+
+
 @lru_cache(maxsize=1024)
 def _days(count: int) -> timedelta:
     """So many days: making the span anew takes longer than the sum it is for."""

@@ -18,10 +18,10 @@ from orchestrator.core.project import (
     CapRule,
     EventSpec,
     Project,
-    Queue,
     QuietRule,
     Said,
     Settings,
+    Shape,
     Stage,
     Templates,
     Topic,
@@ -38,6 +38,7 @@ from orchestrator.definitions.compiler.fields import Fields
 from orchestrator.definitions.compiler.forms import compile_forms
 from orchestrator.definitions.compiler.names import Names
 from orchestrator.definitions.compiler.offers import compile_offers
+from orchestrator.definitions.compiler.queues import compile_queues
 from orchestrator.definitions.compiler.retention import compile_retention
 from orchestrator.definitions.compiler.rfm import compile_rfm, rfm_attributes, rfm_types
 from orchestrator.definitions.compiler.safety import compile_approval, compile_canary, compile_spend_limit
@@ -45,6 +46,7 @@ from orchestrator.definitions.compiler.scores import compile_scores
 from orchestrator.definitions.compiler.segments import compile_segments
 from orchestrator.definitions.compiler.tracking import compile_tracking
 from orchestrator.definitions.compiler.types import catalog_types, customer_types, event_types
+from orchestrator.definitions.compiler.webhooks import compile_webhooks
 from orchestrator.definitions.models.project import ProjectModel
 from orchestrator.definitions.models.project import Topic as TopicModel
 from orchestrator.definitions.models.schema import AttributeSpec, PropertySpec, SchemaModel
@@ -122,12 +124,7 @@ def compile_project(
         tracking=compile_tracking(model, shared),
         caps=caps,
         channels=_channels(model),
-        queues={
-            name: Queue(
-                name, tuple(queue.members), queue.overdue.notify if queue.overdue else None, tuple(queue.notify)
-            )
-            for name, queue in model.queues.items()
-        },
+        queues=compile_queues(model, zone, shared),
         settings=settings,
         identity=_identity(model),
         retention=compile_retention(model, shared, settings, caps),
@@ -142,6 +139,7 @@ def compile_project(
         catalogs=cast("dict[str, dict[str, dict[str, Any]]]", {n: c.rows for n, c in files.catalogs.items()}),
         forms=forms,
         row_catalogs=compile_row_catalogs(model, files, shared),
+        webhooks=compile_webhooks(model, shared),
         journeys=dict(journeys),
         templates=templates,
     )
@@ -231,7 +229,12 @@ def _settings(project: ProjectModel, fields: Fields) -> Settings:
 def _attributes(schema: SchemaModel) -> dict[str, Attribute]:
     return {
         name: Attribute(
-            name, spec.type, _default(spec), tuple(spec.enum) if spec.enum is not None else None, _computed(spec)
+            name,
+            spec.type,
+            _default(spec),
+            tuple(spec.enum) if spec.enum is not None else None,
+            _computed(spec),
+            shape_of(spec) if spec.of is not None else None,
         )
         for name, spec in schema.customer.items()
     }
@@ -271,9 +274,24 @@ def _events(schema: SchemaModel) -> dict[str, EventSpec]:
             {name: types_of(spec.type, spec.enum is not None) for name, spec in properties.items()},
             {name: spec.type for name, spec in properties.items()},
             {name: frozenset(spec.enum) for name, spec in properties.items() if spec.enum is not None},
+            {name: shape_of(spec) for name, spec in properties.items() if spec.of is not None},
         )
         for event, properties in schema.events.items()
     }
+
+
+def shape_of(spec: PropertySpec) -> Shape:
+    """A declared value with all that is inside of it."""
+    each: Shape | None = None
+    fields: dict[str, Shape] = {}
+    if isinstance(spec.of, str):
+        each = Shape(spec.of)
+    elif spec.of is not None:
+        fields = {name: shape_of(inner) for name, inner in spec.of.items()}
+        if spec.type == "list":
+            each, fields = Shape("object", fields=fields), {}
+    enum = frozenset(spec.enum) if spec.enum is not None else None
+    return Shape(spec.type, enum, spec.required, each, fields)
 
 
 def _identity(model: ProjectModel) -> IdentityRules:

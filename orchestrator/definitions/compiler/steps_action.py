@@ -93,11 +93,18 @@ def compile_coupon(model: CouponStep, spot: Spot) -> IssueCoupon:
 def compile_task(model: TaskStep, spot: Spot) -> OpenTask:
     """`task:`."""
     task, path = model.task, (*spot.path, "task")
+    if task.due is not None and task.due_in is not None:
+        message = "a task is due once: by `due` or by `due_in`"
+        spot.fields.complain((*path, "due_in"), "bad_value", message, "leave one out")
+    if task.due_in is not None and (due_in := spot.fields.duration(task.due_in, (*path, "due_in"))) and due_in.months:
+        message = f"`{due_in}` cannot be counted in business hours"
+        spot.fields.complain((*path, "due_in"), "bad_value", message, "write it in d, h and m")
     return OpenTask(
         queue=task.queue,
         title=spot.fields.template(task.title, (*path, "title"), spot.names),
         body=spot.fields.optional_template(task.body, (*path, "body"), spot.names),
         due=spot.fields.duration(task.due, (*path, "due")),
+        due_in=spot.fields.duration(task.due_in, (*path, "due_in")),
         assign=task.assign,
         as_name=task.as_,
         wait=task.wait,

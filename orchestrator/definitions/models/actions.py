@@ -125,6 +125,8 @@ class Task(FileModel):
     """More about it."""
     due: DurationText | None = None
     """By when, from now."""
+    due_in: DurationText | None = None
+    """The same, counted in the business hours of the queue (its `hours`); `d` is one day's hours."""
     assign: Name = "round_robin"
     """round_robin, least_busy, owner (customer.owner), other (anybody but the owner), or a member of the team."""
     owns: Flag = False

@@ -28,8 +28,9 @@ from orchestrator.definitions.models.messages import Channel
 from orchestrator.definitions.models.rfm import Rfm
 from orchestrator.definitions.models.scores import Score
 from orchestrator.definitions.models.triggers import Who
+from orchestrator.definitions.models.webhooks import Webhook
 from orchestrator.definitions.shapes import EmptyWhenNull, ListOrMapping, OneOrMany, Shorthand
-from orchestrator.definitions.time_kinds import Days, FixedDuration, TimeOfDay
+from orchestrator.definitions.time_kinds import Days, DurationText, FixedDuration, TimeOfDay
 from orchestrator.records import dataclass
 
 MessageClass = Annotated[Literal["promotional", "service", "transactional"], OneOf()]
@@ -277,10 +278,33 @@ class Channels(FileModel):
 
 
 class Overdue(FileModel):
-    """`overdue: {notify: lead@example.com}`."""
+    """`overdue: {after: 2h, reassign: sales_leads, notify: leads}`."""
 
-    notify: Plain
-    """Who is told of tasks that are overdue."""
+    notify: Plain | None = None
+    """Who is told of tasks that are overdue: a staff chat, by its name in ORCHESTRATOR_STAFF_CHATS."""
+    after: DurationText | None = None
+    """So long after the task was due, in the queue's `hours` where it has any; default: at once."""
+    reassign: Name | None = None
+    """Who gets the task then: another queue, a member of this one, or `other` (anybody else of it)."""
+    owns: Flag = False
+    """Who gets it is `customer.owner` from then on."""
+
+
+class Hours(FileModel):
+    """`hours: {from: "09:00", to: "18:00", days: [mon, tue, wed, thu, fri], holidays: true}`."""
+
+    from_: TimeOfDay
+    """When they start."""
+    to: TimeOfDay
+    """When they end, exclusive."""
+    days: Days | None = None
+    """The days on which they start; default: Monday to Friday."""
+    holidays: Flag = False
+    """Public holidays of the country are closed."""
+    country: CountryCode | None = None
+    """Whose holidays; default: the project's."""
+    timezone: Zone | None = None
+    """Where the team is; default: the project's time zone."""
 
 
 class Queue(FileModel):
@@ -292,8 +316,10 @@ class Queue(FileModel):
     """Who takes its tasks."""
     notify: Annotated[list[Plain], OneOrMany()] = Field(default_factory=no_items)
     """The staff chats, by their names in ORCHESTRATOR_STAFF_CHATS, that hear of its tasks."""
-    overdue: Overdue | None = None
-    """What happens to tasks that are late."""
+    overdue: Annotated[list[Overdue], OneOrMany()] = Field(default_factory=no_items)
+    """What happens to tasks that are late, one thing after the other."""
+    hours: Hours | None = None
+    """When the team works: what `due_in` and `after` count."""
 
 
 class SpendLimit(FileModel):
@@ -461,5 +487,7 @@ class ProjectModel(FileModel):
 
     identity: Identity = Field(default_factory=Identity)
     """Who is who: when two customers become one."""
+    webhooks: dict[Name, Webhook] = Field(default_factory=dict)
+    """Others that hear what is decided, by name."""
 
     LATER: ClassVar[Mapping[str, str]] = {"sms_rules": "SMS rules by country"}

@@ -36,3 +36,7 @@ def check(subject: Subject) -> Iterator[Problem]:
                 message = f"the queue '{task.queue}' has no members, so nobody is given this task"
                 hint = "add `members` to the queue in journeys/project.yaml"
                 yield file.problem((*node.path, "task", "queue"), CODE, message, hint, severity="warning")
+            if task.due_in is not None and queues[task.queue].hours is None:
+                message = f"the queue '{task.queue}' has no hours that `due_in` could count"
+                hint = 'add `hours: {from: "09:00", to: "18:00"}` to it in journeys/project.yaml, or write `due`'
+                yield file.problem((*node.path, "task", "due_in"), CODE, message, hint)

@@ -22,6 +22,6 @@ def check(subject: Subject) -> Iterator[Problem]:
                     message = "this waits for ever where it does not happen"
                     hint = "add `up_to: 7d`, and an `else:` for those for whom it did not"
                     yield journey.verb_problem(step, CODE, message, hint, SEVERITY)
-                case OpenTask(wait=True, due=None) if not step.in_exit:
+                case OpenTask(wait=True, due=None, due_in=None) if not step.in_exit:
                     message = "this waits for ever where nobody closes the task, for without `due` it is never overdue"
                     yield journey.verb_problem(step, CODE, message, "add `due: 2d`", SEVERITY)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from math import ceil
 from time import monotonic
@@ -26,6 +26,7 @@ FRESH_FOR: Final = 2.0
 """Seconds for which what was read of the table is believed."""
 _TOUCHED_EACH: Final = 60.0
 """Seconds between two writes of when keys were used."""
+_OF_PROXIES: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 _BLOCK_FOR: Final = 0.1
 """Seconds of a key's rate that a process takes at once, so that not every request writes to the database."""
 
@@ -165,11 +166,16 @@ def check_scope(caller: Caller, scope: str) -> None:
         raise HttpRefusal(403, "missing_scope", f"this key lacks the scope {scope}")
 
 
-def refuse_pages(caller: Caller, host: str | None, origin: str | None, base_url: str) -> None:
+def refuse_strangers(caller: Caller, headers: Mapping[str, str], base_url: str) -> None:
     """Where nobody needs a key, any page could ask through its visitor's browser: by a name that it had point here, or
-    across origins. Raises HttpRefusal (403)."""
+    across origins. And anybody at all, where a proxy on this machine brings in what comes from elsewhere. Raises
+    HttpRefusal (403)."""
     if caller is not ANYBODY:
         return
+    host, origin = headers.get("host"), headers.get("origin")
+    if any(name in headers for name in _OF_PROXIES):
+        detail = "this came through a proxy, and no key guards the API yet: `orchestrator keys add` makes one"
+        raise HttpRefusal(403, "open_door", detail)
     if not is_own_host(host, base_url):
         raise HttpRefusal(403, "foreign_host", "this address is not the installation's own; make an API key to use it")
     if origin is not None and not is_own_host(origin.partition("://")[2], base_url):

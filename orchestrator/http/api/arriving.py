@@ -9,6 +9,7 @@ from orchestrator.core.customer import Customer
 from orchestrator.core.inbox import Body
 from orchestrator.http.api import values
 from orchestrator.http.api.call import Call, unknown
+from orchestrator.http.api.overviews import overview_of
 from orchestrator.http.problems import HttpRefusal
 from orchestrator.runtime.ingest import Incoming, IngestCounts, Told, ingest_once
 
@@ -63,7 +64,7 @@ def journey_named(call: Call, name: str, live: bool = False) -> None:
     if name in known:
         return
     if not live:
-        known |= {journey for journey, _ in call.store.overview().enrollments}
+        known |= {journey for journey, _ in overview_of(call.store).enrollments}
         if name in known:
             return
     from orchestrator.core.expression.nearest import nearest

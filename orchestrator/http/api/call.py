@@ -25,13 +25,15 @@ class Caller(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What is answered. `document`: plain JSON values (None: no content); `body`: bytes of `media` instead of it."""
+    """What is answered. `document`: plain JSON values (None: no content); `body`: bytes of `media` instead of it.
+    `again`: what is answered instead where the same write is sent again: a secret is told once, and kept nowhere."""
 
     document: Any = None
     status: int = 200
     headers: Mapping[str, str] = {}
     body: bytes | None = None
     media: str = "application/json"
+    again: Any = None
 
 
 @dataclass(slots=True)

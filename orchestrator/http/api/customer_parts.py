@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.core.ledger import Coupon
+from orchestrator.core.scores import Scores
+from orchestrator.core.steps.people import OWNER
 from orchestrator.core.transition import jsonable, line_of
 from orchestrator.http.api import values
 from orchestrator.http.api.arriving import customer_of
 from orchestrator.http.api.call import Answer, Call
 from orchestrator.http.api.frame import Api
+from orchestrator.http.api.groups import GroupShown, group_shown
 from orchestrator.http.api.messages import MessageShown, message_shown
 from orchestrator.http.api.tasks import TaskShown, task_shown
 from orchestrator.stores.instants import micros
@@ -48,6 +51,13 @@ class Names(values.Shown):
     tags: list[str]
 
 
+class Standing(values.Shown):
+    """What a customer's scores are now, as time fades them; and who of staff looks after one."""
+
+    scores: dict[str, float]
+    owner: str | None
+
+
 class IdentifierShown(values.Shown):
     """A name of a customer. Kinds: external (the brand's own id), anonymous, email, phone."""
 
@@ -72,6 +82,12 @@ def add_customer_parts_api(api: Api) -> None:
             tag="customers", scope="tasks:read")  # fmt: skip
     api.add("GET", "/customers/{id}/segments", _segments, summary="Segments, stage and tags of a customer",
             answer=Names, **common)  # fmt: skip
+    api.add("GET", "/customers/{id}/scores", _scores, summary="Scores and owner of a customer",
+            description="The scores of this instant; they stand beside the customer's document, because time alone "
+            "changes them.", answer=Standing, **common)  # fmt: skip
+    api.add("GET", "/customers/{id}/groups", _groups, summary="Groups of a customer",
+            description="The one that was told of last, which is `customer.group`, comes first.",
+            answer=values.items_of(GroupShown), **common)  # fmt: skip
     api.add("GET", "/customers/{id}/identifiers", _identifiers, summary="All ids of a customer",
             answer=values.items_of(IdentifierShown), **common)  # fmt: skip
 
@@ -133,6 +149,17 @@ def _tasks(call: Call) -> Answer:
 def _segments(call: Call) -> Answer:
     customer = customer_of(call)
     return Answer({"segments": sorted(customer.segments), "stage": customer.stage, "tags": list(customer.tags)})
+
+
+def _scores(call: Call) -> Answer:
+    customer = customer_of(call)
+    owner = customer.attributes.get(OWNER)
+    scores = Scores(call.store.index.project.scores, customer.scores).totals(call.now)
+    return Answer({"scores": scores, "owner": owner if isinstance(owner, str) else None})
+
+
+def _groups(call: Call) -> Answer:
+    return Answer({"items": [group_shown(group) for group in call.store.groups_of(customer_of(call).id)]})
 
 
 def _identifiers(call: Call) -> Answer:

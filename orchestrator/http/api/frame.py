@@ -53,7 +53,7 @@ from starlette.responses import Response
 
 from orchestrator.core.expression.nearest import nearest
 from orchestrator.errors import UsageError
-from orchestrator.http.api.access import KeyRing, caller_of, check_scope, refuse_pages, ring_of
+from orchestrator.http.api.access import KeyRing, caller_of, check_scope, refuse_strangers, ring_of
 from orchestrator.http.api.call import Answer, Call, Caller, tag_of
 from orchestrator.http.api.cursors import LONGEST_CURSOR, key_of
 from orchestrator.http.api.once import HEADER, done_once, fingerprint_of, given_key, write_id
@@ -188,7 +188,7 @@ class Api:
         service, real_at = self.service, self.service.real_now()
         given = given_secret(request.headers.get("authorization"))
         caller = caller_of(self.ring, service.api_keys, service.write_keys, given, real_at)
-        refuse_pages(caller, request.headers.get("host"), request.headers.get("origin"), service.base_url)
+        refuse_strangers(caller, request.headers, service.base_url)
         check_scope(caller, operation.scope)
         if caller.rate is not None:
             allowance = self.ring.take(caller.id, caller.rate, 1, real_at)

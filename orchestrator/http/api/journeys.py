@@ -16,6 +16,7 @@ from orchestrator.http.api import values
 from orchestrator.http.api.arriving import Taken, customer_of, journey_named, told
 from orchestrator.http.api.call import Answer, Call
 from orchestrator.http.api.frame import Api
+from orchestrator.http.api.overviews import overview_of
 from orchestrator.http.problems import HttpRefusal
 from orchestrator.insights.graph_model import graph_of
 
@@ -100,7 +101,7 @@ def add_journeys_api(api: Api) -> None:
 
 def _counted(call: Call) -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = {}
-    for (journey, status), count in call.store.overview().enrollments.items():
+    for (journey, status), count in overview_of(call.store).enrollments.items():
         counts.setdefault(journey, Counter())[status] += count
     return counts
 

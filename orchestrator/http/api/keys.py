@@ -33,9 +33,9 @@ class KeyShown(values.Shown):
 
 
 class KeyMade(KeyShown):
-    """A new key, with its secret: keep it now, nobody can read it again."""
+    """A new key, with its secret: keep it now, nobody can read it again. Null where the same write is sent again."""
 
-    key: str
+    key: str | None
 
 
 class KeyNew(values.Body):
@@ -62,7 +62,7 @@ def add_keys_api(api: Api) -> None:
     api.add("GET", "/keys", _list, summary="List keys", answer=values.items_of(KeyShown), **common)
     api.add(
         "POST", "/keys", make, summary="Make a key", answer=KeyMade, body=KeyNew, status=201,
-        description="It may have scopes only that the key which makes it has.",
+        description="It may have scopes only that the key which makes it has; a write key needs events:write.",
         refusals={403: "It would have a scope that the caller has not"}, **common,
     )  # fmt: skip
     api.add("DELETE", "/keys/{id}", revoke, summary="Revoke a key", answer=KeyShown,
@@ -87,6 +87,9 @@ def _make(api: Api, call: Call) -> Answer:
     beyond = sorted(scope for scope in body.scopes if not call.may(scope))
     if beyond:
         raise HttpRefusal(403, "missing_scope", f"this key lacks the scope {beyond[0]}, and cannot give it to another")
+    if body.kind == "write" and not call.may("events:write"):
+        detail = "this key lacks the scope events:write, and cannot make a key that sends events"
+        raise HttpRefusal(403, "missing_scope", detail)
     if body.kind == "write" and body.scopes:
         raise HttpRefusal(422, "write_key_with_scopes", "a write key sends events and nothing else: leave out scopes")
     if body.expires_at is not None and body.expires_at <= call.real_at:
@@ -94,7 +97,7 @@ def _make(api: Api, call: Call) -> Answer:
     wanted = KeyWanted(body.name, body.kind, tuple(body.scopes), body.rate, body.source, body.expires_at)
     key, secret = make_key(call.store, wanted, call.real_at, call.actor)
     api.ring.forget()
-    return Answer({**key_shown(key), "key": secret}, 201)
+    return Answer({**key_shown(key), "key": secret}, 201, again={**key_shown(key), "key": None})
 
 
 def _revoke(api: Api, call: Call) -> Answer:

@@ -10,6 +10,7 @@ from orchestrator.core.transition import jsonable
 from orchestrator.http.api import values
 from orchestrator.http.api.call import Answer, Call, unknown
 from orchestrator.http.api.frame import Api
+from orchestrator.http.api.overviews import overview_of
 
 _LOOKED_FOR = 10_000
 
@@ -51,7 +52,7 @@ def _shown(call: Call, offer: Offer, codes: Counter[str]) -> dict[str, Any]:
 
 def _counted(call: Call) -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = {}
-    for (offer, status), count in call.store.overview().coupons.items():
+    for (offer, status), count in overview_of(call.store).coupons.items():
         counts.setdefault(offer, Counter())[status] += count
     return counts
 

@@ -78,7 +78,8 @@ def done_once(
 
 
 def _given(fingerprint: str, answer: Answer) -> Given | None:
-    body = answer.body if answer.body is not None else b"" if answer.document is None else json_bytes(answer.document)
+    document = answer.document if answer.again is None else answer.again
+    body = answer.body if answer.body is not None else b"" if document is None else json_bytes(document)
     if len(body) > LONGEST_KEPT:
         return None
     headers = {**answer.headers, **({"Content-Type": answer.media} if body else {})}

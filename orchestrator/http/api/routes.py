@@ -14,6 +14,7 @@ from orchestrator.http.api.enrollments import add_enrollments_api
 from orchestrator.http.api.events import add_events_api
 from orchestrator.http.api.forms import add_forms_api
 from orchestrator.http.api.frame import Api
+from orchestrator.http.api.groups import add_groups_api
 from orchestrator.http.api.inbox_tokens import add_inbox_tokens_api
 from orchestrator.http.api.insights import add_insights_api
 from orchestrator.http.api.journeys import add_journeys_api
@@ -32,6 +33,7 @@ def add_api_routes(app: FastAPI, service: Service) -> Api:
     add_customer_parts_api(api)
     add_consents_api(api)
     add_inbox_tokens_api(api)
+    add_groups_api(api)
     add_events_api(api)
     add_segments_api(api)
     add_journeys_api(api)

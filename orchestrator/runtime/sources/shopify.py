@@ -22,6 +22,7 @@ from orchestrator.runtime.sources.values import given, instant, mapping, number,
 
 OPTIONS: Final = ("topic", "redact")
 _OPTED_IN: Final = frozenset({"single_opt_in", "confirmed_opt_in"})
+_FAILED: Final = frozenset({"failure", "error"})
 _CLOSED: Final = frozenset({"unsubscribed", "redacted"})
 _ORDERS: Final = frozenset({
     "orders/create", "orders/updated", "orders/paid", "orders/cancelled", "orders/fulfilled",
@@ -97,9 +98,15 @@ class Shopify:
         return Read(tuple(items))
 
     def _refund(self, who: str, order: str, refund: Mapping[str, Any], currency: str | None) -> Incoming:
-        paid = [one for one in objects(refund.get("transactions")) if one.get("kind") == "refund"]
+        paid = [
+            one
+            for one in objects(refund.get("transactions"))
+            if one.get("kind") == "refund" and one.get("status") not in _FAILED
+        ]
         amounts = [amount for one in paid if (amount := number(one.get("amount"))) is not None]
-        if not amounts:
+        if isinstance(refund.get("transactions"), list):
+            amounts = amounts or [0]  # lines were taken back, and no money went
+        else:
             lines = objects(refund.get("refund_line_items"))
             amounts = [amount for one in lines if (amount := number(one.get("subtotal"))) is not None]
         total = number(str(round(sum(amounts), 4))) if amounts else None
@@ -155,8 +162,14 @@ class Shopify:
         customer = mapping(said.get("customer"))
         who = self._make.customer(customer.get("id"), customer.get("email"), customer.get("phone"))
         note = Note(topic, f"{shop}: {who}" if who is not None else shop)
-        erase = (who,) if topic == "customers/redact" and who is not None and self._erases else ()
-        return Read(erase=erase, notes=(note,))
+        if topic != "customers/redact" or not self._erases:
+            return Read(notes=(note,))
+        if not isinstance(said.get("orders_to_redact"), list) or who is None:
+            # The topic stands in a header that nobody signed: with the body of an order it would erase who ordered.
+            return Read(notes=(note,), left=(("no_redaction", "the body is not that of customers/redact"),))
+        guests = (self._make.customer(None, customer.get("email")), self._make.customer(None, None, customer["phone"])
+                  if customer.get("phone") else None)  # fmt: skip
+        return Read(erase=tuple(dict.fromkeys(one for one in (who, *guests) if one is not None)), notes=(note,))
 
     def _whom(self, of: Mapping[str, Any]) -> tuple[str, tuple[Told, ...]] | None:
         """Whose order or checkout it is, and what it says of them."""

@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
+from math import inf
 from typing import Any, Final
 
 from orchestrator.errors import UsageError
@@ -47,6 +48,8 @@ class Stripe:
         self._live_only = choice(url, "live", ("any", "only")) == "only"
         try:
             self._tolerance = float(url.options.get("tolerance", TOLERANCE_S))
+            if not 0 < self._tolerance < inf:
+                raise ValueError
         except ValueError:
             raise UsageError(f"the source {url.name}: tolerance is a number of seconds", "bad_setting") from None
 
@@ -118,7 +121,9 @@ class Stripe:
         email = details.get("email") or subject.get("customer_email") or subject.get("receipt_email")
         customer = subject.get("customer")
         id = mapping(customer).get("id") if isinstance(customer, dict) else customer
-        who = _own_id(subject) or text(subject.get("client_reference_id")) or self._make.customer(id, email)
+        # Whoever opens a payment link writes into its address whom the payment refers to: that is nobody's proof.
+        reference = text(subject.get("client_reference_id")) if subject.get("payment_link") is None else None
+        who = _own_id(subject) or reference or self._make.customer(id, email)
         traits = given(email=text(email), phone=text(details.get("phone"), 40), name=text(details.get("name")))
         return None if who is None else (who, traits)
 

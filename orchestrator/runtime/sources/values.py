@@ -8,10 +8,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 WITHOUT_CENTS: Final = frozenset({
-    "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf",
+    "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf",
 })  # fmt: skip
 WITH_MILLS: Final = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
-"""Currencies whose smallest unit, in which Stripe counts, is the unit itself, or a thousandth of it."""
+"""Currencies whose smallest unit, in which Stripe counts, is the unit itself, or a thousandth of it
+(docs.stripe.com/currencies: "Zero-decimal currencies", "Three-decimal currencies"). The shilling of Uganda and the
+crown of Iceland have no cents any more, and are counted in hundredths all the same ("Special cases")."""
 _MOST: Final = Decimal(10) ** 15
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from orchestrator.core.catalog_changes import listens
@@ -18,7 +18,7 @@ from orchestrator.stores.postgres.base import PostgresBase
 from orchestrator.stores.postgres.database import Connection
 from orchestrator.stores.postgres.erasing import run_on
 from orchestrator.stores.postgres.inbox import put_items
-from orchestrator.stores.protocol_catalogs import CatalogRow, Edit, Edited, Link
+from orchestrator.stores.protocol_catalogs import LINKED_EVERY, CatalogRow, Edit, Edited, Link
 
 _LOCK = " FOR UPDATE SKIP LOCKED"
 """What another process tells just now is left to it."""
@@ -88,16 +88,18 @@ class PostgresCatalogs(PostgresBase):
     def next_catalog_at(self) -> datetime | None:
         """When the next change is due to be told."""
         with self.db.read() as c:
-            if self.index.interests and not catalog_waves.is_filled(run_on(c), self.index.interests):
+            if not catalog_waves.is_filled(run_on(c), self.index.interests) or catalog_links.is_walking(run_on(c)):
                 return instant(0)
             return catalog_waves.next_at(run_on(c))
 
-    def link_catalogs(self, now: datetime) -> int:
-        """Work out links anew."""
+    def link_catalogs(self, now: datetime, every: timedelta = LINKED_EVERY) -> int:
+        """One step of working out links anew: a look, and what it found."""
+        with self.db.read() as c:
+            step = catalog_links.next_step(run_on(c), self.index, now, every)
+        if step is None:
+            return 0
         with self.db.write(apart=True) as c:
-            catalog_rows.forget_deleted(run_on(c), now)
-            catalog_waves.forget(run_on(c), self.index, now)
-            return catalog_links.link(run_on(c), many_on(c), self.index.project, now)
+            return catalog_links.take_step(run_on(c), many_on(c), step, " FOR UPDATE")
 
     def catalog_links(self, catalog: str, kind: str, about: str) -> Sequence[Link]:
         """What goes with an item, or with all."""

@@ -1,8 +1,9 @@
 """The consent ledger, and erasing people, on PostgreSQL.
 
 Who erases a customer holds its shard, so that no turn is under way and nothing is queued; then its rows of the queue,
-and then the row of its choices, in the order in which a claim takes them. A claim that is under way is waited for: what
-was claimed before is handed over within seconds or not at all, as after an opt-out, and nothing is claimed afterwards.
+its own row (whoever brings an opt-out holds that one first, too), and the row of its choices, in the order in which a
+claim takes them. A claim that is under way is waited for: what was claimed before is handed over within seconds or not
+at all, as after an opt-out, and nothing is claimed afterwards.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from orchestrator.stores.records import CHOICE, choice_of
 
 _LOG: Final = f"SELECT {CHOICE} FROM consent_log WHERE shard = %s AND customer = %s ORDER BY seq"
 _QUEUED: Final = "SELECT 1 FROM outbox WHERE shard = %s AND customer = %s ORDER BY seq FOR UPDATE"
+_THEM: Final = "SELECT 1 FROM customers WHERE shard = %s AND id = %s FOR UPDATE"
 _LOCK: Final = "SELECT 1 FROM consents WHERE shard = %s AND customer = %s FOR UPDATE"
 _IN_FLIGHT: Final = """
 DELETE FROM in_flight WHERE seq IN (SELECT seq FROM outbox WHERE shard = %s AND customer = %s)
@@ -62,6 +64,7 @@ class PostgresErasing(PostgresBase):
             if internal_ids(c, [customer]).get(customer) != key:
                 raise StoreBusy("the customer is being merged with another one just now; try again")
             c.execute(_QUEUED, key)
+            c.execute(_THEM, key)
             c.execute(_LOCK, key)
             c.execute(_IN_FLIGHT, key)
             done = erase_rows(

@@ -9,6 +9,7 @@ holds no shard, is found by its forwarding row: see orchestrator.stores.postgres
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -17,7 +18,7 @@ from orchestrator.core.linking import Cause
 from orchestrator.stores import identity_rows, merge_rows, unmerge_rows
 from orchestrator.stores.erasures import Key
 from orchestrator.stores.identity_rows import Person
-from orchestrator.stores.merge_rows import Done, Rules
+from orchestrator.stores.merge_rows import Done, Rules, SomebodysNow
 from orchestrator.stores.postgres import rights, timers
 from orchestrator.stores.postgres.arrays import ints
 from orchestrator.stores.postgres.database import Connection
@@ -38,6 +39,7 @@ SELECT 1 FROM unnest(%s::int[], %s::bigint[]) AS j (shard, id)
 JOIN consents AS k ON k.shard = j.shard AND k.customer = j.id
 ORDER BY k.shard, k.customer FOR UPDATE OF k
 """
+_STAYS: Final = "SELECT 1 FROM customers WHERE shard = %s AND id = %s FOR KEY SHARE"
 _DUE: Final = """
 INSERT INTO due (shard, customer, at) VALUES (%s, %s, %s) ON CONFLICT (shard, customer) DO UPDATE SET at = excluded.at
 """
@@ -65,6 +67,9 @@ class PostgresIdentity(PostgresIngest):
 
     def settle_link(self, link: Link, now: datetime) -> Joined:
         """Act on a link."""
+        quick = self._added(link, now)
+        if quick is not None:
+            return quick
 
         def ask(c: Connection) -> tuple[Person | None, Person | None]:
             run = run_on(c)
@@ -79,6 +84,21 @@ class PostgresIdentity(PostgresIngest):
             return self._join(c, link.kind, link.value, owner, customer, now, "engine", link.kind)
 
         return self._acted(ask, act)
+
+    def _added(self, link: Link, now: datetime) -> Joined | None:
+        """Act on a link of an identifier that is nobody's yet, as most are: it excludes merges of the customer, and
+        waits for no turn. None: it is somebody's, or nobody has the other id."""
+        with suppress(SomebodysNow), self.db.write(apart=True) as c:
+            run = run_on(c)
+            if identity_rows.owner_of(run, self.db.sealer, link.kind, link.value) is not None:
+                return None
+            customer = identity_rows.find(run, link.customer)
+            if customer is None or c.execute(_STAYS, customer.key).fetchone() is None:
+                return None
+            if not identity_rows.take_link(run, link):
+                return Joined("nothing")
+            return self._join(c, link.kind, link.value, None, customer, now, "engine", link.kind).joined
+        return None
 
     def unmerge(self, source: str, now: datetime, actor: str) -> Joined:
         """Undo a merge."""
@@ -103,8 +123,9 @@ class PostgresIdentity(PostgresIngest):
         act: Callable[[Connection, Person | None, Person | None], Done],
     ) -> Joined:
         """Act while nobody else changes the two whom `ask` finds."""
+        acted: Done | None = None
         for _ in range(_TRIES):
-            with self.db.write(apart=True) as c:
+            with suppress(SomebodysNow), self.db.write(apart=True) as c:
                 two = ask(c)
                 keys = [person.key for person in two if person is not None]
                 shards = sorted({key[0] for key in keys})
@@ -123,9 +144,12 @@ class PostgresIdentity(PostgresIngest):
                     release_codes(c, done.released)
                 if shards:
                     timers.close_shards(c, shards)
+                acted = done
+            if acted is None:
+                continue
             if self._drained is not None:
-                self._drained += done.lines
-            return done.joined
+                self._drained += acted.lines
+            return acted.joined
         raise StoreBusy("the two customers are being merged with others just now; it is tried again")
 
     def _join(

@@ -11,11 +11,14 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
+from psycopg.errors import UniqueViolation
+
 from orchestrator.core.customer import Customer
 from orchestrator.core.inbox import Event
 from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.stores.arriving import Batch, GroupCommit, Prepared, prepared
 from orchestrator.stores.erasures import buried
+from orchestrator.stores.group_rows import FOR_UPDATE, take_groups
 from orchestrator.stores.identity_rows import write_links
 from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.postgres import consents
@@ -27,7 +30,7 @@ from orchestrator.stores.postgres.inbox import PARKED, named
 from orchestrator.stores.postgres.loading import FORWARDED
 from orchestrator.stores.postgres.saving import EVENTS, SEQS_A_TURN, columns
 from orchestrator.stores.postgres.turns import PostgresTurns
-from orchestrator.stores.protocol import Arrival, Ingested
+from orchestrator.stores.protocol import Arrival, Ingested, StoreBusy
 from orchestrator.stores.protocol_identity import Link
 from orchestrator.stores.records import state_of
 from orchestrator.stores.sealed_rows import INBOX, event_properties
@@ -120,7 +123,7 @@ class PostgresIngest(PostgresTurns):
                 count = len(accepted) - count
                 answers.append((count, Ingested(count, len(batch.arrivals) - count, tuple(conflicts))))
             places = self._places(c, accepted, {id for batch in batches for id in batch.anonymous})
-            if any(arrival.opted_out for arrival in accepted):
+            if any(arrival.opted_out or arrival.grouped is not None for arrival in accepted):
                 self._hold_still(c, accepted, places)
             for batch in batches:
                 if batch.links:
@@ -128,6 +131,8 @@ class PostgresIngest(PostgresTurns):
             dropped = [arrival.customer not in places for arrival in accepted]
             if any(dropped):
                 accepted = [arrival for arrival in accepted if arrival.customer in places]
+            if any(arrival.grouped is not None for arrival in accepted):
+                accepted = take_groups(run_on(c), self.db.sealer, accepted, places, FOR_UPDATE)
             seal = self.db.sealer.seal
             rows = [
                 (p.shard, p.id, p.external or a.customer, a.at, p.parked, seal(f"{INBOX}:{p.id}", a.body))
@@ -194,7 +199,11 @@ class PostgresIngest(PostgresTurns):
     def _hold_still(self, c: Connection, arrivals: Sequence[Prepared], places: dict[str, _Place]) -> None:
         """Whoever opts out is not merged until this is committed; who was merged since somebody looked is found where
         the rows went. Other arrivals are forwarded by a turn, but an opt-out binds at once."""
-        outs = {places[a.customer][:2]: a.customer for a in arrivals if a.opted_out and a.customer in places}
+        outs = {
+            places[a.customer][:2]: a.customer
+            for a in arrivals
+            if (a.opted_out or a.grouped is not None) and a.customer in places
+        }
         keys = sorted(outs)
         there = set(c.execute(HOLD, (ints(key[0] for key in keys), ints(key[1] for key in keys))).fetchall())
         moved = [key for key in keys if key not in there]
@@ -222,7 +231,10 @@ class PostgresIngest(PostgresTurns):
         names = [
             ("anonymous" if external in anonymous else "external", external, shard, id) for shard, id, external in made
         ]
-        copy_rows(c, "identifiers (kind, value, shard, customer)", names)
+        try:
+            copy_rows(c, "identifiers (kind, value, shard, customer)", names)
+        except UniqueViolation as error:
+            raise StoreBusy("a new id became somebody's identifier at this moment; it is tried again") from error
 
     def _opt_out(self, c: Connection, arrivals: Iterable[Prepared], places: dict[str, _Place]) -> None:
         """Opt-outs stand with this transaction, before any turn."""

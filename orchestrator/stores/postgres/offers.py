@@ -23,7 +23,8 @@ class PostgresOffers(PostgresIngest):
     def till(self, asked: Asked, decide: Callable[[Seen], Done]) -> None:
         """Judge a code, and write what comes of it."""
         with self.db.write(apart=True) as c:
-            offer_rows.decide(run_on(c), self.salt, asked, decide, self.ingest)  # which is part of this transaction
+            # What arrives is part of this transaction.
+            offer_rows.decide(run_on(c), self.salt, asked, decide, self.ingest, shared=True)
 
     def look_at_till(self, asked: Asked) -> Seen:
         """What is known of a code."""

@@ -17,8 +17,10 @@ from orchestrator.core.project import Offer, Project
 from orchestrator.core.time.zones import local
 from orchestrator.core.view import CouponPool, Pools
 from orchestrator.stores.instants import instant
+from orchestrator.stores.offer_rows import unused
 from orchestrator.stores.postgres import arrays, quotas, tallies
 from orchestrator.stores.postgres.database import Connection
+from orchestrator.stores.postgres.erasing import run_on
 from orchestrator.stores.postgres.quotas import Slot
 
 EACH: Final = 5
@@ -165,9 +167,10 @@ def load_pools(c: Connection, project: Project, now: datetime, customers: int) -
 
 
 def release_codes(c: Connection, coupons: Sequence[Coupon]) -> None:
-    """Codes were taken back: total and budget have room again (the codes themselves are never given to another)."""
+    """Codes were taken back: total and budget have room again (the codes themselves are never given to another), unless
+    a till redeemed them meanwhile."""
     amounts: Counter[str] = Counter()
-    for coupon in coupons:
+    for coupon in unused(run_on(c), coupons, shared=True):
         amounts[_offer(coupon.offer)] += 1
         amounts[_budget(coupon.offer)] += coupon.amount  # type: ignore[assignment]
     for name, amount in sorted(amounts.items()):

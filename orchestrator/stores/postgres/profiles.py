@@ -7,12 +7,12 @@ from datetime import datetime
 
 from orchestrator.core.rfm import Classes, RfmSpec
 from orchestrator.stores import rfm_rows
-from orchestrator.stores.postgres.base import PostgresBase
 from orchestrator.stores.postgres.erasing import run_on
+from orchestrator.stores.postgres.groups import PostgresGroups
 from orchestrator.stores.protocol_profiles import RfmChange, RfmRun
 
 
-class PostgresProfiles(PostgresBase):
+class PostgresProfiles(PostgresGroups):
     """The part of the store that works out what concerns all customers."""
 
     def rfm_begin(self, occurrence: str, at: datetime, spec: RfmSpec) -> bool:

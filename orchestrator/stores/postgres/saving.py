@@ -192,7 +192,7 @@ class Rows:
         for order in change.suppress:
             self.suppressed.append((order.channel, order.address, order.cause, micros(order.at)))
         if change.taken != ((), (), (), ()):
-            self.taken.append((change.taken, micros(change.transitions[-1].at)))
+            self.taken.append((change.taken, micros(change.taken_at)))
 
     def _customer(self, change: CustomerChanges, claimed: Claimed, key: Key) -> None:
         due_at = micros_or_none(change.next_due_at)

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 
+import psycopg
+
 from orchestrator.core.index import Index
 from orchestrator.core.view import Pools, View
 from orchestrator.stores.postgres import timers
@@ -48,6 +50,9 @@ class PostgresSegments(SegmentRows, PostgresBase):
 
     def _ask(self, c: Connection, sql: str) -> list[tuple[Any, ...]]:
         return c.execute(sql.encode(), prepare=False).fetchall()
+
+    def _cannot_ask(self, error: Exception) -> bool:
+        return isinstance(error, psycopg.Error) and (error.sqlstate or "")[:2] in ("22", "54")
 
     def _put_members(self, c: Connection, rows: Sequence[Row]) -> None:
         put_members(c, rows)

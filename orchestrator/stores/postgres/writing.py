@@ -37,7 +37,8 @@ INSERT INTO tasks (shard, customer, id, queue, assignee, opened_at, due_at, clos
 SELECT * FROM unnest(%s::int[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],
                      %s::bigint[], %s::bigint[], %s::text[])
 ON CONFLICT (shard, customer, id) DO UPDATE
-SET assignee = excluded.assignee, due_at = excluded.due_at, closed_at = excluded.closed_at, row = excluded.row
+SET queue = excluded.queue, assignee = excluded.assignee, due_at = excluded.due_at,
+    closed_at = excluded.closed_at, row = excluded.row
 """
 _SUPPRESS: Final = """
 WITH new AS (

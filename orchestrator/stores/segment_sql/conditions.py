@@ -57,6 +57,7 @@ from orchestrator.stores.segment_sql.terms import (
     arithmetic,
     compare,
     data_at,
+    first_that,
     is_none,
     is_true,
 )
@@ -196,11 +197,9 @@ class _Compiler:
     def _chain(self, operands: tuple[Node, ...], goes_on: str, else_is: str) -> str:
         """The operands from the left: the next is looked at where this one does not decide."""
         conditions = [self.condition(operand) for operand in operands]
-        found = conditions[-1]
-        for one in reversed(conditions[:-1]):
-            rest = f"CASE {one} WHEN {goes_on} THEN {found} WHEN {else_is} THEN {else_is} END"
-            found = UNSURE if one == UNSURE else rest
-        return found
+        if UNSURE in conditions:  # nothing behind it is ever looked at
+            conditions = conditions[: conditions.index(UNSURE) + 1]
+        return first_that(conditions, goes_on, else_is)
 
     def _simple(self, node: Node) -> str:
         match node:

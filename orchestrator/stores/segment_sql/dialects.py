@@ -122,7 +122,7 @@ class Sqlite:
             type=type,
             text=raw,
             number=f"CAST({raw} AS REAL)",
-            is_safe=safe_number(raw),
+            is_safe=_safe_data(raw),
             size=size(),
             is_text=f"{type} = 'text'",
             is_number=f"{type} IN ('integer', 'real')",
@@ -167,8 +167,15 @@ class Sqlite:
         return column
 
 
+def _safe_data(raw: str) -> str:
+    """As `safe_number`, of what JSON holds: abs() of the least whole number is an error that ends the statement."""
+    small = f"{raw} BETWEEN -{_SMALLEST!r} AND {_SMALLEST!r}"
+    return f"({raw} = 0 OR ({raw} BETWEEN -{LARGEST} AND {LARGEST} AND NOT ({small})))"
+
+
 def _sqlite_key(key: str) -> str:
-    if '"' in key or "\\" in key:
+    # SQLite compares names as the text has them: one that was written with an escape is not found.
+    if not all(" " <= mark <= "~" and mark not in '"\\' for mark in key):
         raise NotInSql(f"SQLite cannot look up the name {key!r} in JSON")
     return f'."{key}"'
 

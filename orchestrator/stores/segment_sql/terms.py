@@ -7,7 +7,7 @@ has to be looked up is looked up once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -16,6 +16,8 @@ from orchestrator.stores.segment_sql.dialects import Dialect, Json, NotInSql, qu
 
 Around = Callable[[str], str]
 UNSURE: Final = "CAST(NULL AS BOOLEAN)"
+_AT_ONCE: Final = 64
+"""Conditions side by side: SQLite's functions take 127 arguments at most."""
 TRUE: Final = "TRUE"
 FALSE: Final = "FALSE"
 
@@ -344,13 +346,25 @@ def _data_with_data(a: Json, operator: Comparison, b: Json, hides: bool) -> str:
 
 def _among(left: Term, operator: Comparison, values: list[object]) -> str:
     """`x in ['a', 'b']`: the comparisons with each, in their order, up to the first that is true."""
-    found = FALSE
-    for value in reversed(values):
-        one = compare(left, "==", Known(value))
-        found = f"CASE {one} WHEN TRUE THEN TRUE WHEN FALSE THEN {found} END" if found != FALSE else one
-    if found == FALSE:  # an empty list
+    if not values:
         return TRUE if operator == "not in" else FALSE
+    found = first_that([compare(left, "==", Known(value)) for value in values], FALSE, TRUE)
     return found if operator == "in" else f"(NOT {found})"
+
+
+def first_that(conditions: Sequence[str], goes_on: str, else_is: str) -> str:
+    """The conditions from the left, the next where this one is `goes_on`: what the first other one is, `goes_on` where
+    there is none. Many stand beside one another, not inside: SQLite's parser has a stack of a hundred places."""
+    if len(conditions) > _AT_ONCE:
+        head, rest = conditions[: _AT_ONCE - 1], conditions[_AT_ONCE - 1 :]
+        return first_that([*head, first_that(rest, goes_on, else_is)], goes_on, else_is)
+    if len(conditions) == 1:
+        return conditions[0]
+    if len(conditions) == 2:
+        one, two = conditions
+        return UNSURE if one == UNSURE else f"CASE {one} WHEN {goes_on} THEN {two} WHEN {else_is} THEN {else_is} END"
+    each = ", ".join(f"CASE {one} WHEN {goes_on} THEN NULL WHEN {else_is} THEN 1 ELSE 2 END" for one in conditions)
+    return f"CASE coalesce({each}, 0) WHEN 1 THEN {else_is} WHEN 0 THEN {goes_on} END"
 
 
 def arithmetic(dialect: Dialect, left: Term, operator: str, right: Term) -> Term:

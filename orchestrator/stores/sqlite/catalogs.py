@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from orchestrator.core.catalog_changes import listens
@@ -15,7 +15,7 @@ from orchestrator.stores import catalog_links, catalog_rows, catalog_waves
 from orchestrator.stores.catalog_cache import CatalogCache
 from orchestrator.stores.erasures import Run
 from orchestrator.stores.instants import instant
-from orchestrator.stores.protocol_catalogs import CatalogRow, Edit, Edited, Link
+from orchestrator.stores.protocol_catalogs import LINKED_EVERY, CatalogRow, Edit, Edited, Link
 from orchestrator.stores.sqlite.base import SqliteBase
 from orchestrator.stores.sqlite.erasing import run_on
 from orchestrator.stores.sqlite.inbox import put_items
@@ -83,16 +83,18 @@ class SqliteCatalogs(SqliteBase):
     def next_catalog_at(self) -> datetime | None:
         """When the next change is due to be told."""
         with self.db.read() as c:
-            if self.index.interests and not catalog_waves.is_filled(run_on(c), self.index.interests):
+            if not catalog_waves.is_filled(run_on(c), self.index.interests) or catalog_links.is_walking(run_on(c)):
                 return instant(0)
             return catalog_waves.next_at(run_on(c))
 
-    def link_catalogs(self, now: datetime) -> int:
-        """Work out links anew."""
+    def link_catalogs(self, now: datetime, every: timedelta = LINKED_EVERY) -> int:
+        """One step of working out links anew: a look, and what it found."""
+        with self.db.read() as c:
+            step = catalog_links.next_step(run_on(c), self.index, now, every)
+        if step is None:
+            return 0
         with self.db.write() as c:
-            catalog_rows.forget_deleted(run_on(c), now)
-            catalog_waves.forget(run_on(c), self.index, now)
-            return catalog_links.link(run_on(c), many_on(c), self.index.project, now)
+            return catalog_links.take_step(run_on(c), many_on(c), step, "")
 
     def catalog_links(self, catalog: str, kind: str, about: str) -> Sequence[Link]:
         """What goes with an item, or with all."""

@@ -109,7 +109,7 @@ class SqliteExports(FeedRows, SqliteIngest):
             fresh = rows.values()
             if standing:
                 fresh = [row for place, row in enumerate(fresh) if place not in standing]  # type: ignore[assignment]
-            c.executemany(EVENT, fresh)
+            c.executemany(EVENT, sorted(fresh))  # page by page: customers of a table are scattered over millions
             return {} if whose is None else joined([of for n, of in enumerate(whose.values()) if n not in standing])
 
     def export_page(self, kind: ExportKind, after: str, limit: int) -> ExportPage:

@@ -49,6 +49,13 @@ FROM (SELECT customer FROM segment_members INDEXED BY ix_segment_members_segment
 LEFT JOIN customers AS c ON c.shard = :shard AND c.id = m.customer ORDER BY m.customer LIMIT :n
 """
 """The same by the rows of the segment, shard by shard, where these tell of everybody."""
+_BY_STATE: Final = f"""
+SELECT c.id, c.known_from <= :known_by AND (:zone IS NULL OR c.zone = :zone) AND (
+    EXISTS (SELECT 1 FROM json_each(c.state, '{SEGMENTS}') AS s WHERE s.value = :segment)
+    OR EXISTS (SELECT 1 FROM inbox AS i INDEXED BY ix_inbox_customer WHERE i.shard = c.shard AND i.customer = c.id))
+FROM customers AS c WHERE c.shard = :shard AND c.id > :cursor ORDER BY c.id LIMIT :n
+"""
+"""The same, where a deploy since then has the rows worked out anew."""
 _PLACE: Final = "SELECT shard, cursor FROM fanout_shards WHERE fanout = ?"
 _BY_MEMBERS: Final = "INSERT INTO fanout_shards (fanout, shard, cursor) VALUES (?, 0, 0)"
 _PLACED: Final = "UPDATE fanout_shards SET shard = ?, cursor = ? WHERE fanout = ?"
@@ -132,8 +139,9 @@ def _expand_members(
     told: list[tuple[int, int, int, str]] = []
     asked = {"known_by": known_by, "zone": fanout.zone, "segment": fanout.segment}
     left = count
+    query = _MEMBERS if c.execute(USABLE, (fanout.segment,)).fetchone()[0] else _BY_STATE
     while shard < SHARDS and left > 0:
-        rows = c.execute(_MEMBERS, {**asked, "shard": shard, "cursor": cursor, "n": left}).fetchall()
+        rows = c.execute(query, {**asked, "shard": shard, "cursor": cursor, "n": left}).fetchall()
         told += [(shard, customer, fanout.at, fanout.body) for customer, concerned in rows if concerned]
         if len(rows) == left:
             cursor = rows[-1][0]

@@ -76,7 +76,7 @@ class SqliteIdentity(SqliteIngest):
         with self.db.write() as c:
             done = act(c)
             for coupon in done.released:
-                release_code(c, coupon.offer, coupon.amount)
+                release_code(c, coupon)
             self._neighbours.forget()
             if done.joined.outcome == "merged":
                 self._leases.clear()  # they tell where messages stood

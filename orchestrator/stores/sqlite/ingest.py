@@ -14,6 +14,7 @@ from orchestrator.core.inbox import Event
 from orchestrator.core.time.zone_in_force import zone_in_force
 from orchestrator.stores.arriving import Batch, GroupCommit, Prepared, prepared
 from orchestrator.stores.erasures import buried
+from orchestrator.stores.group_rows import take_groups
 from orchestrator.stores.identity_rows import write_links
 from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.protocol import Arrival, Ingested
@@ -132,6 +133,8 @@ class SqliteIngest(SqliteTurns):
         places = self._places(c, accepted, anonymous)
         if not all(arrival.customer in places for arrival in accepted):
             accepted = [arrival for arrival in accepted if arrival.customer in places]
+        if any(arrival.grouped is not None for arrival in accepted):
+            accepted = take_groups(run_on(c), self.db.sealer, accepted, places)
         for batch in batches:
             if batch.links:
                 write_links(run_on(c), self.db.sealer, batch.links)

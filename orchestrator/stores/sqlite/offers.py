@@ -30,7 +30,7 @@ class SqliteOffers(SqliteIngest):
             self._taken([Batch([prepared(arrival) for arrival in arrivals])])
 
         with self.db.write() as c:
-            offer_rows.decide(run_on(c), self.salt, asked, decide, arrive)
+            offer_rows.decide(run_on(c), self.salt, asked, decide, arrive, shared=False)
 
     def look_at_till(self, asked: Asked) -> Seen:
         """What is known of a code."""

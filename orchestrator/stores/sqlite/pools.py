@@ -11,10 +11,13 @@ from datetime import date, datetime
 from typing import Final
 
 from orchestrator.core.changes import TakeFromPools
+from orchestrator.core.ledger import Coupon
 from orchestrator.core.project import Offer, Project
 from orchestrator.core.time.zones import local
 from orchestrator.core.view import CouponPool, Pools
+from orchestrator.stores.offer_rows import unused
 from orchestrator.stores.sqlite import tallies
+from orchestrator.stores.sqlite.erasing import run_on
 from orchestrator.stores.sqlite.tallies import Tally
 
 CODES_A_TURN: Final = 5_000
@@ -85,9 +88,11 @@ def take(c: sqlite3.Connection, taken: TakeFromPools, project: Project, now: dat
         tallies.add(c, _queue(queue), 1)
 
 
-def release_code(c: sqlite3.Connection, offer: str, amount: float) -> None:
-    """A code was taken back: total and budget have room again (the code itself is never given to another)."""
-    tallies.add(c, _offer(offer), -1, -amount)
+def release_code(c: sqlite3.Connection, coupon: Coupon) -> None:
+    """A code was taken back: total and budget have room again (the code itself is never given to another), unless a
+    till redeemed it meanwhile."""
+    if unused(run_on(c), [coupon], shared=False):
+        tallies.add(c, _offer(coupon.offer), -1, -coupon.amount)
 
 
 # --- the names of the counters ----------------------------------------------------------------------------------------

@@ -8,11 +8,11 @@ from datetime import datetime
 from orchestrator.core.rfm import Classes, RfmSpec
 from orchestrator.stores import rfm_rows
 from orchestrator.stores.protocol_profiles import RfmChange, RfmRun
-from orchestrator.stores.sqlite.base import SqliteBase
 from orchestrator.stores.sqlite.erasing import run_on
+from orchestrator.stores.sqlite.groups import SqliteGroups
 
 
-class SqliteProfiles(SqliteBase):
+class SqliteProfiles(SqliteGroups):
     """The part of the store that works out what concerns all customers."""
 
     def rfm_begin(self, occurrence: str, at: datetime, spec: RfmSpec) -> bool:

@@ -204,7 +204,7 @@ class Rows:
         for order in change.suppress:
             self.suppressed.append((order.channel, order.address, order.cause, micros(order.at)))
         if change.taken is not NOTHING_TAKEN and change.taken != NOTHING_TAKEN:
-            self.taken.append((change.taken, micros(change.transitions[-1].at)))
+            self.taken.append((change.taken, micros(change.taken_at)))
 
     def _customer(self, customer: Customer, claimed: Claimed, due_at: int) -> None:
         key, before = (claimed.shard, claimed.id), claimed.view.customer
@@ -297,7 +297,7 @@ class Rows:
         if self.requests:
             requests.queue_requests(c, self.requests, internal)
         for coupon in self.released:
-            pools.release_code(c, coupon.offer, coupon.amount)
+            pools.release_code(c, coupon)
         for choices in self.rights:
             rights.write(c, *choices)
         for row in self.suppressed:

@@ -33,6 +33,10 @@ class SqliteSegments(SegmentRows, SqliteBase):
     def _ask(self, c: sqlite3.Connection, sql: str) -> list[tuple[Any, ...]]:
         return c.execute(sql).fetchall()
 
+    def _cannot_ask(self, error: Exception) -> bool:
+        code = getattr(error, "sqlite_errorcode", None)
+        return isinstance(error, sqlite3.Error) and code in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_TOOBIG)
+
     def _put_members(self, c: sqlite3.Connection, rows: Sequence[Row]) -> None:
         c.executemany(JOINED, rows)
 

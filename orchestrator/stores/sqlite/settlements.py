@@ -234,4 +234,4 @@ def _take_back(c: sqlite3.Connection, coupon_id: str, row: Leased) -> None:
     coupon = from_json(Coupon, found[0]) if found is not None else None
     if coupon is not None and coupon.status == "issued":
         write_coupon(c, coupon._replace(status="released"), row.shard, row.customer)
-        release_code(c, coupon.offer, coupon.amount)
+        release_code(c, coupon)

@@ -35,7 +35,8 @@ TASK: Final = """
 INSERT INTO tasks (shard, customer, id, queue, assignee, opened_at, due_at, closed_at, seq, row)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (shard, customer, id) DO UPDATE
-SET assignee = excluded.assignee, due_at = excluded.due_at, closed_at = excluded.closed_at, row = excluded.row
+SET queue = excluded.queue, assignee = excluded.assignee, due_at = excluded.due_at,
+    closed_at = excluded.closed_at, row = excluded.row
 """
 
 

@@ -58,7 +58,7 @@ def passing(journey: Journey, edge: Edge) -> Passing:
         case WaitSomething():
             return UNKNOWN
         case OpenTask(wait=True):
-            return Passing(NOTHING, None if step.due is None else step.due.roughly)
+            return Passing(NOTHING, None if step.due is None or step.due_in is not None else step.due.roughly)
         case RepeatAgain():
             return _rest_of_loop(journey, step, edge)
         case _:

@@ -27,12 +27,14 @@ _ON_SQLITE = (
 _ON_POSTGRESQL = (
     (
         "CREATE FUNCTION audit_kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        "IF TG_OP = 'UPDATE' AND (old.id, old.at, old.actor, old.action, old.digest, old.previous, old.hash) "
+        "IF TG_OP = 'UPDATE' THEN "
+        "IF (old.id, old.at, old.actor, old.action, old.digest, old.previous, old.hash) "
         "= (new.id, new.at, new.actor, new.action, new.digest, new.previous, new.hash) "
-        "AND substr(new.detail, 1, 7) = 'erased:' THEN RETURN new; END IF; "
+        "AND substr(new.detail, 1, 7) = 'erased:' THEN RETURN new; END IF; END IF; "
         f"RAISE EXCEPTION '{_KEPT}'; END $$"
     ),
     "CREATE TRIGGER audit_kept BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_kept()",
+    "CREATE TRIGGER audit_whole BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_kept()",
 )
 
 
@@ -59,6 +61,7 @@ def downgrade() -> None:
         connection.exec_driver_sql("DROP TRIGGER audit_undeleted")
     else:
         connection.exec_driver_sql("DROP TRIGGER audit_kept ON audit")
+        connection.exec_driver_sql("DROP TRIGGER audit_whole ON audit")
         connection.exec_driver_sql("DROP FUNCTION audit_kept")
     for column in ("digest", "previous", "hash"):
         op.drop_column("audit", column)

@@ -22,6 +22,9 @@ def upgrade() -> None:
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("retry_at", sa.BigInteger(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("lines", sa.Integer(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=True),
+        sa.Column("paused", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_feeds")),
         sqlite_with_rowid=False,
     )
