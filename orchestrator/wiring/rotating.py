@@ -71,9 +71,9 @@ def _statements(
 def run_on(store: Any) -> Callable[[Any], Run]:
     """What executes statements with `?` on a store's connection."""
     if store.shared:
-        from orchestrator.stores.postgres.erasing import run_on as on_postgres
+        from orchestrator.stores.postgres.base import run_on as on_postgres
 
         return on_postgres
-    from orchestrator.stores.sqlite.erasing import run_on as on_sqlite
+    from orchestrator.stores.sqlite.base import run_on as on_sqlite
 
     return on_sqlite

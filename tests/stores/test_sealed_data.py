@@ -22,15 +22,15 @@ from orchestrator.definitions.yaml_loader import load_document
 from orchestrator.errors import UsageError
 from orchestrator.settings import read_settings
 from orchestrator.stores.erasure_certificates import digest_of
+from orchestrator.stores.postgres.base import run_on as on_postgres
 from orchestrator.stores.postgres.database import connected
-from orchestrator.stores.postgres.erasing import run_on as on_postgres
 from orchestrator.stores.postgres.store import open_store as open_postgres
 from orchestrator.stores.protocol import Arrival, RefusedItem, Store
 from orchestrator.stores.records import enrollment_state, state_of
 from orchestrator.stores.rotating import Rotated, Rotation
 from orchestrator.stores.schema import METADATA
 from orchestrator.stores.sealing import PLAIN, Unopened, ring_of
-from orchestrator.stores.sqlite.erasing import run_on as on_sqlite
+from orchestrator.stores.sqlite.base import run_on as on_sqlite
 from orchestrator.stores.sqlite.store import open_store as open_sqlite
 from orchestrator.testing.scenario_run import simulate_scenario
 from tests.servers.postgres import clean_database

@@ -14,9 +14,8 @@ from orchestrator.stores import catalog_links, catalog_rows, catalog_waves
 from orchestrator.stores.catalog_cache import CatalogCache
 from orchestrator.stores.erasures import Run
 from orchestrator.stores.instants import instant
-from orchestrator.stores.postgres.base import PostgresBase
+from orchestrator.stores.postgres.base import PostgresBase, run_on
 from orchestrator.stores.postgres.database import Connection
-from orchestrator.stores.postgres.erasing import run_on
 from orchestrator.stores.postgres.inbox import put_items
 from orchestrator.stores.protocol_catalogs import LINKED_EVERY, CatalogRow, Edit, Edited, Link
 

@@ -15,10 +15,9 @@ from orchestrator.stores.catalog_rows import seed
 from orchestrator.stores.instants import micros
 from orchestrator.stores.packing import packed, unpacked
 from orchestrator.stores.postgres.arrays import ints, texts
-from orchestrator.stores.postgres.base import PostgresBase
+from orchestrator.stores.postgres.base import PostgresBase, run_on
 from orchestrator.stores.postgres.catalogs import many_on
 from orchestrator.stores.postgres.database import Connection
-from orchestrator.stores.postgres.erasing import run_on
 from orchestrator.stores.postgres.fanout import begin_fan_out
 from orchestrator.stores.postgres.saving import columns
 from orchestrator.stores.postgres.switches import read_switches

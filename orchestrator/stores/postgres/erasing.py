@@ -10,16 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from orchestrator.core.consent import Choice
 from orchestrator.stores.erased_records import nobodys_lines
 from orchestrator.stores.erasing import erase_rows
 from orchestrator.stores.erasure_certificates import Certificate
-from orchestrator.stores.erasures import Run, erased_elsewhere
+from orchestrator.stores.erasures import erased_elsewhere
 from orchestrator.stores.postgres import tallies, timers
-from orchestrator.stores.postgres.base import PostgresBase
-from orchestrator.stores.postgres.database import Connection
+from orchestrator.stores.postgres.base import PostgresBase, run_on
 from orchestrator.stores.postgres.inbox import internal_ids
 from orchestrator.stores.protocol import StoreBusy
 from orchestrator.stores.records import CHOICE, choice_of
@@ -31,15 +30,6 @@ _LOCK: Final = "SELECT 1 FROM consents WHERE shard = %s AND customer = %s FOR UP
 _IN_FLIGHT: Final = """
 DELETE FROM in_flight WHERE seq IN (SELECT seq FROM outbox WHERE shard = %s AND customer = %s)
 """
-
-
-def run_on(c: Connection) -> Run:
-    """Statements of orchestrator.stores.erasing and erasures on a connection."""
-
-    def run(sql: str, *values: Any) -> Any:
-        return c.execute(sql.replace("?", "%s").encode(), values)
-
-    return run
 
 
 class PostgresErasing(PostgresBase):

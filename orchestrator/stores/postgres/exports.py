@@ -21,9 +21,9 @@ from orchestrator.stores.export_rows import LINE_COLUMNS, LINE_TABLES, export_pa
 from orchestrator.stores.feed_rows import FeedRows
 from orchestrator.stores.instants import micros
 from orchestrator.stores.postgres.arrays import ints, texts
+from orchestrator.stores.postgres.base import run_on
 from orchestrator.stores.postgres.copying import copy_rows
 from orchestrator.stores.postgres.database import Connection
-from orchestrator.stores.postgres.erasing import run_on
 from orchestrator.stores.postgres.inbox import named
 from orchestrator.stores.postgres.ingest import PostgresIngest
 from orchestrator.stores.postgres.saving import EVENTS, SEQS_A_TURN, columns

@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from orchestrator.stores import group_rows
-from orchestrator.stores.postgres.base import PostgresBase
-from orchestrator.stores.postgres.erasing import run_on
+from orchestrator.stores.postgres.base import PostgresBase, run_on
 from orchestrator.stores.postgres.inbox import internal_ids, put_items
 from orchestrator.stores.protocol_groups import Group, GroupMember
 

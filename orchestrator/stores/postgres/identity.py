@@ -21,8 +21,8 @@ from orchestrator.stores.identity_rows import Person
 from orchestrator.stores.merge_rows import Done, Rules, SomebodysNow
 from orchestrator.stores.postgres import rights, timers
 from orchestrator.stores.postgres.arrays import ints
+from orchestrator.stores.postgres.base import run_on
 from orchestrator.stores.postgres.database import Connection
-from orchestrator.stores.postgres.erasing import run_on
 from orchestrator.stores.postgres.ingest import PostgresIngest
 from orchestrator.stores.postgres.pools import release_codes
 from orchestrator.stores.protocol import StoreBusy

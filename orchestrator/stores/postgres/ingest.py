@@ -23,9 +23,9 @@ from orchestrator.stores.identity_rows import write_links
 from orchestrator.stores.instants import instant, micros
 from orchestrator.stores.postgres import consents
 from orchestrator.stores.postgres.arrays import ints, texts
+from orchestrator.stores.postgres.base import run_on
 from orchestrator.stores.postgres.copying import copy_rows
 from orchestrator.stores.postgres.database import Connection
-from orchestrator.stores.postgres.erasing import run_on
 from orchestrator.stores.postgres.inbox import PARKED, named
 from orchestrator.stores.postgres.loading import FORWARDED
 from orchestrator.stores.postgres.saving import EVENTS, SEQS_A_TURN, columns

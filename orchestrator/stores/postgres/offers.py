@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from orchestrator.core.ledger import Coupon
 from orchestrator.core.till import Redemption, Seen
 from orchestrator.stores import offer_rows
-from orchestrator.stores.postgres.erasing import run_on
+from orchestrator.stores.postgres.base import run_on
 from orchestrator.stores.postgres.ingest import PostgresIngest
 from orchestrator.stores.protocol_offers import Asked, Done, OfferFigures
 

@@ -19,8 +19,8 @@ from orchestrator.core.view import CouponPool, Pools
 from orchestrator.stores.instants import instant
 from orchestrator.stores.offer_rows import unused
 from orchestrator.stores.postgres import arrays, quotas, tallies
+from orchestrator.stores.postgres.base import run_on
 from orchestrator.stores.postgres.database import Connection
-from orchestrator.stores.postgres.erasing import run_on
 from orchestrator.stores.postgres.quotas import Slot
 
 EACH: Final = 5

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from orchestrator.core.rfm import Classes, RfmSpec
 from orchestrator.stores import rfm_rows
-from orchestrator.stores.postgres.erasing import run_on
+from orchestrator.stores.postgres.base import run_on
 from orchestrator.stores.postgres.groups import PostgresGroups
 from orchestrator.stores.protocol_profiles import RfmChange, RfmRun
 

@@ -17,7 +17,7 @@ from orchestrator.stores.forgetting import forgotten, kept_events
 from orchestrator.stores.instants import micros
 from orchestrator.stores.postgres.api import forget_answers
 from orchestrator.stores.postgres.arrays import ints, texts
-from orchestrator.stores.postgres.erasing import run_on
+from orchestrator.stores.postgres.base import run_on
 from orchestrator.stores.postgres.fanout import finish_fan_outs
 from orchestrator.stores.postgres.pools import DAILY
 from orchestrator.stores.postgres.throttles import PostgresThrottles

@@ -13,10 +13,9 @@ from orchestrator.core.index import Index
 from orchestrator.core.view import Pools, View
 from orchestrator.stores.postgres import timers
 from orchestrator.stores.postgres.asked_messages import load_messages
-from orchestrator.stores.postgres.base import PostgresBase
+from orchestrator.stores.postgres.base import PostgresBase, run_on
 from orchestrator.stores.postgres.choosing import Chosen
 from orchestrator.stores.postgres.database import Connection
-from orchestrator.stores.postgres.erasing import run_on
 from orchestrator.stores.postgres.loading import EACH, keys_of, load_before, load_customers, suppressions_of
 from orchestrator.stores.postgres.members import put_members
 from orchestrator.stores.segment_rows import Key, Row, SegmentRows

@@ -11,16 +11,18 @@ from typing import Final
 import psycopg
 
 from orchestrator.core.data_keys import DataKeys
+from orchestrator.stores.database_api import DatabaseApi
+from orchestrator.stores.database_audit import DatabaseAudit
+from orchestrator.stores.database_sources import DatabaseSources
 from orchestrator.stores.look_up_keys import sealer_in
 from orchestrator.stores.migrate import HEAD
 from orchestrator.stores.postgres.addressees import PostgresAddressees
-from orchestrator.stores.postgres.api import PostgresApi
-from orchestrator.stores.postgres.audit import PostgresAudit
+from orchestrator.stores.postgres.base import run_on
 from orchestrator.stores.postgres.channels import PostgresChannels
 from orchestrator.stores.postgres.database import Database
 from orchestrator.stores.postgres.dead_letters import PostgresDeadLetters
 from orchestrator.stores.postgres.deployments import PostgresDeployments
-from orchestrator.stores.postgres.erasing import PostgresErasing, run_on
+from orchestrator.stores.postgres.erasing import PostgresErasing
 from orchestrator.stores.postgres.exports import PostgresExports
 from orchestrator.stores.postgres.figures import PostgresFigures
 from orchestrator.stores.postgres.identity import PostgresIdentity
@@ -34,7 +36,6 @@ from orchestrator.stores.postgres.retention import PostgresRetention
 from orchestrator.stores.postgres.rights import PostgresRights
 from orchestrator.stores.postgres.segments import PostgresSegments
 from orchestrator.stores.postgres.sends import PostgresSends
-from orchestrator.stores.postgres.sources import PostgresSources
 from orchestrator.stores.postgres.suppressions import PostgresSuppressions
 from orchestrator.stores.protocol import StoreBusy
 from orchestrator.stores.sealing import PLAIN
@@ -60,10 +61,10 @@ class PostgresStore(
     PostgresRights,
     PostgresErasing,
     PostgresAddressees,
-    PostgresApi,
-    PostgresAudit,
+    DatabaseApi,
+    DatabaseAudit,
     PostgresSuppressions,
-    PostgresSources,
+    DatabaseSources,
     PostgresProfiles,
     PostgresRetention,
     PostgresSegments,

@@ -1,47 +1,15 @@
-"""What the HTTP API keeps and lists, on SQLite."""
+"""Which answers of the HTTP API are kept no longer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Final
 
 from orchestrator.stores import api_rows
-from orchestrator.stores.protocol_api import KEPT_FOR, Begun, Given, Key
+from orchestrator.stores.protocol_api import KEPT_FOR
+from orchestrator.stores.sqlite.base import run_on
 from orchestrator.stores.sqlite.database import Database
-from orchestrator.stores.sqlite.erasing import run_on
-from orchestrator.stores.sqlite.lists import SqliteLists
 
 _NOW: Final = "SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
-
-
-class SqliteApi(SqliteLists):
-    """The part of the store that knows keys and answers."""
-
-    def keep_key(self, key: Key) -> None:
-        """Write a key."""
-        with self.db.write() as c:
-            api_rows.keep_key(run_on(c), key)
-
-    def all_keys(self) -> Sequence[Key]:
-        """All of them."""
-        with self.db.read() as c:
-            return api_rows.keys(run_on(c))
-
-    def touch_keys(self, used: Mapping[str, datetime]) -> None:
-        """Note when keys were used."""
-        with self.db.write() as c:
-            api_rows.touch_keys(run_on(c), used)
-
-    def begin_write(self, caller: str, key: str, fingerprint: str, real_at: datetime) -> Begun:
-        """Begin a write, unless it is known."""
-        with self.db.write() as c:
-            return api_rows.begin_write(run_on(c), self.db.sealer, caller, key, fingerprint, real_at)
-
-    def end_write(self, caller: str, key: str, given: Given | None) -> None:
-        """Keep what was answered."""
-        with self.db.write() as c:
-            api_rows.end_write(run_on(c), self.db.sealer, caller, key, given)
 
 
 def forget_answers(db: Database, limit: int) -> int:

@@ -16,8 +16,7 @@ from orchestrator.stores.catalog_cache import CatalogCache
 from orchestrator.stores.erasures import Run
 from orchestrator.stores.instants import instant
 from orchestrator.stores.protocol_catalogs import LINKED_EVERY, CatalogRow, Edit, Edited, Link
-from orchestrator.stores.sqlite.base import SqliteBase
-from orchestrator.stores.sqlite.erasing import run_on
+from orchestrator.stores.sqlite.base import SqliteBase, run_on
 from orchestrator.stores.sqlite.inbox import put_items
 
 

@@ -20,9 +20,8 @@ from orchestrator.stores.protocol import LATE_ADOPTION, Snapshot
 from orchestrator.stores.records import customer_of
 from orchestrator.stores.sealing import sealer_of
 from orchestrator.stores.segment_rows import plan_builds
-from orchestrator.stores.sqlite.base import SqliteBase
+from orchestrator.stores.sqlite.base import SqliteBase, run_on
 from orchestrator.stores.sqlite.catalogs import many_on
-from orchestrator.stores.sqlite.erasing import run_on
 from orchestrator.stores.sqlite.fanout import begin_fan_out
 from orchestrator.stores.sqlite.switches import read_switches
 from orchestrator.stores.switch_text import versions_before

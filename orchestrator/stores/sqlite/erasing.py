@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from orchestrator.core.consent import Choice
 from orchestrator.stores.erased_records import nobodys_lines
 from orchestrator.stores.erasing import erase_rows
 from orchestrator.stores.erasure_certificates import Certificate
-from orchestrator.stores.erasures import Run, erased_elsewhere
+from orchestrator.stores.erasures import erased_elsewhere
 from orchestrator.stores.records import CHOICE, choice_of
 from orchestrator.stores.sqlite import tallies
-from orchestrator.stores.sqlite.base import SqliteBase
+from orchestrator.stores.sqlite.base import SqliteBase, run_on
 from orchestrator.stores.sqlite.inbox import internal_ids
 
 _LOG: Final = f"SELECT {CHOICE} FROM consent_log WHERE shard = ? AND customer = ? ORDER BY seq"
-
-
-def run_on(c: sqlite3.Connection) -> Run:
-    """Statements of orchestrator.stores.erasing and erasures on a connection."""
-
-    def run(sql: str, *values: Any) -> sqlite3.Cursor:
-        return c.execute(sql, values)
-
-    return run
 
 
 class SqliteErasing(SqliteBase):

@@ -23,7 +23,7 @@ from orchestrator.stores.instants import micros
 from orchestrator.stores.protocol_exports import ExportKind, ExportPage, FeedLine, FeedPage
 from orchestrator.stores.records import customer_of
 from orchestrator.stores.sealed_rows import event_properties
-from orchestrator.stores.sqlite.erasing import run_on
+from orchestrator.stores.sqlite.base import run_on
 from orchestrator.stores.sqlite.inbox import named
 from orchestrator.stores.sqlite.ingest import SqliteIngest
 from orchestrator.stores.sqlite.saving import EVENT, SEQS_A_TURN

@@ -8,8 +8,7 @@ from typing import Any
 
 from orchestrator.stores import group_rows
 from orchestrator.stores.protocol_groups import Group, GroupMember
-from orchestrator.stores.sqlite.base import SqliteBase
-from orchestrator.stores.sqlite.erasing import run_on
+from orchestrator.stores.sqlite.base import SqliteBase, run_on
 from orchestrator.stores.sqlite.inbox import internal_ids, put_items
 
 

@@ -14,7 +14,7 @@ from orchestrator.stores.erasures import Key
 from orchestrator.stores.identity_rows import Person
 from orchestrator.stores.merge_rows import Done, Rules
 from orchestrator.stores.protocol_identity import Identifier, Joined, Link, Merge
-from orchestrator.stores.sqlite.erasing import run_on
+from orchestrator.stores.sqlite.base import run_on
 from orchestrator.stores.sqlite.ingest import SqliteIngest
 from orchestrator.stores.sqlite.pools import release_code
 from orchestrator.stores.sqlite.rights import NOW

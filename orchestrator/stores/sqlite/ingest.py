@@ -24,7 +24,7 @@ from orchestrator.stores.sealed_rows import INBOX, event_properties
 from orchestrator.stores.sealing import PLAIN
 from orchestrator.stores.shards import shard_of
 from orchestrator.stores.sqlite import rights
-from orchestrator.stores.sqlite.erasing import run_on
+from orchestrator.stores.sqlite.base import run_on
 from orchestrator.stores.sqlite.inbox import named
 from orchestrator.stores.sqlite.saving import EVENT, SEQS_A_TURN
 from orchestrator.stores.sqlite.turns import SqliteTurns

@@ -10,7 +10,7 @@ from orchestrator.stores import offer_rows
 from orchestrator.stores.arriving import Batch, prepared
 from orchestrator.stores.protocol import Arrival
 from orchestrator.stores.protocol_offers import Asked, Done, OfferFigures
-from orchestrator.stores.sqlite.erasing import run_on
+from orchestrator.stores.sqlite.base import run_on
 from orchestrator.stores.sqlite.ingest import SqliteIngest
 
 

@@ -17,7 +17,7 @@ from orchestrator.core.time.zones import local
 from orchestrator.core.view import CouponPool, Pools
 from orchestrator.stores.offer_rows import unused
 from orchestrator.stores.sqlite import tallies
-from orchestrator.stores.sqlite.erasing import run_on
+from orchestrator.stores.sqlite.base import run_on
 from orchestrator.stores.sqlite.tallies import Tally
 
 CODES_A_TURN: Final = 5_000

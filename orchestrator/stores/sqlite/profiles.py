@@ -8,7 +8,7 @@ from datetime import datetime
 from orchestrator.core.rfm import Classes, RfmSpec
 from orchestrator.stores import rfm_rows
 from orchestrator.stores.protocol_profiles import RfmChange, RfmRun
-from orchestrator.stores.sqlite.erasing import run_on
+from orchestrator.stores.sqlite.base import run_on
 from orchestrator.stores.sqlite.groups import SqliteGroups
 
 

@@ -13,9 +13,8 @@ from orchestrator.core.view import Pools, View
 from orchestrator.stores.segment_rows import JOINED, Key, Row, SegmentRows
 from orchestrator.stores.segment_sql.dialects import SQLITE
 from orchestrator.stores.sqlite.asked_messages import load_messages
-from orchestrator.stores.sqlite.base import SqliteBase
+from orchestrator.stores.sqlite.base import SqliteBase, run_on
 from orchestrator.stores.sqlite.choosing import Chosen
-from orchestrator.stores.sqlite.erasing import run_on
 from orchestrator.stores.sqlite.loading import load_customers, load_suppressions
 
 _NAMED: Final = "SELECT external_id FROM customers WHERE shard = ? AND id = ?"

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Final
 
 from orchestrator.core.data_keys import DataKeys
+from orchestrator.stores.database_api import DatabaseApi
+from orchestrator.stores.database_audit import DatabaseAudit
+from orchestrator.stores.database_sources import DatabaseSources
 from orchestrator.stores.look_up_keys import sealer_in
 from orchestrator.stores.sqlite.addressees import SqliteAddressees
-from orchestrator.stores.sqlite.api import SqliteApi
-from orchestrator.stores.sqlite.audit import SqliteAudit
+from orchestrator.stores.sqlite.base import run_on
 from orchestrator.stores.sqlite.channels import SqliteChannels
 from orchestrator.stores.sqlite.database import Database
 from orchestrator.stores.sqlite.dead_letters import SqliteDeadLetters
 from orchestrator.stores.sqlite.deployments import SqliteDeployments
-from orchestrator.stores.sqlite.erasing import SqliteErasing, run_on
+from orchestrator.stores.sqlite.erasing import SqliteErasing
 from orchestrator.stores.sqlite.exports import SqliteExports
 from orchestrator.stores.sqlite.figures import SqliteFigures
 from orchestrator.stores.sqlite.identity import SqliteIdentity
@@ -30,7 +32,6 @@ from orchestrator.stores.sqlite.retention import SqliteRetention
 from orchestrator.stores.sqlite.rights import SqliteRights
 from orchestrator.stores.sqlite.segments import SqliteSegments
 from orchestrator.stores.sqlite.sends import SqliteSends
-from orchestrator.stores.sqlite.sources import SqliteSources
 from orchestrator.stores.sqlite.suppressions import SqliteSuppressions
 
 _SALT: Final = "SELECT value FROM meta WHERE name = 'salt'"
@@ -53,10 +54,10 @@ class SqliteStore(
     SqliteRights,
     SqliteErasing,
     SqliteAddressees,
-    SqliteApi,
-    SqliteAudit,
+    DatabaseApi,
+    DatabaseAudit,
     SqliteSuppressions,
-    SqliteSources,
+    DatabaseSources,
     SqliteProfiles,
     SqliteRetention,
     SqliteSegments,
