@@ -30,8 +30,8 @@ conditions, customers' records and the rows of a segment do not agree."""
 EXAMPLES = """
 orchestrator segments list
 orchestrator segments members shoppers --limit 20
-orchestrator segments preview "count('order_placed', within='30d') > 2"
-orchestrator segments preview --file shoppers
+orchestrator segments preview "count('order_placed', within='30d') >= 3"
+orchestrator segments preview shoppers --file
 orchestrator segments check --shards 16
 """
 ACTIONS = ("list", "show", "members", "preview", "build", "check")

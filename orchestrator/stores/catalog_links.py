@@ -1,8 +1,9 @@
 """What goes with what in a catalog: bought together, and popular. One text of SQL for both databases.
 
 Two items are bought together where the same customers had the catalog's `bought` event about both; the score is the
-square of the cosine, so that what everybody buys does not stand beside everything. Of one customer the items bought
-last count, MOST_OF_ONE at most: a reseller's thousands would outweigh everybody else. Popular is what most customers
+square of the cosine (both, of all who had either), so that what everybody buys does not stand beside everything. Of one
+customer the items bought last can be a pair, MOST_OF_ONE at most: a reseller's thousands would outweigh everybody else.
+Popular is what most customers
 looked at within `viewed`'s time (or bought, where nothing says how they look).
 
 All customers are behind these numbers, so they are worked out item by item: each step looks at some without holding

@@ -35,6 +35,7 @@ FEED_LETTERS: Final = keyed(
     needed("failed_at", INSTANT),
     needed("reason", Text),
     Index("ix_feed_letters_feed", "feed", "shard", "customer", "at", "seq", "n"),
+    Index("ix_feed_letters_failed_at", "failed_at"),
 )
 """Lines of the journal, by their keys, that a follower would not take. `failed_at` is real time."""
 

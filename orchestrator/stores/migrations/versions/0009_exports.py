@@ -44,6 +44,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_feed_letters_feed", "feed_letters", ["feed", "shard", "customer", "at", "seq", "n"], unique=False
     )
+    op.create_index("ix_feed_letters_failed_at", "feed_letters", ["failed_at"], unique=False)
     if op.get_bind().dialect.name == "sqlite":
         return  # rows know the order in which they came
     # What stands there already belongs to transaction 0: both statements change the catalogue alone, and no row.
@@ -59,6 +60,7 @@ def downgrade() -> None:
     """Drop them."""
     if op.get_bind().dialect.name != "sqlite":
         op.execute("ALTER TABLE transitions DROP COLUMN tx")
+    op.drop_index("ix_feed_letters_failed_at", "feed_letters")
     op.drop_index("ix_feed_letters_feed", "feed_letters")
     op.drop_table("feed_letters")
     op.drop_table("feeds")
