@@ -62,7 +62,7 @@ def test_bought_together_as_polars_counts_it(shared_data: Path, tmp_path: Path) 
 
 
 def _counted(lines: Any) -> dict[str, list[tuple[str, float]]]:
-    """The twelve best companions of each item: both among the fifty bought last by a customer, of all who had either."""
+    """The twelve best companions of each item: both among the last fifty of a customer, of all who had either."""
     pl = polars
     bought = (
         lines.with_columns(skus=pl.col("skus").list.head(100))
