@@ -7,35 +7,16 @@ from datetime import datetime
 from typing import Any, Final
 
 from orchestrator.stores import group_rows
+from orchestrator.stores.database_groups import DatabaseGroups
 from orchestrator.stores.postgres.base import PostgresBase, run_on
 from orchestrator.stores.postgres.inbox import internal_ids, put_items
-from orchestrator.stores.protocol_groups import Group, GroupMember
+from orchestrator.stores.protocol_groups import Group
 
 _SKIP: Final = " FOR UPDATE SKIP LOCKED"
 
 
-class PostgresGroups(PostgresBase):
+class PostgresGroups(PostgresBase, DatabaseGroups):
     """The part of the store that keeps groups."""
-
-    def groups(self, prefix: str, after: str, limit: int) -> Sequence[Group]:
-        """Groups in the order of their ids."""
-        with self.db.read() as c:
-            return group_rows.groups(run_on(c), self.db.sealer, prefix, after, limit)
-
-    def group(self, id: str) -> Group | None:
-        """A group."""
-        with self.db.read() as c:
-            return group_rows.group(run_on(c), self.db.sealer, id)
-
-    def group_size(self, id: str) -> int:
-        """How many are in it."""
-        with self.db.read() as c:
-            return group_rows.size(run_on(c), id)
-
-    def group_members(self, id: str, after: tuple[int, int] | str | None, limit: int) -> Sequence[GroupMember]:
-        """Members in the order of their keys."""
-        with self.db.read() as c:
-            return group_rows.members(run_on(c), id, after, limit)
 
     def groups_of(self, customer: str) -> Sequence[Group]:
         """The groups of a customer."""
@@ -60,8 +41,3 @@ class PostgresGroups(PostgresBase):
         """Drop groups that nobody is in."""
         with self.db.write(apart=True) as c:
             return group_rows.forget(run_on(c), before, limit)
-
-    def next_group_at(self) -> datetime | None:
-        """When members are to be told next."""
-        with self.db.read() as c:
-            return group_rows.next_at(run_on(c))
